@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* err.h - how a failure is said: the code is returned, the sentence goes to the caller's buffer.
+ *
+ * A failure is made once, where it happens; on the way up err_add() puts context in front of it.
+ * err may be NULL everywhere. Nothing here allocates, so that running out of memory can be told.
+ * Control bytes and broken UTF-8 in arguments are replaced: the text is safe for a terminal. */
+#ifndef BASE_ERR_H
+#define BASE_ERR_H
+
+#include <rummage.h>
+
+#include "base/attr.h"
+
+/* Both return rc, so that a failure is one line: return err_set(err, RMG_E_FORMAT, "..."). */
+enum rmg_rc err_set(struct rmg_err *err, enum rmg_rc rc, const char *fmt, ...) PRINTF(3, 4) COLD;
+
+/* As err_set, with errno remembered and its meaning appended. */
+enum rmg_rc err_os(struct rmg_err *err, enum rmg_rc rc, const char *fmt, ...) PRINTF(3, 4) COLD;
+
+/* Puts "context: " in front of the message; returns err's code (RMG_E_IO where err is NULL). */
+void err_add(struct rmg_err *err, const char *fmt, ...) PRINTF(2, 3) COLD;
+
+#endif

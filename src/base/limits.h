@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* limits.h - every bound on hostile input, in one table. docs/LIMITS.md explains each row and a
+ * test compares the two. Reaching one is a note of lost data, never silence.
+ *
+ * X(NAME, value, unit, what) */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+#define KIB(n) ((n) * UINT64_C(1024))
+#define MIB(n) ((n) * UINT64_C(1048576))
+#define GIB(n) ((n) * UINT64_C(1073741824))
+
+#define RMG_LIMITS(X)                                                                              \
+	X(LAYER_BYTES, GIB(64), "bytes", "one layer, decompressed")                                \
+	X(LAYER_RATIO, 2000, "times", "decompressed to compressed bytes, beyond 64 MiB")           \
+	X(LAYER_ENTRIES, 4000000, "entries", "entries of one layer's tar")                         \
+	X(LAYERS, 1000, "layers", "layers of one image")                                           \
+	X(PATH_BYTES, 4096, "bytes", "one path in an image")                                       \
+	X(PATH_DEPTH, 256, "components", "components of one path")                                 \
+	X(LINK_DEPTH, 40, "links", "symbolic links followed for one path")                         \
+	X(PAX_BYTES, MIB(1), "bytes", "one PAX header or GNU long name")                           \
+	X(FILE_HELD_BYTES, MIB(768), "bytes", "one file held in memory for a cataloger")           \
+	X(HEAD_BYTES, KIB(64), "bytes", "the beginning of a file that a cataloger may ask for")    \
+	X(NEST_DEPTH, 8, "archives", "archives inside archives")                                   \
+	X(ZIP_ENTRIES, 1000000, "entries", "entries of one zip")                                   \
+	X(ZIP_MEMBER_BYTES, MIB(256), "bytes", "one zip member, decompressed")                     \
+	X(ZIP_TOTAL_BYTES, GIB(2), "bytes", "all members of one outermost zip that are read")      \
+	X(RPM_HEADER_BYTES, MIB(256), "bytes", "one rpm header")                                   \
+	X(FACTS_BYTES, MIB(512), "bytes", "facts of one layer, in memory and as a message")        \
+	X(NOTES, 1000, "notes", "notes of one layer; further ones are counted")                    \
+	X(TEXT_BYTES, KIB(4), "bytes", "one name, version or other text of a package")             \
+	X(LICENSE_BYTES, KIB(1), "bytes", "licences of one package")                               \
+	X(JSON_BYTES, MIB(64), "bytes", "one JSON document of an image or a feed")                 \
+	X(MANIFEST_BYTES, MIB(8), "bytes", "one manifest, index or configuration")                 \
+	X(INDEX_DEPTH, 4, "indexes", "indexes inside indexes")                                     \
+	X(WORKER_AS_BYTES, GIB(3), "bytes", "address space of the worker")                         \
+	X(WORKER_CPU_S, 900, "seconds", "processor time of the worker for one layer")              \
+	X(WORKER_STALL_S, 120, "seconds", "silence of the worker, or of a registry")               \
+	X(CACHE_BYTES, GIB(2), "bytes", "layer facts kept on disk; the oldest go first")
+
+#define X(name, value, unit, what) static const uint64_t LIMIT_##name UNUSED = (value);
+#include <stdint.h>
+
+#include "base/attr.h"
+RMG_LIMITS(X)
+#undef X
+
+#endif

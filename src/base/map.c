@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/map.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+
+static size_t home(const struct map *m, uint64_t key)
+{
+	return (size_t)hash_mix(key) & (m->slots - 1);
+}
+
+static void put(struct map *m, uint64_t key, uint32_t value)
+{
+	size_t i = home(m, key);
+
+	while (m->values[i] != MAP_NONE)
+		i = (i + 1) & (m->slots - 1);
+	m->keys[i] = key;
+	m->values[i] = value;
+	m->n++;
+}
+
+static bool resize(struct map *m, size_t slots)
+{
+	struct map bigger = { .slots = slots };
+
+	bigger.keys = calloc(slots, sizeof *bigger.keys);
+	bigger.values = malloc(slots * sizeof *bigger.values);
+	if (bigger.keys == NULL || bigger.values == NULL) {
+		map_done(&bigger);
+		return false;
+	}
+	memset(bigger.values, 0xff, slots * sizeof *bigger.values);
+	for (size_t i = 0; i < m->slots; i++)
+		if (m->values[i] != MAP_NONE)
+			put(&bigger, m->keys[i], m->values[i]);
+	map_done(m);
+	*m = bigger;
+	return true;
+}
+
+bool map_reserve(struct map *m, size_t n)
+{
+	size_t slots = m->slots ? m->slots : 16;
+
+	if (n > SIZE_MAX / 64)
+		return false;
+	while (slots / 4 * 3 < n)
+		slots *= 2;
+	return slots == m->slots || resize(m, slots);
+}
+
+/* The slot of key, or the free one where it would go. The map has slots. */
+static size_t slot_of(const struct map *m, uint64_t key)
+{
+	size_t i = home(m, key);
+
+	while (m->values[i] != MAP_NONE && m->keys[i] != key)
+		i = (i + 1) & (m->slots - 1);
+	return i;
+}
+
+bool map_set(struct map *m, uint64_t key, uint32_t value)
+{
+	size_t i;
+
+	CHECK(value != MAP_NONE);
+	if (!map_reserve(m, m->n + 1))
+		return false;
+	i = slot_of(m, key);
+	m->n += m->values[i] == MAP_NONE;
+	m->keys[i] = key;
+	m->values[i] = value;
+	return true;
+}
+
+bool map_add(struct map *m, uint64_t key, uint32_t value, uint32_t *have)
+{
+	size_t i;
+
+	CHECK(value != MAP_NONE);
+	if (!map_reserve(m, m->n + 1))
+		return false;
+	i = slot_of(m, key);
+	if (m->values[i] == MAP_NONE) {
+		m->n++;
+		m->keys[i] = key;
+		m->values[i] = value;
+	}
+	*have = m->values[i];
+	return true;
+}
+
+bool map_add_another(struct map *m, uint64_t key, uint32_t value)
+{
+	CHECK(value != MAP_NONE);
+	if (!map_reserve(m, m->n + 1))
+		return false;
+	put(m, key, value);
+	return true;
+}
+
+uint32_t map_find(const struct map *m, uint64_t key)
+{
+	return m->slots ? m->values[slot_of(m, key)] : MAP_NONE;
+}
+
+uint32_t map_next(const struct map *m, uint64_t key, size_t *at)
+{
+	if (m->slots == 0)
+		return MAP_NONE;
+	for (;; ++*at) {
+		size_t i = (home(m, key) + *at) & (m->slots - 1);
+
+		if (m->values[i] == MAP_NONE)
+			return MAP_NONE;
+		if (m->keys[i] == key) {
+			++*at;
+			return m->values[i];
+		}
+	}
+}
+
+void map_clear(struct map *m)
+{
+	if (m->slots)
+		memset(m->values, 0xff, m->slots * sizeof *m->values);
+	m->n = 0;
+}
+
+void map_done(struct map *m)
+{
+	free(m->keys);
+	free(m->values);
+	*m = (struct map){ 0 };
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* advdb_build.h - writes an advisory database.
+ *
+ * Everything given is copied (equal strings once). The bytes that come out depend on the set of what was
+ * added only, not on its order, so that the same feeds give the same file. Failure is sticky: ask
+ * advdb_builder_done(). */
+#ifndef VULN_ADVDB_BUILD_H
+#define VULN_ADVDB_BUILD_H
+
+#include "vuln/advdb.h"
+
+struct advdb_builder;
+
+MUST enum rmg_rc advdb_builder_new(struct advdb_builder **out);
+void advdb_builder_free(struct advdb_builder *b);
+
+uint32_t advdb_add_source(struct advdb_builder *b, const struct adv_source *s);
+void advdb_source_count(struct advdb_builder *b, uint32_t source, uint64_t count);
+
+/* Lists are arrays of n_aliases, n_cvss, n_symbols elements, as the card says. */
+uint32_t advdb_add_card(struct advdb_builder *b, const struct adv_card *card,
+			const struct span *aliases, const struct adv_cvss *cvss,
+			const struct span *symbols);
+void advdb_add_rule(struct advdb_builder *b, struct span ecosystem, struct span name,
+		    const struct adv_rule *rule, const struct adv_event *events,
+		    const struct span *versions);
+
+/* By CVE, joined to all cards with that canonical id or alias when done. */
+void advdb_add_epss(struct advdb_builder *b, struct span cve, double score, double percentile);
+void advdb_add_kev(struct advdb_builder *b, struct span cve, struct span added, struct span due);
+
+/* The whole file, owned by b. */
+MUST enum rmg_rc advdb_builder_done(struct advdb_builder *b, struct span built, struct span *out);
+
+#endif
