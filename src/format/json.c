@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "format/json.h"
+
+#include <stdlib.h>
+
+static bool pool_for(struct json_doc *d, size_t n)
+{
+	size_t need = yyjson_read_max_memory_usage(n, 0);
+
+	if (need == 0 || need <= d->pool_bytes)
+		return need != 0;
+	free(d->pool);
+	d->pool = malloc(need);
+	d->pool_bytes = d->pool ? need : 0;
+	return d->pool != NULL;
+}
+
+/* yyjson does not recurse, but who walks the document does: brackets are counted first. */
+static bool too_deep(struct span s)
+{
+	int depth = 0;
+	bool in_string = false;
+
+	for (size_t i = 0; i < s.n; i++) {
+		uint8_t c = s.p[i];
+
+		if (in_string) {
+			if (c == '\\')
+				i++;
+			else if (c == '"')
+				in_string = false;
+		} else if (c == '"') {
+			in_string = true;
+		} else if (c == '{' || c == '[') {
+			if (++depth > JSON_DEPTH)
+				return true;
+		} else if (c == '}' || c == ']') {
+			depth--;
+		}
+	}
+	return false;
+}
+
+enum rmg_rc json_parse(struct json_doc *d, struct span bytes, size_t max_bytes, struct rmg_err *err)
+{
+	yyjson_alc alc;
+	yyjson_read_err why;
+
+	d->doc = NULL;
+	d->root = NULL;
+	if (span_starts(bytes, S("\xef\xbb\xbf")))
+		bytes = span_from(bytes, 3);
+	if (bytes.n > max_bytes)
+		return err_set(err, RMG_E_LIMIT, "JSON of %zu bytes; at most %zu are read", bytes.n,
+			       max_bytes);
+	if (bytes.n == 0)
+		return err_set(err, RMG_E_FORMAT, "JSON is empty");
+	if (too_deep(bytes))
+		return err_set(err, RMG_E_LIMIT, "JSON nests deeper than %d", JSON_DEPTH);
+	if (!pool_for(d, bytes.n))
+		return err_set(err, RMG_E_NOMEM, "no memory for JSON of %zu bytes", bytes.n);
+	yyjson_alc_pool_init(&alc, d->pool, d->pool_bytes);
+	/* Without the in-place flag yyjson copies and does not write to its input. */
+	d->doc = yyjson_read_opts((char *)(uintptr_t)bytes.p, bytes.n, 0, &alc, &why);
+	if (d->doc == NULL)
+		return err_set(err, RMG_E_FORMAT, "JSON at byte %zu: %s", why.pos, why.msg);
+	d->root = yyjson_doc_get_root(d->doc);
+	return RMG_OK;
+}
+
+void json_done(struct json_doc *d)
+{
+	free(d->pool);
+	*d = (struct json_doc){ 0 };
+}
+
+json *json_get(json *object, const char *key)
+{
+	return yyjson_obj_get(object, key);
+}
+
+json *json_get_span(json *object, struct span key)
+{
+	return yyjson_obj_getn(object, (const char *)key.p, key.n);
+}
+
+json *json_at(json *array, size_t i)
+{
+	return yyjson_arr_get(array, i);
+}
+
+struct span json_str(json *v)
+{
+	return yyjson_is_str(v) ? span_of(yyjson_get_str(v), yyjson_get_len(v)) : (struct span){ 0 };
+}
+
+struct span json_get_str(json *object, const char *key)
+{
+	return json_str(json_get(object, key));
+}
+
+bool json_get_bool(json *object, const char *key)
+{
+	return yyjson_get_bool(json_get(object, key));
+}
+
+double json_num(json *v)
+{
+	return yyjson_is_num(v) ? yyjson_get_num(v) : 0;
+}
+
+bool json_get_u64(json *object, const char *key, uint64_t *out)
+{
+	json *v = json_get(object, key);
+
+	if (!yyjson_is_uint(v) || yyjson_get_uint(v) > INT64_MAX)
+		return false;
+	*out = yyjson_get_uint(v);
+	return true;
+}
+
+bool json_is_object(json *v)
+{
+	return yyjson_is_obj(v);
+}
+
+bool json_is_array(json *v)
+{
+	return yyjson_is_arr(v);
+}
+
+bool json_is_str(json *v)
+{
+	return yyjson_is_str(v);
+}
+
+size_t json_len(json *v)
+{
+	return yyjson_is_obj(v) ? yyjson_obj_size(v) : yyjson_arr_size(v);
+}
+
+struct json_iter json_iter(json *container)
+{
+	struct json_iter it = { .object = yyjson_is_obj(container), .left = json_len(container) };
+
+	if (it.left)
+		it.at = unsafe_yyjson_get_first(container);
+	return it;
+}
+
+bool json_next(struct json_iter *it)
+{
+	if (it->left == 0)
+		return false;
+	it->left--;
+	if (it->object) {
+		it->key = json_str(it->at);
+		it->value = it->at + 1;
+	} else {
+		it->value = it->at;
+	}
+	it->at = unsafe_yyjson_get_next(it->value);
+	return true;
+}
