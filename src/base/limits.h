@@ -10,12 +10,15 @@
 #define MIB(n) ((n) * UINT64_C(1048576))
 #define GIB(n) ((n) * UINT64_C(1073741824))
 
+/* Sizes of buffers must be constants of their own. */
+#define LIMIT_PATH_BYTES_MAX 4096
+
 #define RMG_LIMITS(X)                                                                              \
 	X(LAYER_BYTES, GIB(64), "bytes", "one layer, decompressed")                                \
 	X(LAYER_RATIO, 2000, "times", "decompressed to compressed bytes, beyond 64 MiB")           \
 	X(LAYER_ENTRIES, 4000000, "entries", "entries of one layer's tar")                         \
 	X(LAYERS, 1000, "layers", "layers of one image")                                           \
-	X(PATH_BYTES, 4096, "bytes", "one path in an image")                                       \
+	X(PATH_BYTES, LIMIT_PATH_BYTES_MAX, "bytes", "one path in an image")                                       \
 	X(PATH_DEPTH, 256, "components", "components of one path")                                 \
 	X(LINK_DEPTH, 40, "links", "symbolic links followed for one path")                         \
 	X(PAX_BYTES, MIB(1), "bytes", "one PAX header or GNU long name")                           \

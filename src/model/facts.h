@@ -34,6 +34,7 @@ struct fact_dir {
 
 struct fact_link {
 	struct span path;
+	uint32_t dir;       /* the folder that path is in: index into facts.dirs; as in all that follow */
 	struct span target; /* symbolic: as written; hard: a normal path */
 	bool hard;
 };
@@ -42,6 +43,7 @@ struct fact_pkg {
 	struct pkg pkg;
 	struct span cataloger;
 	struct span path;  /* the evidence: the file that said so */
+	uint32_t dir;
 	struct span inner; /* path inside that file: "BOOT-INF/lib/a.jar!META-INF/..." ; "" */
 };
 
@@ -49,6 +51,7 @@ enum exec_format { EXEC_ELF, EXEC_SCRIPT, EXEC_JAR, EXEC_ZIPAPP, EXEC_WASM, EXEC
 
 struct fact_exec {
 	struct span path;
+	uint32_t dir;
 	uint8_t sha256[32];
 	uint64_t size;
 	uint32_t mode; /* permission bits with setuid, setgid, sticky: 07777 */
@@ -60,6 +63,7 @@ struct fact_exec {
 struct fact_owned {
 	struct span type, name, version, arch; /* which package; version and arch may be "" */
 	struct span path;                      /* evidence: the list, or the database */
+	uint32_t dir;
 	const uint32_t *dirs;                  /* index into facts.paths, one per group */
 	const uint32_t *counts;                /* names in that group */
 	size_t n_dirs;
@@ -70,6 +74,7 @@ struct fact_owned {
 /* A file that tells the distribution. Merging takes the best visible one. */
 struct fact_os {
 	struct span path;
+	uint32_t dir;
 	uint32_t rank; /* lower is better: 0 etc/os-release, 10 usr/lib/os-release, 20 and up older files */
 	bool refines;  /* does not stand alone: only adds its version to another (debian_version, alpine-release) */
 	struct span id, id_like, version_id, version, codename, name, variant_id, cpe, build_id;
@@ -96,7 +101,7 @@ struct facts {
 };
 
 /* Gathers facts. All that is given is copied. Running out of memory or of LIMIT_FACTS_BYTES is
- * sticky: ask facts_done(). */
+ * sticky: ask facts_done(). A path that is given twice means what it meant last: tar's rule. */
 struct facts_builder;
 
 MUST enum rmg_rc facts_builder_new(struct facts_builder **out);
@@ -108,9 +113,8 @@ void facts_file(struct facts_builder *b, struct span path, uint64_t size_bytes);
 void facts_link(struct facts_builder *b, struct span path, struct span target, bool hard);
 void facts_whiteout(struct facts_builder *b, struct span path);
 void facts_opaque(struct facts_builder *b, struct span folder);
-/* A path that the layer writes twice: all that the first one said is forgotten. */
-void facts_replace(struct facts_builder *b, struct span path);
 
+/* Of the file that was given last with facts_file(); its path is p->path. dir is set here. */
 void facts_pkg(struct facts_builder *b, const struct fact_pkg *p);
 void facts_exec(struct facts_builder *b, const struct fact_exec *e);
 void facts_os(struct facts_builder *b, const struct fact_os *o);
@@ -124,9 +128,10 @@ void facts_own_path(struct facts_builder *b, struct span path);
 /* Gives the gathered facts; they live as long as b does. Layer-wide fields are the caller's to fill. */
 MUST enum rmg_rc facts_done(struct facts_builder *b, struct facts **out);
 
-/* A normal path made of a tar's or a list's name: leading "/" and "./", doubled slashes and "."
- * components go; false for ".." components, NULs, emptiness, LIMIT_PATH_BYTES or LIMIT_PATH_DEPTH.
- * buf is where a changed path is put (LIMIT_PATH_BYTES); out borrows raw where nothing changes. */
-bool path_normal(struct span raw, uint8_t *buf, struct span *out);
+/* A normal path made of a tar's or a list's name: leading and trailing slashes, doubled slashes and
+ * "." components go ("./" is the root, ""); false for ".." components, NULs, more than
+ * LIMIT_PATH_BYTES or LIMIT_PATH_DEPTH. buf (LIMIT_PATH_BYTES) is where a changed path is put; out
+ * borrows raw where nothing changes. */
+MUST bool path_normal(struct span raw, uint8_t *buf, struct span *out);
 
 #endif
