@@ -16,12 +16,14 @@
 #define RMG_LIMITS(X)                                                                              \
 	X(LAYER_BYTES, GIB(64), "bytes", "one layer, decompressed")                                \
 	X(LAYER_RATIO, 2000, "times", "decompressed to compressed bytes, beyond 64 MiB")           \
+	X(CODEC_WINDOW_BYTES, MIB(128), "bytes", "window (dictionary) of zstd and xz")             \
 	X(LAYER_ENTRIES, 4000000, "entries", "entries of one layer's tar")                         \
 	X(LAYERS, 1000, "layers", "layers of one image")                                           \
 	X(PATH_BYTES, LIMIT_PATH_BYTES_MAX, "bytes", "one path in an image")                                       \
 	X(PATH_DEPTH, 256, "components", "components of one path")                                 \
 	X(LINK_DEPTH, 40, "links", "symbolic links followed for one path")                         \
 	X(PAX_BYTES, MIB(1), "bytes", "one PAX header or GNU long name")                           \
+	X(SPARSE_BYTES, GIB(16), "bytes", "holes of one layer's sparse files, read as zeros")       \
 	X(FILE_HELD_BYTES, MIB(768), "bytes", "one file held in memory for a cataloger")           \
 	X(HEAD_BYTES, KIB(64), "bytes", "the beginning of a file that a cataloger may ask for")    \
 	X(NEST_DEPTH, 8, "archives", "archives inside archives")                                   \
