@@ -23,25 +23,45 @@ struct cat_file {
 struct cat; /* one call's context */
 
 struct cataloger {
-	const char *name;          /* as in reports and catalog.def */
-	unsigned version;          /* raise when the result for any input changes: part of the cache's key */
-	const char *const *globs;  /* span_glob patterns on the path, NULL-terminated; NULL: any path */
-	bool (*wants)(const struct cat_file *f); /* by content, after globs; NULL: all that globs take */
+	const char *name; /* as in reports and catalog.def */
+	const char *const
+	    *globs; /* span_glob patterns on the path, NULL-terminated; NULL: any path */
+	bool (*wants)(
+	    const struct cat_file *f); /* by content, after globs; NULL: all that globs take */
 	enum rmg_rc (*parse)(struct cat *c, struct span bytes); /* the whole file */
-	uint64_t max_bytes;        /* larger files are a note of lost data */
+	uint64_t max_bytes; /* larger files are a note of lost data */
 };
 
-#define X(name) extern const struct cataloger catalog_##name;
+#define X(name, version) extern const struct cataloger catalog_##name;
 #include "catalog/catalog.def"
 #undef X
 
+#define CATALOGERS_MAX 64
+
 extern const struct cataloger *const catalogers[]; /* NULL-terminated, in the table's order */
 
-/* "dpkg/1 apk/1 ...": what the cache's keys carry. */
+/* "apk/1 dpkg/1 ...": what the cache's keys carry. */
 const char *catalog_fingerprint(void);
 
-struct cat *cat_of(struct facts_builder *out, const struct cataloger *self, struct arena *scratch);
+/* For the layer reader. catalog_select() asks an index over all globs, so that a file that nobody
+ * wants costs two look-ups; bit i stands for catalogers[i]. Of these, catalog_wants() asks for the
+ * content's sake; globs are not looked at again. */
+struct catalog_select;
 
+MUST enum rmg_rc catalog_select_new(struct catalog_select **out);
+void catalog_select_free(struct catalog_select *s);
+uint64_t catalog_select(const struct catalog_select *s, struct span path);
+bool catalog_wants(const struct cataloger *self, const struct cat_file *f);
+
+/* Parses one file into out; whatever goes wrong is a note there. Resets scratch afterwards. */
+void catalog_run(const struct cataloger *self, const struct cat_file *f, struct span bytes,
+		 struct facts_builder *out, struct arena *scratch);
+
+/* A wanted file that could not be held or read: a note of lost data, with the reason. */
+void catalog_lost(const struct cataloger *self, const struct cat_file *f, enum rmg_rc rc,
+		  const char *reason, struct facts_builder *out);
+
+/* For parse(): what it was called for. */
 const struct cat_file *cat_file(const struct cat *c);
 struct arena *cat_scratch(struct cat *c);
 
@@ -53,6 +73,8 @@ void cat_emit_inner(struct cat *c, const struct pkg *p, struct span inner);
  * language packages whose own list names files outside their folder. */
 void cat_own(struct cat *c, const struct pkg *of);
 void cat_own_path(struct cat *c, struct span path);
+void cat_own_in(struct cat *c, struct span folder,
+		struct span name); /* folder with or without a slash */
 
 void cat_os(struct cat *c, const struct fact_os *o); /* path is set here */
 
