@@ -159,7 +159,7 @@ void cat_own_in(struct cat *c, struct span folder, struct span name)
 	char path[PATH_ROOM];
 
 	folder = span_rtrim_chr(folder, '/');
-	if (folder.n + name.n + 1 > LIMIT_PATH_BYTES || folder.n + name.n + 1 > sizeof(path)) {
+	if (folder.n + name.n + 1 > sizeof(path)) {
 		cat_note(c, RMG_E_LIMIT, "owned-path", "path in a list of files is too long", name);
 		return;
 	}
