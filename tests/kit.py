@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the whole-program tests share: running the program with bounds, and where things are."""
+
+import json
+import os
+import resource
+import subprocess
+import threading
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.path.abspath(os.environ.get("RUMMAGE_BUILD", os.path.join(TOP, "build")))
+SHARED = os.path.abspath(os.environ.get("RUMMAGE_SHARED", os.path.join(TOP, "..", "shared")))
+CACHE_HOME = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+BUILT_DIR = os.environ.get("RUMMAGE_CORPUS") or os.path.join(CACHE_HOME, "rummage", "corpus-built")
+
+# NAME in the builder's words -> reference and truth below the folder of built images.
+BUILT = {
+    "debian:bookworm": "debian_bookworm",
+    "debian:bookworm-updated": "debian_bookworm-updated",
+    "debian-zstd:bookworm-updated": "debian-zstd_bookworm-updated",
+    "features:tar": "features_tar",
+    "own-rpm:fedora40-sqlite": "own-rpm_fedora40-sqlite",
+    "own-rpm:tumbleweed-ndb": "own-rpm_tumbleweed-ndb",
+    "python-app:bookworm": "python-app_bookworm",
+    "node-app:bookworm": "node-app_bookworm",
+    "java-app:17-bookworm": "java-app_17-bookworm",
+    "go-app:distroless": "go-app_distroless",
+}
+
+OK, FAILED, POLICY, INCOMPLETE = 0, 1, 2, 3
+
+
+def program(name):
+    return os.path.join(BUILD, name)
+
+
+class Run:
+    """How one run of the program ended. peak_bytes is of the largest process; killed tells that
+    the time bound was reached."""
+
+    def __init__(self, code, out, err, seconds, cpu_s, peak_bytes, killed):
+        self.code, self.out, self.err = code, out, err
+        self.seconds, self.cpu_s, self.peak_bytes, self.killed = seconds, cpu_s, peak_bytes, killed
+        self._json = None
+
+    @property
+    def json(self):
+        if self._json is None:
+            self._json = json.loads(self.out)
+        return self._json
+
+    def notes(self, severity=None):
+        return [n for n in self.json["notes"] if severity in (None, n["severity"])]
+
+    def said(self):
+        """All that a user can read of it."""
+        return self.err + "".join(n["code"] + " " + n["text"] for n in self.notes()) \
+            if self.out.startswith("{") else self.err + self.out
+
+    def __repr__(self):
+        return "<exit %d after %.2f s, %d MiB; %s>" % (
+            self.code, self.seconds, self.peak_bytes >> 20, self.err.strip()[-400:])
+
+
+def run(*args, cache=None, timeout=120, env=None, stdin=None, path=None, max_file_bytes=None):
+    """Runs rummage to its end, or kills it and all that it started after timeout seconds."""
+    command = [path or program("rummage")] + [str(a) for a in args]
+    environment = dict(os.environ, NO_COLOR="1", LC_ALL="C.UTF-8")
+    if cache:
+        environment["XDG_CACHE_HOME"] = str(cache)
+        environment["RUMMAGE_CACHE_DIR"] = str(cache)
+    environment.update(env or {})
+
+    def bounds():
+        os.setsid()
+        if max_file_bytes is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (max_file_bytes, max_file_bytes))
+
+    started = time.monotonic()
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
+                             preexec_fn=bounds)
+    out, err = [], []
+    readers = [threading.Thread(target=lambda f=f, to=to: to.append(f.read()), daemon=True)
+               for f, to in ((child.stdout, out), (child.stderr, err))]
+    for reader in readers:
+        reader.start()
+    if stdin is not None:
+        child.stdin.write(stdin)
+        child.stdin.close()
+    killed = threading.Event()
+
+    def kill():
+        killed.set()
+        try:
+            os.killpg(child.pid, 9)
+        except ProcessLookupError:
+            pass
+
+    timer = threading.Timer(timeout, kill)
+    timer.start()
+    _, status, usage = os.wait4(child.pid, 0)
+    timer.cancel()
+    child.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.monotonic() - started
+    for reader in readers:
+        reader.join(10)
+    child.stdout.close()
+    child.stderr.close()
+    return Run(child.returncode, b"".join(out).decode("utf-8", "surrogateescape"),
+               b"".join(err).decode("utf-8", "replace"), seconds,
+               usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, killed.is_set())
+
+
+def scan(ref, *args, **how):
+    """rummage scan REF --inventory-only -o json, unless args say otherwise."""
+    more = list(args)
+    if "--db" not in more and "--inventory-only" not in more:
+        more.append("--inventory-only")
+    if not any(str(a) == "-o" for a in more):
+        more += ["-o", "json"]
+    return run("scan", ref, *more, **how)
+
+
+def ready_images():
+    """{name: (reference, truth file)} of the ready images; empty where there is no corpus."""
+    folder = os.path.join(SHARED, "corpus", "ready")
+    found = {}
+    for entry in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+        if entry.endswith(".oci.tar"):
+            name = entry[:-len(".oci.tar")]
+            found[name] = ("oci-archive:" + os.path.join(folder, entry),
+                           os.path.join(SHARED, "corpus", "truth", name + ".tsv"))
+    return found
+
+
+def built_images():
+    """{builder's name: (reference, truth file)} of the built images that are there."""
+    found = {}
+    for name, key in BUILT.items():
+        repository, tag = name.split(":")
+        layout = os.path.join(BUILT_DIR, repository)
+        truth = os.path.join(BUILT_DIR, "truth", key + ".tsv")
+        if os.path.exists(truth) and os.path.exists(os.path.join(layout, "index.json")):
+            found[name] = ("oci-dir:%s:%s" % (layout, tag), truth)
+    return found
+
+
+def truth_rows(path):
+    """The rows of a truth file, as tuples of four: type, name, version, more."""
+    with open(path, encoding="utf-8") as f:
+        rows = [line.rstrip("\n").split("\t") for line in f if line.strip()]
+    return [tuple((r + ["", "", ""])[:4]) for r in rows]
