@@ -19,14 +19,16 @@ struct report_input {
 	struct span created;           /* RFC 3339 */
 	const char *version;           /* Rummage's */
 	int64_t db_age_s;
-	struct span policy_file;       /* "" : none */
+	struct span policy_file; /* "" : none */
 	bool policy_passed;
 	const struct policy_violation *violations;
 	size_t n_violations;
-	double ms_fetch, ms_read, ms_catalog, ms_match, ms_report;
+	double ms_fetch, ms_read, ms_catalog, ms_match;
+	double (*report_ms)(void *user); /* since writing began; NULL: not measured */
+	void *user;
 	unsigned columns; /* of the terminal; 0: unlimited */
 	bool color;
-	bool only_fixed;  /* table: said in the footer */
+	bool only_fixed; /* table: said in the footer */
 };
 
 struct report_format {
