@@ -26,8 +26,8 @@ static void put(struct rmg_err *err, enum rmg_rc rc, int os, const char *fmt, va
 	err->os_errno = os;
 	n = vsnprintf(err->msg, sizeof err->msg, fmt, args);
 	if (n > 0 && os != 0 && (size_t)n < sizeof err->msg) {
-		char buf[96];
-		const char *why = strerror_r(os, buf, sizeof buf) == 0 ? buf : "unknown error";
+		/* glibc 2.32 and musl keep it per thread; strerror_r has two incompatible forms. */
+		const char *why = strerror(os);
 
 		snprintf(err->msg + n, sizeof err->msg - (size_t)n, ": %s", why);
 	}
