@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* file.h - files and folders of this machine: bounded reads, maps, atomic writes, locks, XDG folders.
+/* file.h - files and folders of this machine: bounded reads, maps, atomic writes, locks, XDG
+ * folders.
  *
- * Paths are C strings of the caller. What is written by file_writer appears whole under its name or not at all:
- * a kill, a full disk or a lost power leaves the old file, at worst with a leftover NAME.tmp-XXXXXX that
- * the next writer of NAME removes. */
+ * Paths are C strings of the caller. What is written by file_writer appears whole under its name or
+ * not at all: a kill, a full disk or a lost power leaves the old file, at worst with a leftover
+ * NAME.tmp-XXXXXX that the next writer of NAME removes. */
 #ifndef IO_FILE_H
 #define IO_FILE_H
 
@@ -12,8 +13,8 @@
 #include "base/err.h"
 #include "base/span.h"
 
-/* Whole content into malloc'ed memory, a NUL after it (not counted); above max_bytes is RMG_E_LIMIT, a
- * missing file RMG_E_NOTFOUND. Only regular files. */
+/* Whole content into malloc'ed memory, a NUL after it (not counted); above max_bytes is
+ * RMG_E_LIMIT, a missing file RMG_E_NOTFOUND. Only regular files. */
 MUST enum rmg_rc file_read(const char *path, size_t max_bytes, struct span *out,
 			   struct rmg_err *err);
 void file_free(struct span *content);
@@ -34,8 +35,8 @@ struct file_map {
 MUST enum rmg_rc file_map(const char *path, struct file_map *out, struct rmg_err *err);
 void file_unmap(struct file_map *m);
 
-/* Atomic replacement: open, put…, commit (fsync, rename, fsync of the folder). file_writer_done() without
- * commit removes the temporary file. Failures are sticky; commit tells them. */
+/* Atomic replacement: open, put…, commit (fsync, rename, fsync of the folder). file_writer_done()
+ * without commit removes the temporary file. Failures are sticky; commit tells them. */
 struct file_writer {
 	int fd;
 	char *path, *temp;
@@ -52,8 +53,8 @@ MUST enum rmg_rc file_write(const char *path, struct span bytes, struct rmg_err 
 /* Creates the folder and those above it (0777 less umask). */
 MUST enum rmg_rc file_mkdirs(const char *path, struct rmg_err *err);
 
-/* An exclusive lock on a file that is created for it and stays; held until file_unlock() or the process
- * ends. RMG_E_NOTFOUND where another holds it and wait is false. */
+/* An exclusive lock on a file that is created for it and stays; held until file_unlock() or the
+ * process ends. RMG_E_NOTFOUND where another holds it and wait is false. */
 MUST enum rmg_rc file_lock(const char *path, bool wait, int *fd, struct rmg_err *err);
 void file_unlock(int *fd);
 
@@ -62,9 +63,9 @@ bool file_exists(const char *path);
 /* dir + "/" + name, malloc'ed; NULL: no memory. */
 MUST char *file_join(const char *dir, const char *name);
 
-/* $XDG_CACHE_HOME/rummage or ~/.cache/rummage, for root /var/cache/rummage; state: $XDG_STATE_HOME/rummage
- * or ~/.local/state/rummage, for root /var/lib/rummage. The variable wins for root as well. false where it
- * does not fit or no home is known. Nothing is created. */
+/* $XDG_CACHE_HOME/rummage or ~/.cache/rummage, for root /var/cache/rummage; state:
+ * $XDG_STATE_HOME/rummage or ~/.local/state/rummage, for root /var/lib/rummage. The variable wins
+ * for root as well. false where it does not fit or no home is known. Nothing is created. */
 MUST bool file_cache_dir(char *buf, size_t n);
 MUST bool file_state_dir(char *buf, size_t n);
 

@@ -3,12 +3,13 @@
  *
  * struct http keeps connections, certificates and proxies (http_proxy, https_proxy, no_proxy of the
  * environment); it belongs to one thread at a time: side-by-side transfers take one each.
- * A status is not a failure: RMG_OK says that a whole answer came, resp->status which one. RMG_E_NET: none
- * came, or it broke off, stalled or lied about ranges; RMG_E_LIMIT: the body is above max_bytes;
- * RMG_E_STOPPED: stop() said so (polled at least once a second); RMG_E_IO: the sink refused.
- * Only bodies of 2xx answers reach the sink, as sent (no Content-Encoding is asked for); of others the
- * first HTTP_ERROR_BYTES are in resp->error. Redirects are followed (HTTP_REDIRECTS at most, never from
- * https to http, credentials stay with the first host). Failure texts name scheme, host and path only. */
+ * A status is not a failure: RMG_OK says that a whole answer came, resp->status which one.
+ * RMG_E_NET: none came, or it broke off, stalled or lied about ranges; RMG_E_LIMIT: the body is
+ * above max_bytes; RMG_E_STOPPED: stop() said so (polled at least once a second); RMG_E_IO: the
+ * sink refused. Only bodies of 2xx answers reach the sink, as sent (no Content-Encoding is asked
+ * for); of others the first HTTP_ERROR_BYTES are in resp->error. Redirects are followed
+ * (HTTP_REDIRECTS at most, never from https to http, credentials stay with the first host). Failure
+ * texts name scheme, host and path only. */
 #ifndef IO_HTTP_H
 #define IO_HTTP_H
 
@@ -19,9 +20,9 @@
 
 enum { HTTP_REDIRECTS = 8, HTTP_ERROR_BYTES = 16384, HTTP_HEADER_BYTES = 65536 };
 
-struct http_opts {            /* zero is the default */
-	const char *user_agent; /* NULL: "rummage/VERSION" */
-	const char *ca_file;    /* PEM; NULL: the system's */
+struct http_opts {                            /* zero is the default */
+	const char *user_agent;               /* NULL: "rummage/VERSION" */
+	const char *ca_file;                  /* PEM; NULL: the system's */
 	const char *client_cert, *client_key; /* PEM */
 	bool unverified_tls;
 	uint32_t connect_s; /* 0: 30 */
@@ -47,14 +48,14 @@ struct http_response { /* of the last answer after redirects; texts live until t
 typedef bool http_sink_fn(void *user, const struct http_response *resp, struct span bytes);
 
 struct http_request {
-	const char *method; /* NULL: GET */
-	const char *url;    /* http: or https: */
-	const char *const *headers; /* "Name: value", NULL-terminated; NULL: none */
-	const char *username, *password; /* basic authentication; NULL: none */
-	const char *unix_socket; /* path to connect to instead of the URL's host */
-	struct span body;        /* of POST, PUT, PATCH */
+	const char *method;               /* NULL: GET */
+	const char *url;                  /* http: or https: */
+	const char *const *headers;       /* "Name: value", NULL-terminated; NULL: none */
+	const char *username, *password;  /* basic authentication; NULL: none */
+	const char *unix_socket;          /* path to connect to instead of the URL's host */
+	struct span body;                 /* of POST, PUT, PATCH */
 	uint64_t range_first, range_last; /* last 0: to the end; both 0: the whole */
-	uint64_t max_bytes;      /* of the body; 0: LIMIT_MANIFEST_BYTES */
+	uint64_t max_bytes;               /* of the body; 0: LIMIT_MANIFEST_BYTES */
 	bool no_redirect;
 	http_sink_fn *sink; /* NULL: the body is dropped */
 	void *user;
@@ -66,13 +67,13 @@ MUST enum rmg_rc http_do(struct http *h, const struct http_request *req, struct 
 MUST bool http_header(const struct http_response *resp, const char *name, size_t i,
 		      struct span *out);
 
-/* "404 for https://host/path": the failure of an answer that the caller did not want. 401 and 403 give
- * RMG_E_AUTH, 404 and 410 RMG_E_NOTFOUND, others RMG_E_NET. */
+/* "404 for https://host/path": the failure of an answer that the caller did not want. 401 and 403
+ * give RMG_E_AUTH, 404 and 410 RMG_E_NOTFOUND, others RMG_E_NET. */
 enum rmg_rc http_status_err(const struct http_request *req, const struct http_response *resp,
 			    struct rmg_err *err) COLD;
 
-/* Worth another try after a pause: 429, 502, 503, 504, or RMG_E_NET. seconds: what Retry-After asks for
- * (delta form), else 0. */
+/* Worth another try after a pause: 429, 502, 503, 504, or RMG_E_NET. seconds: what Retry-After asks
+ * for (delta form), else 0. */
 bool http_may_retry(enum rmg_rc rc, const struct http_response *resp, unsigned *seconds);
 
 #endif

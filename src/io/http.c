@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "io/http.h"
+
+#include <curl/curl.h>
+
+#include "base/limits.h"
+#include "base/strbuf.h"
+
+#define ERROR_TEXT 200
+
+struct http {
+	CURL *curl;
+	struct http_opts opts;
+	struct strbuf headers; /* of the last answer */
+	struct strbuf error;   /* body of an answer that is not 2xx */
+	char why[CURL_ERROR_SIZE];
+
+	/* The exchange under way. */
+	const struct http_request *req;
+	struct http_response *resp;
+	uint64_t got, max;
+	bool begun; /* the head of this answer has been read into resp */
+	enum rmg_rc rc;
+	const char *lie; /* what the server did that HTTP forbids */
+};
+
+/* Scheme, host and path: queries and user names of URLs may be secret. */
+static struct span shown(const char *url)
+{
+	struct span s = span_cstr(url);
+	size_t end = span_chr(s, '?');
+	size_t host = span_find(s, S("://"));
+
+	if (end != SIZE_MAX)
+		s.n = end;
+	if (host != SIZE_MAX) {
+		struct span rest = span_from(s, host + 3);
+		struct span authority = span_head(rest, MIN_OF(span_chr(rest, '/'), rest.n));
+		size_t at = span_rchr(authority, '@');
+
+		if (at != SIZE_MAX)
+			s = span_from(rest, at + 1);
+	}
+	return span_head(s, ERROR_TEXT);
+}
+
+/* The value of a header line of this name. */
+static bool header_value(struct span line, struct span name, struct span *out)
+{
+	struct span key, value;
+
+	if (!span_cut(line, ':', &key, &value) || !span_is_icase(key, name))
+		return false;
+	*out = span_trim(value);
+	return true;
+}
+
+bool http_header(const struct http_response *resp, const char *name, size_t i, struct span *out)
+{
+	struct span rest = resp->headers, line, value;
+
+	while (span_next(&rest, '\n', &line)) {
+		if (header_value(line, span_cstr(name), &value) && i-- == 0) {
+			*out = value;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Content-Range: bytes FIRST-LAST/TOTAL (RFC 9110, 14.4). */
+static bool content_range(struct http_response *resp, uint64_t *first)
+{
+	struct span value, range, total, from, to;
+	uint64_t last;
+
+	if (!http_header(resp, "Content-Range", 0, &value) || !span_starts(value, S("bytes ")) ||
+	    !span_cut(span_from(value, 6), '/', &range, &total) ||
+	    !span_cut(range, '-', &from, &to) ||
+	    !span_u64(span_trim(from), 10, UINT64_MAX - 1, first) ||
+	    !span_u64(span_trim(to), 10, UINT64_MAX - 1, &last) || last < *first)
+		return false;
+	if (!span_u64(span_trim(total), 10, UINT64_MAX - 1, &resp->total))
+		resp->total = UINT64_MAX;
+	return true;
+}
+
+static bool refuse(struct http *h, enum rmg_rc rc, const char *lie)
+{
+	h->rc = rc;
+	h->lie = lie;
+	return false;
+}
+
+/* Fills resp from the status and the headers, once an answer, before its body. */
+static bool begin(struct http *h)
+{
+	struct http_response *resp = h->resp;
+	curl_off_t length = -1;
+	long status = 0;
+
+	if (h->begun)
+		return true;
+	h->begun = true;
+	curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(h->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+	resp->status = (unsigned)status;
+	resp->length = length < 0 ? UINT64_MAX : (uint64_t)length;
+	resp->range_first = 0;
+	resp->total = resp->length;
+	resp->headers = strbuf_span(&h->headers);
+	if (status != 206)
+		return true;
+	if (h->req->range_first == 0 && h->req->range_last == 0)
+		return refuse(h, RMG_E_NET, "sent a part that was not asked for");
+	if (!content_range(resp, &resp->range_first) || resp->range_first != h->req->range_first)
+		return refuse(h, RMG_E_NET, "sent another part than was asked for");
+	return true;
+}
+
+static size_t on_header(char *p, size_t size, size_t n, void *user)
+{
+	struct http *h = user;
+	struct span line = span_of(p, size * n);
+
+	if (span_starts(line, S("HTTP/"))) { /* the next answer: of a redirect, or after 1xx */
+		strbuf_clear(&h->headers);
+		strbuf_clear(&h->error);
+		h->begun = false;
+	}
+	strbuf_put(&h->headers, line);
+	if (strbuf_rc(&h->headers) != RMG_OK) {
+		refuse(h, RMG_E_LIMIT, "sent too many headers");
+		return 0;
+	}
+	return line.n;
+}
+
+static size_t on_body(char *p, size_t size, size_t n, void *user)
+{
+	struct http *h = user;
+	struct span bytes = span_of(p, size * n);
+
+	if (!begin(h))
+		return 0;
+	if (h->resp->status < 200 || h->resp->status > 299) {
+		strbuf_put(&h->error, span_head(bytes, HTTP_ERROR_BYTES - h->error.n));
+		return bytes.n;
+	}
+	h->got += bytes.n;
+	if (h->got > h->max || (h->resp->length != UINT64_MAX && h->resp->length > h->max)) {
+		refuse(h, RMG_E_LIMIT, "sends more than the limit allows");
+		return 0;
+	}
+	if (h->req->sink && !h->req->sink(h->req->user, h->resp, bytes)) {
+		refuse(h, RMG_E_IO, NULL);
+		return 0;
+	}
+	return bytes.n;
+}
+
+static int on_progress(void *user, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+	struct http *h = user;
+
+	(void)a, (void)b, (void)c, (void)d;
+	if (h->opts.stop == NULL || !h->opts.stop(h->opts.user))
+		return 0;
+	h->rc = RMG_E_STOPPED;
+	return 1;
+}
+
+enum rmg_rc http_new(const struct http_opts *opts, struct http **out, struct rmg_err *err)
+{
+	struct http *h = calloc(1, sizeof *h);
+
+	if (h == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
+	    (h->curl = curl_easy_init()) == NULL) {
+		free(h);
+		return err_set(err, RMG_E_NOMEM, "no memory for an HTTP client");
+	}
+	if (opts)
+		h->opts = *opts;
+	h->headers = strbuf_of(HTTP_HEADER_BYTES);
+	h->error = strbuf_of(HTTP_ERROR_BYTES + 1);
+	*out = h;
+	return RMG_OK;
+}
+
+void http_free(struct http *h)
+{
+	if (h == NULL)
+		return;
+	curl_easy_cleanup(h->curl);
+	strbuf_done(&h->headers);
+	strbuf_done(&h->error);
+	free(h);
+}
+
+static void set_connection(struct http *h)
+{
+	const struct http_opts *o = &h->opts;
+	CURL *c = h->curl;
+	long stall = (long)(o->stall_s ? o->stall_s : LIMIT_WORKER_STALL_S);
+
+	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, h->why);
+	curl_easy_setopt(c, CURLOPT_USERAGENT, o->user_agent ? o->user_agent : "rummage");
+	curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, (long)(o->connect_s ? o->connect_s : 30));
+	curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, stall);
+	curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(c, CURLOPT_BUFFERSIZE, 256L * 1024);
+	curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(c, CURLOPT_HEADERDATA, h);
+	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(c, CURLOPT_WRITEDATA, h);
+	curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
+	curl_easy_setopt(c, CURLOPT_XFERINFODATA, h);
+	curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
+	if (o->ca_file)
+		curl_easy_setopt(c, CURLOPT_CAINFO, o->ca_file);
+	if (o->client_cert)
+		curl_easy_setopt(c, CURLOPT_SSLCERT, o->client_cert);
+	if (o->client_key)
+		curl_easy_setopt(c, CURLOPT_SSLKEY, o->client_key);
+	if (o->unverified_tls) {
+		curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 0L);
+		curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L);
+	}
+}
+
+static void set_method(CURL *c, const struct http_request *req)
+{
+	const char *method = req->method ? req->method : "GET";
+
+	if (strcmp(method, "HEAD") == 0) {
+		curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
+		return;
+	}
+	if (req->body.n || strcmp(method, "POST") == 0) {
+		curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body.n);
+		curl_easy_setopt(c, CURLOPT_POSTFIELDS,
+				 req->body.n ? (const char *)req->body.p : "");
+	}
+	curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, method);
+}
+
+static void set_request(CURL *c, const struct http_request *req)
+{
+	bool secure = strncasecmp(req->url, "https:", 6) == 0;
+	char range[48];
+
+	curl_easy_setopt(c, CURLOPT_URL, req->url);
+	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, secure ? "https" : "http,https");
+	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, req->no_redirect ? 0L : 1L);
+	curl_easy_setopt(c, CURLOPT_MAXREDIRS, (long)HTTP_REDIRECTS);
+	set_method(c, req);
+	if (req->range_last != 0)
+		snprintf(range, sizeof range, "%llu-%llu", (unsigned long long)req->range_first,
+			 (unsigned long long)req->range_last);
+	else
+		snprintf(range, sizeof range, "%llu-", (unsigned long long)req->range_first);
+	if (req->range_first != 0 || req->range_last != 0)
+		curl_easy_setopt(c, CURLOPT_RANGE, range);
+	if (req->username) {
+		curl_easy_setopt(c, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+		curl_easy_setopt(c, CURLOPT_USERNAME, req->username);
+		curl_easy_setopt(c, CURLOPT_PASSWORD, req->password ? req->password : "");
+	}
+	if (req->unix_socket)
+		curl_easy_setopt(c, CURLOPT_UNIX_SOCKET_PATH, req->unix_socket);
+}
+
+/* "Expect:" goes away: it costs a round trip and some servers never answer it. */
+static bool set_headers(CURL *c, const char *const *headers, struct curl_slist **out)
+{
+	struct curl_slist *list = curl_slist_append(NULL, "Expect:"), *longer = list;
+
+	for (; longer && headers && *headers; headers++) {
+		longer = curl_slist_append(list, *headers);
+		list = longer ? longer : list;
+	}
+	*out = list;
+	curl_easy_setopt(c, CURLOPT_HTTPHEADER, list);
+	return longer != NULL;
+}
+
+static enum rmg_rc failure(struct http *h, CURLcode code, struct rmg_err *err)
+{
+	struct span url = shown(h->req->url);
+	enum rmg_rc rc = RMG_E_NET;
+
+	if (h->rc == RMG_E_STOPPED)
+		return err_set(err, RMG_E_STOPPED, "stopped");
+	if (h->lie)
+		return err_set(err, h->rc, SPAN_FMT ": the server %s", SPAN_ARG(url), h->lie);
+	if (h->rc != RMG_OK)
+		return err_set(err, h->rc, SPAN_FMT ": could not be written", SPAN_ARG(url));
+	if (code == CURLE_OUT_OF_MEMORY)
+		rc = RMG_E_NOMEM;
+	else if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL)
+		rc = RMG_E_ARG;
+	return err_set(err, rc, SPAN_FMT ": %s", SPAN_ARG(url),
+		       h->why[0] ? h->why : curl_easy_strerror(code));
+}
+
+enum rmg_rc http_do(struct http *h, const struct http_request *req, struct http_response *resp,
+		    struct rmg_err *err)
+{
+	struct curl_slist *headers = NULL;
+	CURLcode code;
+
+	curl_easy_reset(h->curl); /* keeps connections and the name cache */
+	strbuf_clear(&h->headers);
+	strbuf_clear(&h->error);
+	*resp = (struct http_response){.length = UINT64_MAX, .total = UINT64_MAX};
+	h->req = req;
+	h->resp = resp;
+	h->got = 0;
+	h->max = req->max_bytes ? req->max_bytes : LIMIT_MANIFEST_BYTES;
+	h->begun = false;
+	h->rc = RMG_OK;
+	h->lie = NULL;
+	h->why[0] = '\0';
+	set_connection(h);
+	set_request(h->curl, req);
+	if (!set_headers(h->curl, req->headers, &headers)) {
+		curl_slist_free_all(headers);
+		return err_set(err, RMG_E_NOMEM, "no memory for a request");
+	}
+	code = curl_easy_perform(h->curl);
+	curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER, NULL);
+	curl_slist_free_all(headers);
+	if (code != CURLE_OK || !begin(h))
+		return failure(h, code, err);
+	resp->error = strbuf_span(&h->error);
+	return RMG_OK;
+}
+
+enum rmg_rc http_status_err(const struct http_request *req, const struct http_response *resp,
+			    struct rmg_err *err)
+{
+	struct span url = shown(req->url);
+	enum rmg_rc rc = RMG_E_NET;
+
+	if (resp->status == 401 || resp->status == 403)
+		rc = RMG_E_AUTH;
+	else if (resp->status == 404 || resp->status == 410)
+		rc = RMG_E_NOTFOUND;
+	return err_set(err, rc, "HTTP %u for " SPAN_FMT, resp->status, SPAN_ARG(url));
+}
+
+bool http_may_retry(enum rmg_rc rc, const struct http_response *resp, unsigned *seconds)
+{
+	struct span value;
+	uint64_t wait = 0;
+	unsigned s = resp->status;
+
+	*seconds = 0;
+	if (rc != RMG_OK)
+		return rc == RMG_E_NET;
+	if (s != 429 && s != 502 && s != 503 && s != 504)
+		return false;
+	if (http_header(resp, "Retry-After", 0, &value) && span_u64(value, 10, 86400, &wait))
+		*seconds = (unsigned)wait;
+	return true;
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A child process answers on loopback; the path of a request names the answer. */
+#include "io/http.h"
+
+#include <arpa/inet.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static unsigned port;
+static pid_t server;
+
+static const struct {
+	const char *path, *answer;
+} answers[] = {
+    {"/ok ",
+     "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nETag: \"e1\"\r\nX-A: 1\r\nx-a: 2\r\n\r\nhello"},
+    {"/none ", "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\ngone"},
+    {"/auth ",
+     "HTTP/1.1 401 No\r\nWWW-Authenticate: Bearer realm=\"x\"\r\nContent-Length: 0\r\n\r\n"},
+    {"/busy ", "HTTP/1.1 429 Slow\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n"},
+    {"/short ", "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello"},
+    {"/hop ",
+     "HTTP/1.1 302 Found\r\nLocation: /ok\r\nETag: \"hop\"\r\nContent-Length: 3\r\n\r\nbad"},
+    {"/loop ", "HTTP/1.1 302 Found\r\nLocation: /loop\r\nContent-Length: 0\r\n\r\n"},
+    {"/file ", "HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n"},
+    {"/part ", "HTTP/1.1 206 Part\r\nContent-Range: bytes 2-4/5\r\nContent-Length: 3\r\n\r\nllo"},
+    {"/same ", "HTTP/1.1 304 Not Modified\r\n\r\n"},
+    {"/stall ", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe"},
+    {"/junk ", "SSH-2.0-none\r\n\r\n"},
+};
+
+static void answer(int fd)
+{
+	char in[4096];
+	ssize_t n = recv(fd, in, sizeof in - 1, 0);
+
+	in[n > 0 ? n : 0] = '\0';
+	for (size_t i = 0; n > 0 && i < COUNT_OF(answers); i++) {
+		if (strstr(in, answers[i].path) == NULL)
+			continue;
+		(void)!write(fd, answers[i].answer, strlen(answers[i].answer));
+		if (strcmp(answers[i].path, "/stall ") == 0)
+			sleep(5);
+	}
+	close(fd);
+}
+
+static int setup(void **state)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof at;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	(void)state;
+	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof at) != 0 || listen(fd, 8) != 0 ||
+	    getsockname(fd, (struct sockaddr *)&at, &len) != 0)
+		return 1;
+	port = ntohs(at.sin_port);
+	setenv("no_proxy", "*", 1);
+	server = fork();
+	if (server == 0) {
+		alarm(60);
+		signal(SIGPIPE, SIG_IGN);
+		signal(SIGCHLD, SIG_IGN);
+		for (;;) {
+			int got = accept(fd, NULL, NULL);
+
+			if (got >= 0)
+				answer(got);
+		}
+	}
+	close(fd);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	kill(server, SIGKILL);
+	waitpid(server, NULL, 0);
+	return 0;
+}
+
+static char body[256];
+
+static bool keep(void *user, const struct http_response *resp, struct span bytes)
+{
+	(void)user;
+	assert_in_range(resp->status, 200, 299);
+	assert_true(strlen(body) + bytes.n < sizeof body);
+	memcpy(body + strlen(body), bytes.p, bytes.n);
+	return true;
+}
+
+static bool refuse(void *user, const struct http_response *resp, struct span bytes)
+{
+	(void)user, (void)resp, (void)bytes;
+	return false;
+}
+
+static enum rmg_rc get(struct http_request req, const char *path, struct http_response *resp,
+		       struct http **h, struct rmg_err *err)
+{
+	char url[128];
+	struct http_opts opts = {.stall_s = 1};
+	enum rmg_rc rc;
+
+	memset(body, 0, sizeof body);
+	snprintf(url, sizeof url, "http://127.0.0.1:%u%s", port, path);
+	req.url = url;
+	assert_int_equal(http_new(&opts, h, err), RMG_OK);
+	rc = http_do(*h, &req, resp, err);
+	if (rc == RMG_OK && resp->status > 299)
+		http_status_err(&req, resp, err);
+	return rc;
+}
+
+static void test_body_and_headers(void **state)
+{
+	struct http_request req = {.sink = keep};
+	struct http_response resp;
+	struct rmg_err err = {0};
+	struct http *h;
+	struct span v;
+
+	(void)state;
+	assert_int_equal(get(req, "/ok", &resp, &h, &err), RMG_OK);
+	assert_int_equal(resp.status, 200);
+	assert_string_equal(body, "hello");
+	assert_int_equal(resp.length, 5);
+	assert_true(http_header(&resp, "etag", 0, &v) && span_is(v, S("\"e1\"")));
+	assert_true(http_header(&resp, "X-A", 1, &v) && span_is(v, S("2")));
+	assert_false(http_header(&resp, "X-A", 2, &v));
+	http_free(h);
+	assert_int_equal(get(req, "/hop", &resp, &h, &err), RMG_OK);
+	assert_string_equal(body, "hello");
+	assert_true(http_header(&resp, "ETag", 0, &v) && span_is(v, S("\"e1\"")));
+	http_free(h);
+}
+
+static void test_statuses(void **state)
+{
+	struct http_request req = {.sink = keep};
+	struct http_response resp;
+	struct rmg_err err = {0};
+	struct http *h;
+	unsigned wait;
+
+	(void)state;
+	assert_int_equal(get(req, "/none", &resp, &h, &err), RMG_OK);
+	assert_int_equal(err.rc, RMG_E_NOTFOUND);
+	assert_true(span_is(resp.error, S("gone")));
+	assert_string_equal(body, "");
+	http_free(h);
+	assert_int_equal(get(req, "/auth", &resp, &h, &err), RMG_OK);
+	assert_int_equal(err.rc, RMG_E_AUTH);
+	http_free(h);
+	assert_int_equal(get(req, "/busy", &resp, &h, &err), RMG_OK);
+	assert_true(http_may_retry(RMG_OK, &resp, &wait) && wait == 7);
+	http_free(h);
+	assert_int_equal(get(req, "/same", &resp, &h, &err), RMG_OK);
+	assert_int_equal(resp.status, 304);
+	http_free(h);
+}
+
+static void test_ranges(void **state)
+{
+	struct http_request req = {.sink = keep, .range_first = 2};
+	struct http_response resp;
+	struct rmg_err err = {0};
+	struct http *h;
+
+	(void)state;
+	assert_int_equal(get(req, "/part", &resp, &h, &err), RMG_OK);
+	assert_string_equal(body, "llo");
+	assert_int_equal(resp.range_first, 2);
+	assert_int_equal(resp.total, 5);
+	http_free(h);
+	req.range_first = 3; /* the server answers with another part */
+	assert_int_equal(get(req, "/part", &resp, &h, &err), RMG_E_NET);
+	http_free(h);
+	req.range_first = 0;
+	assert_int_equal(get(req, "/part", &resp, &h, &err), RMG_E_NET);
+	assert_string_equal(body, "");
+	http_free(h);
+	req.range_first = 2; /* a server that knows no ranges sends all of it */
+	assert_int_equal(get(req, "/ok", &resp, &h, &err), RMG_OK);
+	assert_int_equal(resp.range_first, 0);
+	assert_string_equal(body, "hello");
+	http_free(h);
+}
+
+static void test_what_goes_wrong_is_said(void **state)
+{
+	static const struct {
+		const char *path;
+		enum rmg_rc rc;
+		const char *says;
+	} cases[] = {
+	    {"/short", RMG_E_NET, ""},        {"/stall", RMG_E_NET, ""}, {"/junk", RMG_E_NET, ""},
+	    {"/loop", RMG_E_NET, "redirect"}, {"/file", RMG_E_ARG, ""},
+	};
+	struct http_request req = {.sink = keep};
+	struct http_response resp;
+	struct http *h;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct rmg_err err = {0};
+
+		assert_int_equal(get(req, cases[i].path, &resp, &h, &err), cases[i].rc);
+		assert_non_null(strstr(err.msg, cases[i].says));
+		assert_non_null(strstr(err.msg, cases[i].path));
+		http_free(h);
+	}
+}
+
+static void test_limit_and_refusal(void **state)
+{
+	struct http_request req = {.sink = keep, .max_bytes = 4};
+	struct http_response resp;
+	struct rmg_err err = {0};
+	struct http *h;
+
+	(void)state;
+	assert_int_equal(get(req, "/ok", &resp, &h, &err), RMG_E_LIMIT);
+	assert_string_equal(body, "");
+	http_free(h);
+	req = (struct http_request){.sink = refuse};
+	assert_int_equal(get(req, "/ok", &resp, &h, &err), RMG_E_IO);
+	http_free(h);
+}
+
+static void test_url_secrets_stay_out_of_failures(void **state)
+{
+	struct http_request req = {.url = "http://user:pw@127.0.0.1:1/p?token=1"};
+	struct http_response resp;
+	struct rmg_err err = {0};
+	struct http *h;
+
+	(void)state;
+	assert_int_equal(http_new(NULL, &h, &err), RMG_OK);
+	assert_int_equal(http_do(h, &req, &resp, &err), RMG_E_NET);
+	assert_null(strstr(err.msg, "pw"));
+	assert_null(strstr(err.msg, "token"));
+	http_free(h);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_body_and_headers),
+	    cmocka_unit_test(test_statuses),
+	    cmocka_unit_test(test_ranges),
+	    cmocka_unit_test(test_what_goes_wrong_is_said),
+	    cmocka_unit_test(test_limit_and_refusal),
+	    cmocka_unit_test(test_url_secrets_stay_out_of_failures),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
