@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lib.h - the public objects from inside, and what the files of this folder share. */
+#ifndef LIB_LIB_H
+#define LIB_LIB_H
+
+#include <rummage.h>
+
+#include "model/inventory.h"
+#include "vuln/match.h"
+
+struct rmg_inventory {
+	struct inventory *inv;
+	struct arena arena;     /* of the views below */
+	struct rmg_pkg *pkgs;   /* one per component, in their order */
+	struct rmg_note *notes; /* one per note */
+	double ms_fetch, ms_read, ms_catalog;
+};
+
+struct rmg_db {
+	struct advdb adv; /* reads the mapped bytes */
+	void *map;
+	size_t map_bytes;
+	struct arena arena; /* of the views below */
+	const char *path, *built, *digest;
+	struct rmg_db_source *sources;
+	size_t n_sources;
+};
+
+struct rmg_verdict {
+	struct verdict *v;
+	const struct rmg_inventory *inventory; /* borrowed */
+	struct advdb adv;   /* a handle of its own on the borrowed database's bytes */
+	struct arena arena; /* of the views */
+	struct rmg_finding *findings;
+	double ms_match;
+	bool only_fixed;
+};
+
+/* A clean, NUL-terminated copy for the caller of the library; "" for an empty span. NULL once the
+ * arena has failed. */
+const char *lib_text(struct arena *a, struct span s);
+
+/* Seconds since 1970 of an RFC 3339 time or date; false where it is not one. */
+MUST bool lib_time(struct span text, int64_t *out);
+
+double lib_now_ms(void); /* of a clock that only goes forward */
+
+enum rmg_severity lib_severity(enum adv_severity s);
+enum rmg_status lib_status(enum adv_status s);
+
+#endif
