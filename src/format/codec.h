@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* codec.h - streaming decompression: gzip (RFC 1952), zstd (RFC 8878), xz, bzip2, or none.
  *
- * The caller owns both buffers and drives it: codec_step() takes input off *in and fills out; it returns
- * early only where out is full, so n_out < cap says that all of *in was taken. Concatenated members
- * (gzip members, zstd and skippable frames, xz and bzip2 streams) are one stream. Checksums and lengths
- * that the format carries are verified.
+ * The caller owns both buffers and drives it: go on calling codec_step() while in->n != 0 or out
+ * came back full, then bring more input. Concatenated members (gzip members, zstd and skippable
+ * frames, xz and bzip2 streams) are one stream. Checksums and lengths that the format carries are
+ * verified.
  *
- * Fails with RMG_E_FORMAT on damage and on what follows the last member and is not one (zero bytes after
- * gzip are tolerated, as gzip(1) does, and xz's own padding), RMG_E_LIMIT beyond LIMIT_LAYER_BYTES,
- * LIMIT_LAYER_RATIO or LIMIT_CODEC_WINDOW_BYTES. A failure sticks; what came out before it is good unless
- * its checksum was still to come. A stream that was cut shows only in codec_end(): always ask it.
+ * Fails with RMG_E_FORMAT on damage and on what follows the last member and is not one (zero bytes
+ * after gzip are tolerated, as gzip(1) does, and xz's own padding); RMG_E_LIMIT beyond
+ * LIMIT_LAYER_BYTES, LIMIT_LAYER_RATIO or LIMIT_CODEC_WINDOW_BYTES. What was decoded before a
+ * failure is given first; the failure comes with the next call and sticks. A stream that was cut
+ * shows only in codec_end(): always ask it.
  *
- * For speed give input in pieces of 64 KiB or more and an output buffer of 256 KiB or more: the gzip
- * engine saves 32 KiB of history with each call. */
+ * For speed give input in pieces of 64 KiB or more and an output buffer of 256 KiB or more: the
+ * gzip engine saves 32 KiB of history with each call. */
 #ifndef FORMAT_CODEC_H
 #define FORMAT_CODEC_H
 
@@ -36,8 +37,8 @@ MUST enum rmg_rc codec_new(enum codec_kind kind, struct codec **out, struct rmg_
 void codec_free(struct codec *c);
 
 /* CODEC_NONE copies: whoever minds hands the bytes on without a codec. */
-MUST enum rmg_rc codec_step(struct codec *c, struct span *in, uint8_t *out, size_t cap, size_t *n_out,
-			    struct rmg_err *err);
+MUST enum rmg_rc codec_step(struct codec *c, struct span *in, uint8_t *out, size_t cap,
+			    size_t *n_out, struct rmg_err *err);
 
 /* After the last of the input was taken: RMG_OK where it ended between two members. */
 MUST enum rmg_rc codec_end(const struct codec *c, struct rmg_err *err);
