@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the whole-program tests share: running the program with bounds, and where things are."""
 
+import io
 import json
 import os
 import resource
 import subprocess
+import tarfile
 import threading
 import time
+from urllib.parse import unquote
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.abspath(os.environ.get("RUMMAGE_BUILD", os.path.join(TOP, "build")))
@@ -152,3 +155,60 @@ def truth_rows(path):
     with open(path, encoding="utf-8") as f:
         rows = [line.rstrip("\n").split("\t") for line in f if line.strip()]
     return [tuple((r + ["", "", ""])[:4]) for r in rows]
+
+
+def purl_parts(purl):
+    """(type, "namespace/name" or "name", version) of a package URL, decoded."""
+    body = purl.split("#")[0].split("?")[0]
+    kind, rest = body[len("pkg:"):].split("/", 1)
+    rest, _, version = rest.rpartition("@") if "@" in rest.rsplit("/", 1)[-1] else (rest, "", "")
+    return kind, unquote(rest), unquote(version)
+
+
+def layers_of(archive):
+    """The layers of an OCI archive or layout, lowest first, each as an open tarfile. For expected
+    values only: a plain reading by Python's own modules."""
+    kind, _, path = archive.partition(":")
+    if kind == "oci-archive":
+        outer = tarfile.open(path)
+
+        def blob(name):
+            return outer.extractfile(name).read()
+    else:
+        path = path.rpartition(":")[0] if not os.path.isdir(path) else path
+
+        def blob(name):
+            with open(os.path.join(path, name), "rb") as f:
+                return f.read()
+    tag = archive.rpartition(":")[2] if kind == "oci-dir" else None
+    listed = json.loads(blob("index.json"))["manifests"]
+    chosen = [m for m in listed
+              if m.get("annotations", {}).get("org.opencontainers.image.ref.name") == tag] or listed
+    manifest = json.loads(blob("blobs/" + chosen[0]["digest"].replace(":", "/")))
+    for layer in manifest["layers"]:
+        data = blob("blobs/" + layer["digest"].replace(":", "/"))
+        if data[:4] == b"\x28\xb5\x2f\xfd":
+            data = subprocess.run(["zstd", "-dcq"], input=data, stdout=subprocess.PIPE,
+                                  check=True).stdout
+        yield tarfile.open(fileobj=io.BytesIO(data))
+
+
+def last_files(archive, wanted):
+    """{path: bytes} of the files for which wanted(path) holds, as the uppermost layer that speaks
+    of them leaves them; whiteouts of the file or of a folder above it are obeyed."""
+    found = {}
+    for tar in layers_of(archive):
+        added = {}
+        for member in tar:
+            path = os.path.normpath(member.name).lstrip("/")
+            folder, name = os.path.split(path)
+            if name == ".wh..wh..opq":
+                found = {p: d for p, d in found.items() if not p.startswith(folder + "/")}
+            elif name.startswith(".wh."):
+                gone = os.path.join(folder, name[4:])
+                found = {p: d for p, d in found.items()
+                         if p != gone and not p.startswith(gone + "/")}
+            elif member.isreg() and wanted(path):
+                added[path] = tar.extractfile(member).read()
+        found.update(added)
+    return found
