@@ -164,12 +164,14 @@ def test_sources(name, shared, scan, tmp_path, request):
     if not want:
         pytest.skip("no package manager here can read its database")
     done = scan(ref, *(["--platform", "linux/arm64"] if "arm64" in name else []))
-    wrong = []
+    wrong, seen = [], set()
     for c in done.json["components"]:
         key = (c["name"], c["arch"])
         if c["type"] in ("deb", "apk", "rpm") and key in want:
+            seen.add(key)
             have = (c["source"]["name"], re.sub(r"^\d+:", "", c["source"]["version"])
                     if c["type"] == "rpm" else c["source"]["version"])
             if have != want[key]:
                 wrong.append((key, have, want[key]))
     assert wrong == []
+    assert set(want) - seen == set()
