@@ -41,7 +41,8 @@
 	X(WORKER_AS_BYTES, GIB(3), "bytes", "address space of the worker")                         \
 	X(WORKER_CPU_S, 900, "seconds", "processor time of the worker for one layer")              \
 	X(WORKER_STALL_S, 120, "seconds", "silence of the worker, or of a registry")               \
-	X(CACHE_BYTES, GIB(2), "bytes", "layer facts kept on disk; the oldest go first")
+	X(CACHE_BYTES, GIB(2), "bytes", "layer facts kept on disk; the oldest go first")           \
+	X(DB_BYTES, GIB(4), "bytes", "texts of an advisory database that is being built")
 
 #define X(name, value, unit, what) static const uint64_t LIMIT_##name UNUSED = (value);
 #include <stdint.h>

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* advdb_build.h - writes an advisory database.
  *
- * Everything given is copied (equal strings once). The bytes that come out depend on the set of what was
- * added only, not on its order, so that the same feeds give the same file. Failure is sticky: ask
+ * Everything given is copied (equal strings and lists once). The bytes that come out depend on the
+ * set of what was added only, not on its order, so that the same feeds give the same file. What was
+ * added twice is there once; of cards of one source with one id, those with an older modified time
+ * go, and their rules with them (publishers lay one record into several folders, and an update may
+ * reach them at different times). A card without rules is not stored. Failure is sticky: ask
  * advdb_builder_done(). */
 #ifndef VULN_ADVDB_BUILD_H
 #define VULN_ADVDB_BUILD_H
@@ -29,7 +32,14 @@ void advdb_add_rule(struct advdb_builder *b, struct span ecosystem, struct span 
 void advdb_add_epss(struct advdb_builder *b, struct span cve, double score, double percentile);
 void advdb_add_kev(struct advdb_builder *b, struct span cve, struct span added, struct span due);
 
-/* The whole file, owned by b. */
-MUST enum rmg_rc advdb_builder_done(struct advdb_builder *b, struct span built, struct span *out);
+struct advdb_counts {
+	uint32_t keys, rules, cards;
+};
+
+/* The whole file, owned by b, which takes nothing more. built: RFC 3339. sha256: see
+ * advdb_verify(). counts may be NULL. */
+MUST enum rmg_rc advdb_builder_done(struct advdb_builder *b, struct span built,
+				    advdb_hash_fn *sha256, struct span *out,
+				    struct advdb_counts *counts, struct rmg_err *err);
 
 #endif

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vuln/advdb_build.h"
+
+#include "base/hash.h"
+#include "base/limits.h"
+#include "vuln/advdb_builder.h"
+
+static void fail(struct advdb_builder *b, enum rmg_rc rc)
+{
+	if (b->rc == RMG_OK)
+		b->rc = rc;
+}
+
+enum rmg_rc advdb_builder_new(struct advdb_builder **out)
+{
+	struct advdb_builder *b = calloc(1, sizeof *b);
+
+	if (b == NULL)
+		return RMG_E_NOMEM;
+	arena_init(&b->arena, LIMIT_DB_BYTES);
+	b->table_slots = 1 << 16;
+	b->table = calloc(b->table_slots, sizeof *b->table);
+	/* The empty string and the empty list are number 0 and lie at 0. */
+	if (b->table == NULL ||
+	    !VEC_PUSH(&b->strings, (struct built_string){.hash = hash_span((struct span){0})}) ||
+	    !VEC_PUSH(&b->lists, (struct built_list){0})) {
+		advdb_builder_free(b);
+		return RMG_E_NOMEM;
+	}
+	*out = b;
+	return RMG_OK;
+}
+
+void advdb_builder_free(struct advdb_builder *b)
+{
+	if (b == NULL)
+		return;
+	arena_done(&b->arena);
+	VEC_DONE(&b->strings);
+	VEC_DONE(&b->lists);
+	VEC_DONE(&b->words);
+	VEC_DONE(&b->sources);
+	VEC_DONE(&b->cards);
+	VEC_DONE(&b->keys);
+	VEC_DONE(&b->rules);
+	VEC_DONE(&b->scores);
+	VEC_DONE(&b->kevs);
+	VEC_DONE(&b->scratch);
+	map_done(&b->by_list);
+	map_done(&b->by_card);
+	map_done(&b->by_key);
+	map_done(&b->by_score);
+	map_done(&b->by_kev);
+	free(b->table);
+	free(b->file);
+	free(b);
+}
+
+static bool grow_table(struct advdb_builder *b)
+{
+	size_t slots = b->table_slots * 2;
+	uint32_t *table = calloc(slots, sizeof *table);
+
+	if (table == NULL)
+		return false;
+	for (uint32_t id = 1; id < b->strings.n; id++) {
+		size_t at = b->strings.v[id].hash & (slots - 1);
+
+		while (table[at])
+			at = (at + 1) & (slots - 1);
+		table[at] = id + 1;
+	}
+	free(b->table);
+	b->table = table;
+	b->table_slots = slots;
+	return true;
+}
+
+static uint32_t add_string(struct advdb_builder *b, struct span s, uint64_t hash, size_t at)
+{
+	struct span copy = arena_dup(&b->arena, s);
+
+	if (b->strings.n >= ADVDB_STRINGS_MAX / 4 || arena_rc(&b->arena) != RMG_OK ||
+	    !VEC_PUSH(&b->strings, (struct built_string){.s = copy, .hash = hash})) {
+		fail(b, arena_rc(&b->arena) != RMG_OK ? arena_rc(&b->arena) : RMG_E_NOMEM);
+		return 0;
+	}
+	b->table[at] = (uint32_t)b->strings.n;
+	if (b->strings.n * 2 > b->table_slots && !grow_table(b))
+		fail(b, RMG_E_NOMEM);
+	return (uint32_t)b->strings.n - 1;
+}
+
+/* The id of a string, which is copied where it is new. */
+static uint32_t string_id(struct advdb_builder *b, struct span s)
+{
+	uint64_t hash = hash_span(s);
+	size_t at = hash & (b->table_slots - 1);
+
+	if (s.n == 0 || b->rc != RMG_OK)
+		return 0;
+	for (; b->table[at]; at = (at + 1) & (b->table_slots - 1)) {
+		const struct built_string *have = &b->strings.v[b->table[at] - 1];
+
+		if (have->hash == hash && span_is(have->s, s))
+			return b->table[at] - 1;
+	}
+	return add_string(b, s, hash, at);
+}
+
+static uint64_t fold(uint64_t hash, uint64_t more)
+{
+	return hash_mix(hash * 3 + more);
+}
+
+static uint64_t fold_string(const struct advdb_builder *b, uint64_t hash, uint32_t id)
+{
+	return fold(hash, b->strings.v[id].hash);
+}
+
+static uint64_t word_hash(const struct advdb_builder *b, enum list_kind kind, size_t i,
+			  uint32_t word)
+{
+	if (kind == LIST_EVENTS)
+		return b->strings.v[word >> 2].hash + (word & 3);
+	if (kind == LIST_CVSS && i % CVSS_WORDS == CVSS_WORDS - 1)
+		return word;
+	return b->strings.v[word].hash;
+}
+
+/* The id of the list that lies in scratch. */
+static uint32_t list_id(struct advdb_builder *b, enum list_kind kind)
+{
+	uint32_t n = (uint32_t)b->scratch.n, id;
+	uint64_t hash = fold(PATH_ROOT, kind);
+	size_t at = 0;
+
+	if (n == 0 || b->rc != RMG_OK)
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		hash = fold(hash, word_hash(b, kind, i, b->scratch.v[i]));
+	while ((id = map_next(&b->by_list, hash, &at)) != MAP_NONE) {
+		const struct built_list *have = &b->lists.v[id];
+
+		if (have->kind == kind && have->n == n &&
+		    memcmp(b->words.v + have->first, b->scratch.v, n * sizeof(uint32_t)) == 0)
+			return id;
+	}
+	id = (uint32_t)b->lists.n;
+	if (!VEC_RESERVE(&b->words, b->words.n + n) ||
+	    !VEC_PUSH(&b->lists, (struct built_list){kind, (uint32_t)b->words.n, n, hash, 0}) ||
+	    !map_add_another(&b->by_list, hash, id)) {
+		fail(b, RMG_E_NOMEM);
+		return 0;
+	}
+	memcpy(b->words.v + b->words.n, b->scratch.v, n * sizeof(uint32_t));
+	b->words.n += n;
+	return id;
+}
+
+static void push_word(struct advdb_builder *b, uint32_t word)
+{
+	if (!VEC_PUSH(&b->scratch, word))
+		fail(b, RMG_E_NOMEM);
+}
+
+static uint32_t strings_id(struct advdb_builder *b, const struct span *strings, size_t n)
+{
+	b->scratch.n = 0;
+	for (size_t i = 0; i < n; i++)
+		push_word(b, string_id(b, strings[i]));
+	return list_id(b, LIST_STRINGS);
+}
+
+static uint32_t events_id(struct advdb_builder *b, const struct adv_event *events, size_t n)
+{
+	b->scratch.n = 0;
+	for (size_t i = 0; i < n; i++)
+		push_word(b, string_id(b, events[i].version) << 2 | (uint32_t)events[i].kind);
+	return list_id(b, LIST_EVENTS);
+}
+
+/* x in whole units, within 0..max. */
+static uint32_t in_units(double x, double unit, double max)
+{
+	if (!(x > 0))
+		return 0;
+	return (uint32_t)((x < max ? x : max) * unit + 0.5);
+}
+
+static uint32_t cvss_id(struct advdb_builder *b, const struct adv_cvss *cvss, size_t n)
+{
+	b->scratch.n = 0;
+	for (size_t i = 0; i < n; i++) {
+		push_word(b, string_id(b, cvss[i].version));
+		push_word(b, string_id(b, cvss[i].vector));
+		push_word(b, string_id(b, cvss[i].source));
+		push_word(b, in_units(cvss[i].score, CVSS_UNIT, 10));
+	}
+	return list_id(b, LIST_CVSS);
+}
+
+uint32_t advdb_add_source(struct advdb_builder *b, const struct adv_source *s)
+{
+	struct built_source source = {
+	    .name = string_id(b, s->name),
+	    .fetched = string_id(b, s->fetched),
+	    .count = s->count,
+	    .starter = s->starter,
+	};
+
+	if (b->sources.n >= UINT16_MAX || !VEC_PUSH(&b->sources, source)) {
+		fail(b, RMG_E_LIMIT);
+		return 0;
+	}
+	return (uint32_t)b->sources.n - 1;
+}
+
+void advdb_source_count(struct advdb_builder *b, uint32_t source, uint64_t count)
+{
+	if (source < b->sources.n)
+		b->sources.v[source].count = count;
+}
+
+static uint64_t card_hash(const struct advdb_builder *b, const struct built_card *c)
+{
+	uint64_t hash = fold(fold(PATH_ROOT, c->severity), c->has_kev);
+
+	for (size_t i = 0; i < CARD_TEXTS; i++)
+		hash = fold_string(b, hash, c->text[i]);
+	hash = fold(hash, b->lists.v[c->aliases].hash);
+	hash = fold(hash, b->lists.v[c->cvss].hash);
+	hash = fold(hash, b->lists.v[c->symbols].hash);
+	return fold_string(b, hash, b->sources.v[c->source].name);
+}
+
+static bool same_card(const struct built_card *a, const struct built_card *c)
+{
+	return memcmp(a->text, c->text, sizeof a->text) == 0 && a->aliases == c->aliases &&
+	       a->cvss == c->cvss && a->symbols == c->symbols && a->source == c->source &&
+	       a->severity == c->severity && a->has_kev == c->has_kev &&
+	       a->has_epss == c->has_epss && a->epss == c->epss && a->percentile == c->percentile;
+}
+
+static uint32_t card_id(struct advdb_builder *b, const struct built_card *card)
+{
+	size_t at = 0;
+	uint32_t id;
+
+	while ((id = map_next(&b->by_card, card->hash, &at)) != MAP_NONE)
+		if (same_card(&b->cards.v[id], card))
+			return id;
+	id = (uint32_t)b->cards.n;
+	if (!VEC_PUSH(&b->cards, *card) || !map_add_another(&b->by_card, card->hash, id)) {
+		fail(b, RMG_E_NOMEM);
+		return 0;
+	}
+	return id;
+}
+
+uint32_t advdb_add_card(struct advdb_builder *b, const struct adv_card *card,
+			const struct span *aliases, const struct adv_cvss *cvss,
+			const struct span *symbols)
+{
+	struct built_card c = {.severity = card->severity, .source = card->source};
+
+	CHECK(card->source < b->sources.n || b->rc != RMG_OK);
+	c.text[CARD_ID] = string_id(b, card->id);
+	c.text[CARD_CANONICAL] = string_id(b, card->canonical.n ? card->canonical : card->id);
+	c.text[CARD_SUMMARY] = string_id(b, card->summary);
+	c.text[CARD_URL] = string_id(b, card->url);
+	c.text[CARD_PUBLISHED] = string_id(b, card->published);
+	c.text[CARD_MODIFIED] = string_id(b, card->modified);
+	c.text[CARD_WITHDRAWN] = string_id(b, card->withdrawn);
+	c.text[CARD_SEVERITY_FROM] = string_id(b, card->severity_from);
+	c.text[CARD_KEV_ADDED] = string_id(b, card->kev_added);
+	c.text[CARD_KEV_DUE] = string_id(b, card->kev_due);
+	c.has_kev = card->has_kev;
+	c.has_epss = card->has_epss;
+	c.epss = in_units(card->epss, EPSS_UNIT, 1);
+	c.percentile = in_units(card->epss_percentile, EPSS_UNIT, 1);
+	c.aliases = strings_id(b, aliases, card->n_aliases);
+	c.cvss = cvss_id(b, cvss, card->n_cvss);
+	c.symbols = strings_id(b, symbols, card->n_symbols);
+	if (b->rc != RMG_OK)
+		return 0;
+	c.hash = card_hash(b, &c);
+	return card_id(b, &c);
+}
+
+static uint32_t key_id(struct advdb_builder *b, struct span ecosystem, struct span name)
+{
+	uint64_t hash = path_child(hash_span(ecosystem), hash_span(name));
+	uint32_t e = string_id(b, ecosystem), n = string_id(b, name), id;
+	size_t at = 0;
+
+	while ((id = map_next(&b->by_key, hash, &at)) != MAP_NONE)
+		if (b->keys.v[id].ecosystem == e && b->keys.v[id].name == n)
+			return id;
+	id = (uint32_t)b->keys.n;
+	if (!VEC_PUSH(&b->keys, (struct built_key){.ecosystem = e, .name = n}) ||
+	    !map_add_another(&b->by_key, hash, id)) {
+		fail(b, RMG_E_NOMEM);
+		return 0;
+	}
+	return id;
+}
+
+static uint64_t rule_hash(const struct advdb_builder *b, const struct built_rule *r)
+{
+	uint64_t hash = fold(fold(PATH_ROOT, r->status), r->severity);
+
+	hash = fold_string(b, hash, r->status_text);
+	hash = fold_string(b, hash, r->module);
+	hash = fold(hash, b->lists.v[r->events].hash);
+	hash = fold(hash, b->lists.v[r->versions].hash);
+	return fold_string(b, hash, b->sources.v[r->source].name);
+}
+
+void advdb_add_rule(struct advdb_builder *b, struct span ecosystem, struct span name,
+		    const struct adv_rule *rule, const struct adv_event *events,
+		    const struct span *versions)
+{
+	struct built_rule r = {
+	    .card = rule->card,
+	    .source = rule->source,
+	    .status = rule->status,
+	    .severity = rule->severity,
+	};
+
+	if (b->rc != RMG_OK)
+		return;
+	CHECK(rule->card < b->cards.n && rule->source < b->sources.n);
+	r.key = key_id(b, ecosystem, name);
+	r.status_text = string_id(b, rule->status_text);
+	r.module = string_id(b, rule->module);
+	r.events = events_id(b, events, rule->n_events);
+	r.versions = strings_id(b, versions, rule->n_versions);
+	r.hash = rule_hash(b, &r);
+	if (!VEC_PUSH(&b->rules, r))
+		fail(b, RMG_E_NOMEM);
+}
+
+void advdb_add_epss(struct advdb_builder *b, struct span cve, double score, double percentile)
+{
+	struct built_score s = {
+	    .cve = string_id(b, cve),
+	    .epss = in_units(score, EPSS_UNIT, 1),
+	    .percentile = in_units(percentile, EPSS_UNIT, 1),
+	};
+
+	uint32_t have;
+
+	if (!VEC_PUSH(&b->scores, s) ||
+	    !map_add(&b->by_score, s.cve, (uint32_t)b->scores.n - 1, &have)) {
+		fail(b, RMG_E_NOMEM);
+		return;
+	}
+	if (b->scores.v[have].epss < s.epss) /* said twice: whatever the order, the worse */
+		b->scores.v[have] = s;
+}
+
+void advdb_add_kev(struct advdb_builder *b, struct span cve, struct span added, struct span due)
+{
+	struct built_kev k = {string_id(b, cve), string_id(b, added), string_id(b, due)};
+	uint32_t have;
+
+	if (!VEC_PUSH(&b->kevs, k) || !map_add(&b->by_kev, k.cve, (uint32_t)b->kevs.n - 1, &have)) {
+		fail(b, RMG_E_NOMEM);
+		return;
+	}
+	if (span_cmp(added, builder_text(b, b->kevs.v[have].added)) < 0)
+		b->kevs.v[have] = k;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* advdb_builder.h - what the two halves of the writer share: advdb_build.c takes things in,
+ * advdb_write.c puts them in order and lays out the file. Internal to both.
+ *
+ * Ids are positions in the vectors here; hashes depend on content only, never on ids. */
+#ifndef VULN_ADVDB_BUILDER_H
+#define VULN_ADVDB_BUILDER_H
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "base/vec.h"
+#include "vuln/advdb_build.h"
+#include "vuln/advdb_layout.h"
+
+struct built_string {
+	struct span s;
+	uint64_t hash;
+	uint32_t off; /* in the file; 0: not there yet */
+};
+
+enum list_kind { LIST_STRINGS, LIST_EVENTS, LIST_CVSS };
+
+struct built_list {
+	enum list_kind kind;
+	uint32_t first, n; /* words */
+	uint64_t hash;
+	uint32_t off;
+};
+
+struct built_source {
+	uint32_t name, fetched;
+	uint64_t count;
+	bool starter;
+	uint32_t order;
+};
+
+enum card_text {
+	CARD_ID,
+	CARD_CANONICAL,
+	CARD_SUMMARY,
+	CARD_URL,
+	CARD_PUBLISHED,
+	CARD_MODIFIED,
+	CARD_WITHDRAWN,
+	CARD_SEVERITY_FROM,
+	CARD_KEV_ADDED,
+	CARD_KEV_DUE,
+	CARD_TEXTS,
+};
+
+struct built_card {
+	uint32_t text[CARD_TEXTS];       /* strings */
+	uint32_t aliases, cvss, symbols; /* lists */
+	uint32_t source;
+	enum adv_severity severity;
+	bool has_epss, has_kev;
+	uint32_t epss, percentile;
+	uint64_t hash;
+	uint32_t order; /* in the file; UINT32_MAX: not there */
+};
+
+struct built_key {
+	uint32_t ecosystem, name;
+	uint32_t order;
+};
+
+struct built_rule {
+	uint32_t key, card, source;
+	uint32_t events, versions;
+	uint32_t status_text, module;
+	enum adv_status status;
+	enum adv_severity severity;
+	uint64_t hash;
+};
+
+struct built_score {
+	uint32_t cve;
+	uint32_t epss, percentile;
+};
+
+struct built_kev {
+	uint32_t cve, added, due;
+};
+
+struct advdb_builder {
+	struct arena arena; /* bytes of strings */
+	VEC(struct built_string) strings;
+	uint32_t *table; /* strings by hash: id + 1; 0: free */
+	size_t table_slots;
+	VEC(struct built_list) lists;
+	VEC(uint32_t) words;
+	VEC(struct built_source) sources;
+	VEC(struct built_card) cards;
+	VEC(struct built_key) keys;
+	VEC(struct built_rule) rules;
+	VEC(struct built_score) scores;
+	VEC(struct built_kev) kevs;
+	struct map by_list, by_card, by_key, by_score, by_kev; /* hash to id */
+	VEC(uint32_t) scratch;
+	enum rmg_rc rc;
+	uint8_t *file;
+};
+
+static inline struct span builder_text(const struct advdb_builder *b, uint32_t id)
+{
+	return b->strings.v[id].s;
+}
+
+#endif
