@@ -12,6 +12,7 @@
 
 /* Sizes of buffers must be constants of their own. */
 #define LIMIT_PATH_BYTES_MAX 4096
+#define LIMIT_PATH_DEPTH_MAX 256
 
 #define RMG_LIMITS(X)                                                                              \
 	X(LAYER_BYTES, GIB(64), "bytes", "one layer, decompressed")                                \
@@ -20,7 +21,7 @@
 	X(LAYER_ENTRIES, 4000000, "entries", "entries of one layer's tar")                         \
 	X(LAYERS, 1000, "layers", "layers of one image")                                           \
 	X(PATH_BYTES, LIMIT_PATH_BYTES_MAX, "bytes", "one path in an image")                                       \
-	X(PATH_DEPTH, 256, "components", "components of one path")                                 \
+	X(PATH_DEPTH, LIMIT_PATH_DEPTH_MAX, "components", "components of one path")                                 \
 	X(LINK_DEPTH, 40, "links", "symbolic links followed for one path")                         \
 	X(PAX_BYTES, MIB(1), "bytes", "one PAX header or GNU long name")                           \
 	X(SPARSE_BYTES, GIB(16), "bytes", "holes of one layer's sparse files, read as zeros")       \
@@ -41,8 +42,7 @@
 	X(WORKER_AS_BYTES, GIB(3), "bytes", "address space of the worker")                         \
 	X(WORKER_CPU_S, 900, "seconds", "processor time of the worker for one layer")              \
 	X(WORKER_STALL_S, 120, "seconds", "silence of the worker, or of a registry")               \
-	X(CACHE_BYTES, GIB(2), "bytes", "layer facts kept on disk; the oldest go first")           \
-	X(DB_BYTES, GIB(4), "bytes", "texts of an advisory database that is being built")
+	X(CACHE_BYTES, GIB(2), "bytes", "layer facts kept on disk; the oldest go first")
 
 #define X(name, value, unit, what) static const uint64_t LIMIT_##name UNUSED = (value);
 #include <stdint.h>

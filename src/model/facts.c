@@ -355,6 +355,14 @@ void facts_pkg(struct facts_builder *b, const struct fact_pkg *p)
 {
 	struct fact_pkg copy = *p;
 
+	if (p->pkg.type.n == 0 || p->pkg.name.n == 0) {
+		facts_note(b, &(struct note){ .level = NOTE_LOST,
+					      .code = S("pkg-no-name"),
+					      .cataloger = p->cataloger,
+					      .path = p->path,
+					      .text = S("a package without a name") });
+		return;
+	}
 	copy.dir = dir_index(b, span_dirname(p->path));
 	copy_pkg(b, &copy);
 	if (copy.dir == MAP_NONE || !VEC_PUSH(&b->pkgs, copy) || !VEC_PUSH(&b->pkg_time, now(b)))

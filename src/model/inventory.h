@@ -89,7 +89,7 @@ struct inventory {
 	struct component *components; /* sorted by purl */
 	struct executable *executables; /* sorted by path */
 	struct layer_note *notes;
-	size_t n_layers, n_components, n_executables, n_notes;
+	size_t n_layers, n_components, n_executables, n_notes, notes_cap;
 	uint64_t unattributed_files, unattributed_bytes;
 };
 

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/layers.h"
+
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "box/box.h"
+#include "box/facts_wire.h"
+#include "format/sha256.h"
+#include "oci/digest.h"
+
+enum { MOST_JOBS = 4 };
+
+struct reading {
+	struct source *source;
+	struct cache *cache;
+	struct layer_result *out;
+	atomic_size_t next;
+	atomic_bool ended; /* a failure that ends the scan */
+	pthread_mutex_t lock; /* of progress */
+};
+
+/* One layer on its way through. */
+struct passage {
+	struct reading *all;
+	struct box_job *job; /* NULL: only hashed */
+	struct sha256 *sha;
+	size_t index;
+	uint64_t bytes, told;
+};
+
+static bool stopped(void *user)
+{
+	struct reading *r = user;
+
+	return atomic_load(&r->ended) || source_stopped(r->source);
+}
+
+/* Every MiB, and at the end. */
+static void tell(struct passage *p, bool end)
+{
+	const struct rmg_opts *opts = p->all->source->env.opts;
+	const struct source_layer *l = &p->all->source->layers[p->index];
+	struct span hex = l->digest.n ? l->digest : l->diff_id;
+	char name[16];
+
+	if (opts->progress == NULL || (!end && p->bytes - p->told < MIB(1)))
+		return;
+	p->told = p->bytes;
+	snprintf(name, sizeof name, "%.*s", 12, hex.n > 19 ? (const char *)hex.p + 7 : "files");
+	pthread_mutex_lock(&p->all->lock);
+	opts->progress(opts->user, &(struct rmg_progress){
+					   .id = (uint32_t)p->index,
+					   .verb = "read",
+					   .name = name,
+					   .done = p->bytes,
+					   .total = end ? p->bytes : MAX_OF(l->size_bytes, p->bytes + 1),
+				   });
+	pthread_mutex_unlock(&p->all->lock);
+}
+
+static enum rmg_rc pass(void *user, struct span bytes, struct rmg_err *err)
+{
+	struct passage *p = user;
+
+	sha256_put(p->sha, bytes);
+	p->bytes += bytes.n;
+	tell(p, false);
+	if (stopped(p->all))
+		return err_set(err, RMG_E_STOPPED, "stopped");
+	return p->job ? box_put(p->job, bytes, err) : RMG_OK;
+}
+
+/* Failures that say nothing about the layer's bytes end the scan; the others are the layer's own. */
+static bool ends_scan(enum rmg_rc rc)
+{
+	return rc == RMG_E_STOPPED || rc == RMG_E_NET || rc == RMG_E_AUTH || rc == RMG_E_IO ||
+	       rc == RMG_E_NOTFOUND || rc == RMG_E_NOMEM;
+}
+
+/* The facts are the layer's where the bytes have the digest that names it. */
+static enum rmg_rc accept(struct passage *p, struct layer_result *out, struct span packed)
+{
+	const struct source_layer *l = &p->all->source->layers[p->index];
+	uint8_t want[SHA256_BYTES];
+	struct facts *f = NULL;
+	enum rmg_rc rc = facts_unpack(packed, &out->arena, &f, &out->why);
+
+	if (rc != RMG_OK)
+		return rc;
+	sha256_end(p->sha, f->blob_sha256);
+	f->blob_bytes = p->bytes;
+	f->synthetic = l->synthetic;
+	if (span_is(f->compression, S("none")) && !l->synthetic) {
+		memcpy(f->diff_sha256, f->blob_sha256, sizeof f->diff_sha256);
+		f->has_diff = true;
+	}
+	if (l->digest.n && (!digest_sha256(l->digest, want) ||
+			    memcmp(want, f->blob_sha256, sizeof want) != 0)) {
+		out->digest_wrong = true;
+		return err_set(&out->why, RMG_E_FORMAT,
+			       "its bytes do not have the digest that names it: wrong or incomplete");
+	}
+	if (l->diff_id.n && f->has_diff)
+		out->diff_wrong = !digest_sha256(l->diff_id, want) ||
+				  memcmp(want, f->diff_sha256, sizeof want) != 0;
+	out->facts = f;
+	return RMG_OK;
+}
+
+/* The cache keeps what we computed: packed again with the digests in it. */
+static void keep(struct passage *p, const struct facts *f)
+{
+	struct span packed;
+
+	if (p->all->cache->facts_dir == NULL || f->synthetic ||
+	    facts_pack(f, &packed, NULL) != RMG_OK)
+		return;
+	cache_put(p->all->cache, f, packed);
+	free((void *)(uintptr_t)packed.p);
+}
+
+static enum rmg_rc read_one(struct passage *p, struct layer_result *out)
+{
+	const struct rmg_opts *opts = p->all->source->env.opts;
+	const struct source_layer *l = &p->all->source->layers[p->index];
+	struct box_opts box = { .worker = opts->worker,
+				.no_sandbox = opts->no_sandbox,
+				.synthetic = l->synthetic,
+				.diff_id = !opts->skip_diff_id && !l->synthetic,
+				.stop = stopped,
+				.user = p->all };
+	struct span packed = { 0 };
+	enum rmg_rc rc = box_start(JOB_LAYER, &box, &p->job, &out->why);
+
+	if (rc != RMG_OK)
+		return rc == RMG_E_SANDBOX ? RMG_E_IO : rc; /* no worker, no scan */
+	rc = source_read_layer(p->all->source, p->index, pass, p, &out->why);
+	if (rc == RMG_OK)
+		rc = box_finish(p->job, &packed, out->level, &out->why);
+	box_free(p->job);
+	p->job = NULL;
+	if (rc == RMG_OK)
+		rc = accept(p, out, packed);
+	free((void *)(uintptr_t)packed.p);
+	if (rc == RMG_OK)
+		keep(p, out->facts);
+	return rc;
+}
+
+/* An archive names its layers by diff_id alone, a claim: known facts are taken once the bytes were
+ * hashed, which is far cheaper than reading them. */
+static bool hashes_to(struct passage *p, const uint8_t want[32], struct layer_result *out)
+{
+	uint8_t got[SHA256_BYTES];
+	bool good = source_read_layer(p->all->source, p->index, pass, p, &out->why) == RMG_OK;
+
+	sha256_end(p->sha, got);
+	sha256_begin(p->sha);
+	p->bytes = p->told = 0;
+	return good && memcmp(got, want, sizeof got) == 0;
+}
+
+static bool known(struct passage *p, struct layer_result *out)
+{
+	const struct rmg_opts *opts = p->all->source->env.opts;
+	const struct source_layer *l = &p->all->source->layers[p->index];
+	uint8_t key[SHA256_BYTES], want[SHA256_BYTES];
+	bool named = l->digest.n != 0;
+
+	if (l->synthetic || !digest_sha256(named ? l->digest : l->diff_id, key) ||
+	    !cache_get(p->all->cache, key, named && !opts->skip_diff_id, &out->arena, &out->facts))
+		return false;
+	if (!named && !hashes_to(p, key, out)) {
+		out->facts = NULL;
+		return false;
+	}
+	if (l->diff_id.n && out->facts->has_diff)
+		out->diff_wrong = !digest_sha256(l->diff_id, want) ||
+				  memcmp(want, out->facts->diff_sha256, sizeof want) != 0;
+	out->from_cache = true;
+	return true;
+}
+
+static void do_layer(struct reading *r, size_t i)
+{
+	struct layer_result *out = &r->out[i];
+	struct passage p = { .all = r, .index = i, .sha = sha256_new() };
+
+	arena_init(&out->arena, 2 * LIMIT_FACTS_BYTES);
+	if (p.sha == NULL)
+		out->rc = err_set(&out->why, RMG_E_NOMEM, "no memory for a hash");
+	else if (!known(&p, out))
+		out->rc = read_one(&p, out);
+	tell(&p, true);
+	sha256_free(p.sha);
+	if (ends_scan(out->rc))
+		atomic_store(&r->ended, true);
+}
+
+static void *work(void *user)
+{
+	struct reading *r = user;
+	size_t i;
+
+	while (!atomic_load(&r->ended) &&
+	       (i = atomic_fetch_add(&r->next, 1)) < r->source->n_layers)
+		do_layer(r, i);
+	return NULL;
+}
+
+static size_t jobs_for(size_t n_layers)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	size_t most = cpus < 1 ? 1 : MIN_OF((size_t)cpus, (size_t)MOST_JOBS);
+
+	return MIN_OF(most, n_layers);
+}
+
+enum rmg_rc layers_read(struct source *s, struct cache *cache, struct layer_result *out,
+			struct rmg_err *err)
+{
+	struct reading r = { .source = s, .cache = cache, .out = out };
+	pthread_t threads[MOST_JOBS];
+	size_t want = jobs_for(s->n_layers), started = 0;
+
+	pthread_mutex_init(&r.lock, NULL);
+	while (started + 1 < want && pthread_create(&threads[started], NULL, work, &r) == 0)
+		started++;
+	work(&r);
+	for (size_t i = 0; i < started; i++)
+		pthread_join(threads[i], NULL);
+	pthread_mutex_destroy(&r.lock);
+	for (size_t i = 0; i < s->n_layers; i++) {
+		if (!ends_scan(out[i].rc) || out[i].rc == RMG_E_STOPPED)
+			continue;
+		if (err)
+			*err = out[i].why;
+		err_add(err, "layer %zu", i);
+		return out[i].rc;
+	}
+	if (atomic_load(&r.ended))
+		return err_set(err, RMG_E_STOPPED, "stopped");
+	return RMG_OK;
+}
