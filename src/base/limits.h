@@ -32,6 +32,7 @@
 	X(ZIP_MEMBER_BYTES, MIB(256), "bytes", "one zip member, decompressed")                     \
 	X(ZIP_TOTAL_BYTES, GIB(2), "bytes", "all members of one outermost zip that are read")      \
 	X(RPM_HEADER_BYTES, MIB(256), "bytes", "one rpm header")                                   \
+	X(OWNED_BYTES, MIB(512), "bytes", "paths in one package database's lists of files")        \
 	X(FACTS_BYTES, MIB(512), "bytes", "facts of one layer, in memory and as a message")        \
 	X(NOTES, 1000, "notes", "notes of one layer; further ones are counted")                    \
 	X(TEXT_BYTES, KIB(4), "bytes", "one name, version or other text of a package")             \

@@ -6,6 +6,7 @@
 
 #define WHAT_BYTES 120 /* of a note's place that are shown */
 #define NOTE_BYTES 1024
+#define NOTES_TOLD 50  /* of one file; a damaged one may have millions */
 #define PATH_ROOM 4096 /* LIMIT_PATH_BYTES, as an array wants it */
 
 const struct cataloger *const catalogers[] = {
@@ -22,6 +23,9 @@ struct cat {
 	const struct cataloger *self;
 	const struct cat_file *file;
 	struct arena *scratch;
+	unsigned notes;
+	enum note_level untold; /* the worst of the notes beyond NOTES_TOLD */
+	uint64_t owned_bytes;   /* of all paths given to cat_own_path() */
 };
 
 const char *catalog_fingerprint(void)
@@ -35,13 +39,18 @@ const char *catalog_fingerprint(void)
 	return rows + 1;
 }
 
-static void note(const struct cataloger *self, const struct cat_file *f, enum rmg_rc rc,
+static enum note_level level_of(enum rmg_rc rc)
+{
+	if (rc == RMG_OK)
+		return NOTE_INFO;
+	return rc == RMG_E_UNSUPPORTED ? NOTE_WARN : NOTE_LOST;
+}
+
+static void note(const struct cataloger *self, const struct cat_file *f, enum note_level level,
 		 const char *code, const char *text, struct facts_builder *out)
 {
 	struct note n = {
-	    .level = rc == RMG_OK              ? NOTE_INFO
-		     : rc == RMG_E_UNSUPPORTED ? NOTE_WARN
-					       : NOTE_LOST,
+	    .level = level,
 	    .code = span_cstr(code),
 	    .cataloger = span_cstr(self->name),
 	    .path = f->path,
@@ -57,8 +66,8 @@ void catalog_lost(const struct cataloger *self, const struct cat_file *f, enum r
 	char text[NOTE_BYTES];
 
 	snprintf(text, sizeof(text), "%s: packages that this file names may be missing", reason);
-	note(self, f, rc == RMG_OK || rc == RMG_E_UNSUPPORTED ? RMG_E_IO : rc,
-	     rc == RMG_E_LIMIT ? "file-too-large" : "file-unreadable", text, out);
+	note(self, f, NOTE_LOST, rc == RMG_E_LIMIT ? "file-too-large" : "file-unreadable", text,
+	     out);
 }
 
 bool catalog_wants(const struct cataloger *self, const struct cat_file *f)
@@ -106,6 +115,9 @@ void catalog_run(const struct cataloger *self, const struct cat_file *f, struct 
 		rc = arena_rc(scratch);
 	if (rc != RMG_OK)
 		catalog_lost(self, f, rc, stop_reason(rc), out);
+	if (c.notes > NOTES_TOLD)
+		note(self, f, c.untold, "more-notes", "further notes of this file are not listed",
+		     out);
 	arena_reset(scratch);
 }
 
@@ -151,7 +163,15 @@ void cat_own(struct cat *c, const struct pkg *of)
 
 void cat_own_path(struct cat *c, struct span path)
 {
-	facts_own_path(c->out, path);
+	uint64_t before = c->owned_bytes;
+
+	c->owned_bytes += path.n;
+	if (c->owned_bytes <= LIMIT_OWNED_BYTES)
+		facts_own_path(c->out, path);
+	else if (before <= LIMIT_OWNED_BYTES)
+		cat_note(c, RMG_E_LIMIT, "owned-limit",
+			 "too many files in lists of packages; the rest counts as nobody's",
+			 (struct span){0});
 }
 
 void cat_own_in(struct cat *c, struct span folder, struct span name)
@@ -181,17 +201,20 @@ void cat_note(struct cat *c, enum rmg_rc rc, const char *code, const char *text,
 {
 	char full[NOTE_BYTES], place[WHAT_BYTES + 1];
 	struct span shown = span_head(what, WHAT_BYTES);
+	enum note_level level = level_of(rc);
 
-	if (what.n == 0) {
-		note(c->self, c->file, rc, code, text, c->out);
+	if (++c->notes > NOTES_TOLD) {
+		c->untold = MAX_OF(c->untold, level);
 		return;
 	}
-	memcpy(place, shown.p, shown.n);
-	place[shown.n] = '\0';
+	if (what.n == 0) {
+		note(c->self, c->file, level, code, text, c->out);
+		return;
+	}
 	for (size_t i = 0; i < shown.n; i++)
-		if (place[i] == '\0')
-			place[i] = '?';
+		place[i] = shown.p[i] ? (char)shown.p[i] : '?';
+	place[shown.n] = '\0';
 	utf8_clean_cstr(place, sizeof(place));
 	snprintf(full, sizeof(full), "%s: %s%s", text, place, what.n > shown.n ? "..." : "");
-	note(c->self, c->file, rc, code, full, c->out);
+	note(c->self, c->file, level, code, full, c->out);
 }

@@ -45,17 +45,25 @@ static const struct column note_columns[] = {
     {NULL, 0},
 };
 
+struct ranked {
+	struct span rank, refines;
+	struct fact_os os;
+	char digits[16];
+};
+
 static const struct column os_columns[] = {
-    {"path", offsetof(struct fact_os, path)},
-    {"id", offsetof(struct fact_os, id)},
-    {"id_like", offsetof(struct fact_os, id_like)},
-    {"version_id", offsetof(struct fact_os, version_id)},
-    {"version", offsetof(struct fact_os, version)},
-    {"codename", offsetof(struct fact_os, codename)},
-    {"name", offsetof(struct fact_os, name)},
-    {"variant_id", offsetof(struct fact_os, variant_id)},
-    {"cpe", offsetof(struct fact_os, cpe)},
-    {"build_id", offsetof(struct fact_os, build_id)},
+    {"rank", offsetof(struct ranked, rank)},
+    {"refines", offsetof(struct ranked, refines)},
+    {"path", offsetof(struct ranked, os.path)},
+    {"id", offsetof(struct ranked, os.id)},
+    {"id_like", offsetof(struct ranked, os.id_like)},
+    {"version_id", offsetof(struct ranked, os.version_id)},
+    {"version", offsetof(struct ranked, os.version)},
+    {"codename", offsetof(struct ranked, os.codename)},
+    {"name", offsetof(struct ranked, os.name)},
+    {"variant_id", offsetof(struct ranked, os.variant_id)},
+    {"cpe", offsetof(struct ranked, os.cpe)},
+    {"build_id", offsetof(struct ranked, os.build_id)},
     {NULL, 0},
 };
 
@@ -237,9 +245,31 @@ static void rows_of(const void *objects, size_t n, size_t each, const struct col
 	rows_sort(out);
 }
 
+/* Where no source is said it is the package itself: as every tool prints it. */
+static struct fact_pkg *with_sources(const struct facts *f)
+{
+	struct fact_pkg *all = calloc(f->n_pkgs + 1, sizeof(*all));
+
+	if (all == NULL)
+		die("out of memory", "packages");
+	for (size_t i = 0; i < f->n_pkgs; i++) {
+		struct pkg *p = &all[i].pkg;
+
+		all[i] = f->pkgs[i];
+		if (p->src_name.n == 0)
+			p->src_name = p->name;
+		if (p->src_version.n == 0)
+			p->src_version = p->version;
+	}
+	return all;
+}
+
 void golden_pkgs(const struct facts *f, struct span names, struct rows *out)
 {
-	rows_of(f->pkgs, f->n_pkgs, sizeof(*f->pkgs), pkg_columns, names, out);
+	struct fact_pkg *all = with_sources(f);
+
+	rows_of(all, f->n_pkgs, sizeof(*all), pkg_columns, names, out);
+	free(all);
 }
 
 static struct leveled *level_notes(const struct facts *f)
@@ -262,9 +292,27 @@ void golden_notes(const struct facts *f, struct span names, struct rows *out)
 	free(all);
 }
 
+static struct ranked *rank_oses(const struct facts *f)
+{
+	struct ranked *all = calloc(f->n_oses + 1, sizeof(*all));
+
+	if (all == NULL)
+		die("out of memory", "distributions");
+	for (size_t i = 0; i < f->n_oses; i++) {
+		all[i].os = f->oses[i];
+		snprintf(all[i].digits, sizeof(all[i].digits), "%u", f->oses[i].rank);
+		all[i].rank = span_cstr(all[i].digits);
+		all[i].refines = f->oses[i].refines ? S("yes") : S("");
+	}
+	return all;
+}
+
 void golden_oses(const struct facts *f, struct span names, struct rows *out)
 {
-	rows_of(f->oses, f->n_oses, sizeof(*f->oses), os_columns, names, out);
+	struct ranked *all = rank_oses(f);
+
+	rows_of(all, f->n_oses, sizeof(*all), os_columns, names, out);
+	free(all);
 }
 
 static bool owned_has(const struct facts *f, const struct fact_owned *o, struct span path)
@@ -331,11 +379,13 @@ static void dump_objects(const char *kind, const void *objects, size_t n, size_t
 void golden_dump(const struct facts *f, struct strbuf *out)
 {
 	struct leveled *notes = level_notes(f);
+	struct ranked *oses = rank_oses(f);
 
 	dump_objects("pkg", f->pkgs, f->n_pkgs, sizeof(*f->pkgs), pkg_columns, out);
-	dump_objects("os", f->oses, f->n_oses, sizeof(*f->oses), os_columns, out);
+	dump_objects("os", oses, f->n_oses, sizeof(*oses), os_columns, out);
 	dump_objects("note", notes, f->n_notes, sizeof(*notes), note_columns, out);
 	free(notes);
+	free(oses);
 	for (size_t i = 0; i < f->n_owned; i++)
 		dump_owned(f, &f->owned[i], out);
 }

@@ -39,8 +39,8 @@ struct layer_reader {
 
 static bool is_archive_name(struct span path)
 {
-	static const char *const endings[] = { ".jar", ".war", ".ear", ".par", ".sar", ".nar",
-					       ".jpi", ".hpi", ".kar", ".lpkg", ".rar" };
+	static const char *const endings[] = {".jar", ".war", ".ear", ".par",  ".sar", ".nar",
+					      ".jpi", ".hpi", ".kar", ".lpkg", ".rar"};
 
 	for (size_t i = 0; i < COUNT_OF(endings); i++)
 		if (span_ends_icase(path, span_cstr(endings[i])))
@@ -55,10 +55,10 @@ static struct span pe_arch(struct span head)
 	struct rd r;
 
 	if (!span_at(head, 0x3c, 4, &at))
-		return (struct span){ 0 };
+		return (struct span){0};
 	r = rd_of(at);
 	if (!span_at(head, rd_u32le(&r), 6, &header) || !span_starts(header, S("PE\0\0")))
-		return (struct span){ 0 };
+		return (struct span){0};
 	r = rd_of(span_from(header, 4));
 	switch (rd_u16le(&r)) {
 	case 0x14c:
@@ -68,19 +68,20 @@ static struct span pe_arch(struct span head)
 	case 0xaa64:
 		return S("arm64");
 	default:
-		return (struct span){ 0 };
+		return (struct span){0};
 	}
 }
 
 static bool is_macho(struct span head)
 {
-	return span_starts(head, S("\xfe\xed\xfa\xce")) || span_starts(head, S("\xfe\xed\xfa\xcf")) ||
+	return span_starts(head, S("\xfe\xed\xfa\xce")) ||
+	       span_starts(head, S("\xfe\xed\xfa\xcf")) ||
 	       span_starts(head, S("\xce\xfa\xed\xfe")) || span_starts(head, S("\xcf\xfa\xed\xfe"));
 }
 
 bool exec_format_of(struct span path, struct span head, enum exec_format *format, struct span *arch)
 {
-	*arch = (struct span){ 0 };
+	*arch = (struct span){0};
 	if (head.n < 4)
 		return false;
 	if (elf_is(head)) {
@@ -163,11 +164,11 @@ void layer_reader_free(struct layer_reader *l)
 static void note(struct layer_reader *l, enum note_level level, struct span code, struct span path,
 		 const char *text)
 {
-	facts_note(l->facts, &(struct note){ .level = level,
-					     .code = code,
-					     .cataloger = S("layer"),
-					     .path = path,
-					     .text = span_cstr(text) });
+	facts_note(l->facts, &(struct note){.level = level,
+					    .code = code,
+					    .cataloger = S("layer"),
+					    .path = path,
+					    .text = span_cstr(text)});
 }
 
 /* The content of a wanted file grows in one buffer; a large one is given back after its file. */
@@ -200,8 +201,8 @@ static void decide(struct layer_reader *l, struct span head)
 	for (unsigned i = 0; catalogers[i]; i++) {
 		uint64_t bit = UINT64_C(1) << i;
 
-		if (c->wanted & bit && c->file.size > MIN_OF(catalogers[i]->max_bytes,
-							     LIMIT_FILE_HELD_BYTES)) {
+		if (c->wanted & bit &&
+		    c->file.size > MIN_OF(catalogers[i]->max_bytes, LIMIT_FILE_HELD_BYTES)) {
 			catalog_lost(catalogers[i], &c->file, RMG_E_LIMIT,
 				     "the file is larger than what is read of its kind", l->facts);
 			c->wanted &= ~bit;
@@ -234,8 +235,8 @@ static void consume(struct layer_reader *l, struct span bytes)
 static void data(struct layer_reader *l, struct span bytes)
 {
 	struct current *c = &l->cur;
-	size_t need = (size_t)MIN_OF(c->file.size,
-				     c->candidates ? LIMIT_HEAD_BYTES : (uint64_t)MAGIC_BYTES);
+	size_t need =
+	    (size_t)MIN_OF(c->file.size, c->candidates ? LIMIT_HEAD_BYTES : (uint64_t)MAGIC_BYTES);
 
 	if (!c->active)
 		return;
@@ -269,7 +270,7 @@ static void file_begin(struct layer_reader *l, const struct tar_entry *e, struct
 	struct current *c = &l->cur;
 
 	c->active = true;
-	c->file = (struct cat_file){ .path = path, .size = e->size, .mode = e->mode };
+	c->file = (struct cat_file){.path = path, .size = e->size, .mode = e->mode};
 	c->candidates = catalog_select(l->select, path);
 	facts_file(l->facts, path, e->size);
 }
@@ -285,11 +286,11 @@ static void file_end(struct layer_reader *l)
 		decide(l, span_of(l->head, l->head_n));
 	content = c->held ? span_of(l->hold, l->hold_n) : c->whole;
 	if (c->is_exec) {
-		struct fact_exec e = { .path = c->file.path,
-				       .size = c->file.size,
-				       .mode = c->file.mode,
-				       .format = c->format,
-				       .arch = c->arch };
+		struct fact_exec e = {.path = c->file.path,
+				      .size = c->file.size,
+				      .mode = c->file.mode,
+				      .format = c->format,
+				      .arch = c->arch};
 
 		sha256_end(l->sha, e.sha256);
 		facts_exec(l->facts, &e);
@@ -308,7 +309,7 @@ static void forget_file(struct layer_reader *l)
 
 	c->active = c->decided = c->is_exec = c->held = false;
 	c->candidates = c->wanted = c->seen_bytes = 0;
-	c->whole = (struct span){ 0 };
+	c->whole = (struct span){0};
 	l->head_n = l->hold_n = 0;
 	if (l->hold_cap > KEEP_BYTES) {
 		free(l->hold);
@@ -331,11 +332,12 @@ static bool whiteout(struct layer_reader *l, struct span path)
 	} else if (span_starts(hidden, S(".wh."))) {
 		return true;
 	} else if (hidden.n == 0 || span_is(hidden, S(".")) || span_is(hidden, S(".."))) {
-		note(l, NOTE_WARN, S("whiteout-name"), path, "a whiteout that names nothing is ignored");
+		note(l, NOTE_WARN, S("whiteout-name"), path,
+		     "a whiteout that names nothing is ignored");
 	} else {
-		struct span parts[] = { dir, S("/"), hidden };
-		struct span target = arena_join(&l->scratch, parts + (dir.n == 0 ? 2 : 0),
-						dir.n == 0 ? 1 : 3);
+		struct span parts[] = {dir, S("/"), hidden};
+		struct span target =
+		    arena_join(&l->scratch, parts + (dir.n == 0 ? 2 : 0), dir.n == 0 ? 1 : 3);
 
 		facts_whiteout(l->facts, target);
 		arena_reset(&l->scratch);
@@ -407,7 +409,7 @@ static void one_event(struct layer_reader *l, const struct tar_item *item)
 	switch (item->event) {
 	case TAR_ENTRY:
 		if (++l->entries > LIMIT_LAYER_ENTRIES) {
-			note(l, NOTE_LOST, S("too-many-entries"), (struct span){ 0 },
+			note(l, NOTE_LOST, S("too-many-entries"), (struct span){0},
 			     "the layer has more entries than are read; the rest is not known");
 			l->dead = true;
 			return;
@@ -429,12 +431,12 @@ static void one_event(struct layer_reader *l, const struct tar_item *item)
 
 enum rmg_rc layer_feed(struct layer_reader *l, struct span bytes)
 {
-	struct tar_item item = { .event = TAR_ENTRY };
-	struct rmg_err err = { 0 };
+	struct tar_item item = {.event = TAR_ENTRY};
+	struct rmg_err err = {0};
 
 	while (!l->dead && item.event != TAR_MORE) {
 		if (tar_next(l->tar, &bytes, &item, &err) != RMG_OK) {
-			note(l, NOTE_LOST, S("tar-damaged"), (struct span){ 0 }, err.msg);
+			note(l, NOTE_LOST, S("tar-damaged"), (struct span){0}, err.msg);
 			l->dead = true;
 			break;
 		}
@@ -445,24 +447,24 @@ enum rmg_rc layer_feed(struct layer_reader *l, struct span bytes)
 		l->cur.held = true;
 		if (!hold_put(l, l->cur.whole))
 			give_up(l, RMG_E_NOMEM, "no memory to hold the file");
-		l->cur.whole = (struct span){ 0 };
+		l->cur.whole = (struct span){0};
 	}
 	return arena_rc(&l->scratch);
 }
 
 enum rmg_rc layer_finish(struct layer_reader *l, const struct rmg_err *why)
 {
-	struct rmg_err err = { 0 };
+	struct rmg_err err = {0};
 
 	if (why) {
-		note(l, NOTE_LOST, S("layer-damaged"), (struct span){ 0 }, why->msg);
+		note(l, NOTE_LOST, S("layer-damaged"), (struct span){0}, why->msg);
 	} else if (!l->dead) {
 		struct tar_oddities odd = tar_odd(l->tar);
 
 		if (tar_end(l->tar, &err) != RMG_OK)
-			note(l, NOTE_LOST, S("tar-truncated"), (struct span){ 0 }, err.msg);
+			note(l, NOTE_LOST, S("tar-truncated"), (struct span){0}, err.msg);
 		if (odd.trailing_bytes)
-			note(l, NOTE_WARN, S("tar-trailing"), (struct span){ 0 },
+			note(l, NOTE_WARN, S("tar-trailing"), (struct span){0},
 			     "bytes follow the end of the tar; runtimes do not unpack them");
 	}
 	return arena_rc(&l->scratch);

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* layer.h - one layer's tar, in pieces as they come, to facts: the tree, executables, packages.
  *
- * Pure: bytes in, facts out (OCI image-spec, layer.md). Files are held one at a time and only where a
- * cataloger wants them. Whatever cannot be read is a note of lost data in the facts; a return code
- * other than RMG_OK is memory that ran out. Bounds: LIMIT_LAYER_ENTRIES, LIMIT_FILE_HELD_BYTES. */
+ * Pure: bytes in, facts out (OCI image-spec, layer.md). Files are held one at a time and only where
+ * a cataloger wants them. Whatever cannot be read is a note of lost data in the facts; a return
+ * code other than RMG_OK is memory that ran out. Bounds: LIMIT_LAYER_ENTRIES,
+ * LIMIT_FILE_HELD_BYTES. */
 #ifndef CATALOG_LAYER_H
 #define CATALOG_LAYER_H
 
 #include "catalog/catalog.h"
 
-/* What a file is that the kernel, a shell or a runtime can start, by its first bytes and its name. */
-bool exec_format_of(struct span path, struct span head, enum exec_format *format, struct span *arch);
+/* What a file is that the kernel, a shell or a runtime can start, by its first bytes and its name.
+ */
+bool exec_format_of(struct span path, struct span head, enum exec_format *format,
+		    struct span *arch);
 
 /* Whether the content of a file matters: it is an executable, or a cataloger wants it. */
 bool layer_wants(const struct catalog_select *s, const struct cat_file *f);
