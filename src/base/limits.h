@@ -43,7 +43,11 @@
 	X(WORKER_AS_BYTES, GIB(3), "bytes", "address space of the worker")                         \
 	X(WORKER_CPU_S, 900, "seconds", "processor time of the worker for one layer")              \
 	X(WORKER_STALL_S, 120, "seconds", "silence of the worker, or of a registry")               \
-	X(CACHE_BYTES, GIB(2), "bytes", "layer facts kept on disk; the oldest go first")
+	X(CACHE_BYTES, GIB(2), "bytes", "layer facts kept on disk; the oldest go first")           \
+	X(REPORT_BYTES, GIB(1), "bytes", "one report, and what is prepared for it")                \
+	X(SETTINGS_BYTES, MIB(1), "bytes", "one settings file")                                    \
+	X(IGNORE_BYTES, MIB(1), "bytes", "one ignore file")                                        \
+	X(IGNORE_ROWS, 10000, "rows", "rows of one ignore file")
 
 #define X(name, value, unit, what) static const uint64_t LIMIT_##name UNUSED = (value);
 #include <stdint.h>
