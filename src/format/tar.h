@@ -7,18 +7,20 @@
  *		} while (rc == RMG_OK && item.event != TAR_MORE);
  *	rc = tar_end(t, err);
  *
- * TAR_ENTRY comes once a header with all that belongs to it (PAX, GNU long names, sparse maps) is read,
- * then TAR_DATA for pieces of its content, in order, then TAR_ENTRY_END; entries without content have
- * the first and the last. Data spans lie inside the caller's piece, nothing is copied; holes of sparse
- * files come as zeros, so the pieces always add up to entry->size unless the entry is damaged.
- * The entry and its spans live until the tar_next() after TAR_ENTRY_END.
+ * TAR_ENTRY comes once a header with all that belongs to it (PAX, GNU long names, sparse maps) is
+ * read, then TAR_DATA for pieces of its content, in order, then TAR_ENTRY_END; entries without
+ * content have the first and the last. Data spans lie inside the caller's piece, nothing is copied;
+ * holes of sparse files come as zeros, so that the pieces always add up to entry->size unless the
+ * entry is damaged. The entry and its spans live until the tar_next() after TAR_ENTRY_END.
  *
- * Where readers of tar differ we do as Go's archive/tar does, because container runtimes unpack with it:
- * global PAX headers change nothing, a hard link has no content, the last of two records counts.
+ * Where readers of tar differ we do as Go's archive/tar does, because container runtimes unpack
+ * with it: global PAX headers change nothing, a hard link has no content, the last of two records
+ * counts.
  *
- * Damage that leaves us knowing where the next header is (a bad PAX record, a sparse map that lies, a
- * path beyond LIMIT_PATH_BYTES) is told in entry->rc and entry->damage; the entry is still given. A bad
- * checksum or size ends the archive: RMG_E_FORMAT, with the byte offset, and it sticks.
+ * Damage that leaves us knowing where the next header is (a bad PAX record, a sparse map that lies,
+ * a path beyond LIMIT_PATH_BYTES) is told in entry->rc and entry->damage, which may come as late as
+ * with TAR_ENTRY_END; the entry is still given. A bad checksum or size ends the archive:
+ * RMG_E_FORMAT, with the byte offset, and it sticks.
  * Bounds: LIMIT_PAX_BYTES, LIMIT_PATH_BYTES, LIMIT_SPARSE_BYTES. */
 #ifndef FORMAT_TAR_H
 #define FORMAT_TAR_H
@@ -39,11 +41,12 @@ enum tar_type {
 };
 
 struct tar_entry {
-	struct span path; /* as stored: any bytes but NUL, "./" and slashes included, not normalised */
+	struct span
+	    path; /* as stored: any bytes but NUL, "./" and slashes included, not normalised */
 	struct span link; /* target of a hard or symbolic link */
 	enum tar_type type;
-	uint8_t letter;      /* the type as stored */
-	bool sparse;         /* has holes; size and data are those of the file, not of the archive */
+	uint8_t letter; /* the type as stored */
+	bool sparse;    /* has holes; size and data are those of the file, not of the archive */
 	bool has_capability; /* security.capability is among its extended attributes */
 	uint32_t mode;       /* permission bits and setuid, setgid, sticky: 07777 */
 	uint64_t uid, gid;
@@ -72,7 +75,8 @@ struct tar;
 MUST enum rmg_rc tar_new(struct tar **out, struct rmg_err *err);
 void tar_free(struct tar *t);
 
-MUST enum rmg_rc tar_next(struct tar *t, struct span *in, struct tar_item *out, struct rmg_err *err);
+MUST enum rmg_rc tar_next(struct tar *t, struct span *in, struct tar_item *out,
+			  struct rmg_err *err);
 
 /* After TAR_ENTRY: no TAR_DATA for this entry, its bytes (and holes) are passed over. */
 void tar_skip(struct tar *t);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tarw.h - writes a tar archive (ustar, with PAX headers where ustar is too small) to a callback.
  *
- *	tarw_entry(w, &entry);  tarw_data(w, bytes) ... until entry.size  tarw_entry(...) ...  tarw_end(w)
+ *	tarw_entry(w, &entry); tarw_data(w, bytes) ... until entry.size; ...; tarw_end(w)
  *
- * Nothing is held back but one header. Fails where the callback does (RMG_E_IO) or the caller's sizes
- * do not add up (RMG_E_ARG: a file that changed while it was read), and the failure sticks. Paths may be
+ * Nothing is held back. Fails where the callback does (RMG_E_IO) or where the caller's sizes do not
+ * add up (RMG_E_ARG: a file that changed while it was read), and the failure sticks. Paths may be
  * any bytes but NUL, up to LIMIT_PATH_BYTES. */
 #ifndef FORMAT_TARW_H
 #define FORMAT_TARW_H

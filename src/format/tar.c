@@ -1,0 +1,753 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "format/tar.h"
+
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/strbuf.h"
+#include "format/tar_block.h"
+#include "format/tar_sparse.h"
+
+enum { ZEROS = 16384, USTAR_PATH = 155 + 1 + 100 };
+
+enum state {
+	HEADER,     /* a header block comes next */
+	META,       /* text of a PAX header or a GNU long name */
+	OLD_SPARSE, /* a block that continues an old GNU sparse map */
+	NEW_SPARSE, /* a block of a PAX 1.0 sparse map, before the content */
+	CONTENT,
+	SKIP,      /* what is left of an entry that nobody wants */
+	PADDING,   /* up to the next block */
+	ZERO_SEEN, /* one block of zeros; another must follow */
+	ENDED
+};
+
+/* What the headers before an entry say of it. Spans lie in the texts below. */
+struct pending {
+	struct span path, link;                           /* PAX */
+	struct span major, minor, name, size, map, count; /* PAX: GNU.sparse.* */
+	uint64_t stored_bytes, uid, gid;
+	bool has_stored, has_uid, has_gid, has_capability;
+	bool has_long_path, has_long_link;
+	bool begun;
+	uint64_t offset;
+	enum rmg_rc rc;
+	const char *damage;
+};
+
+struct tar {
+	enum state state;
+	uint64_t at;              /* bytes taken */
+	uint8_t block[TAR_BLOCK]; /* a block that came in pieces */
+	size_t block_n;
+	uint64_t left;    /* of the text, the content or the padding */
+	unsigned padding; /* after left */
+	uint8_t letter;   /* which text is being read */
+	bool text_lost;   /* it is too long to be kept */
+	struct strbuf pax, long_path, long_link;
+	struct pending pending;
+	struct tar_sparse sparse;
+	struct tar_entry entry;
+	bool given; /* TAR_ENTRY is out, TAR_ENTRY_END is not */
+	uint8_t path[USTAR_PATH], link[100];
+	uint64_t hole_bytes;
+	struct tar_oddities odd;
+	struct rmg_err failed;
+	uint8_t zeros[ZEROS];
+};
+
+enum rmg_rc tar_new(struct tar **out, struct rmg_err *err)
+{
+	struct tar *t = calloc(1, sizeof *t);
+
+	if (t == NULL)
+		return err_set(err, RMG_E_NOMEM, "tar: no memory");
+	t->pax = strbuf_of(LIMIT_PAX_BYTES);
+	t->long_path = strbuf_of(LIMIT_PAX_BYTES);
+	t->long_link = strbuf_of(LIMIT_PAX_BYTES);
+	t->odd.no_end = true;
+	*out = t;
+	return RMG_OK;
+}
+
+void tar_free(struct tar *t)
+{
+	if (t == NULL)
+		return;
+	strbuf_done(&t->pax);
+	strbuf_done(&t->long_path);
+	strbuf_done(&t->long_link);
+	tar_sparse_done(&t->sparse);
+	free(t);
+}
+
+uint64_t tar_bytes(const struct tar *t)
+{
+	return t->at;
+}
+
+struct tar_oddities tar_odd(const struct tar *t)
+{
+	return t->odd;
+}
+
+static bool fail(struct tar *t, enum rmg_rc rc, const char *what, uint64_t at)
+{
+	(void)err_set(&t->failed, rc, "tar: %s at byte %llu", what, (unsigned long long)at);
+	return false;
+}
+
+static void damage(enum rmg_rc *rc, const char **damage, enum rmg_rc why, const char *what)
+{
+	if (*rc == RMG_OK) {
+		*rc = why;
+		*damage = what;
+	}
+}
+
+static void spoil_next(struct tar *t, enum rmg_rc why, const char *what)
+{
+	damage(&t->pending.rc, &t->pending.damage, why, what);
+}
+
+static void spoil(struct tar *t, enum rmg_rc why, const char *what)
+{
+	damage(&t->entry.rc, &t->entry.damage, why, what);
+}
+
+static void advance(struct tar *t, struct span *in, size_t n)
+{
+	*in = span_from(*in, n);
+	t->at += n;
+}
+
+/* The next whole block, in the caller's bytes where it lies there in one piece. */
+static bool take_block(struct tar *t, struct span *in, struct span *block)
+{
+	size_t n = MIN_OF(TAR_BLOCK - t->block_n, in->n);
+
+	if (t->block_n == 0 && n == TAR_BLOCK) {
+		*block = span_head(*in, n);
+		advance(t, in, n);
+		return true;
+	}
+	if (n)
+		memcpy(t->block + t->block_n, in->p, n);
+	t->block_n += n;
+	advance(t, in, n);
+	if (t->block_n < TAR_BLOCK)
+		return false;
+	*block = span_of(t->block, TAR_BLOCK);
+	t->block_n = 0;
+	return true;
+}
+
+static unsigned padding_of(uint64_t bytes)
+{
+	return (unsigned)(-bytes % TAR_BLOCK);
+}
+
+/* ---- texts before an entry ---- */
+
+static struct strbuf *text_of(struct tar *t)
+{
+	if (t->letter == 'L')
+		return &t->long_path;
+	return t->letter == 'K' ? &t->long_link : &t->pax;
+}
+
+static struct span cstring(struct span s)
+{
+	size_t nul = span_chr(s, 0);
+
+	return nul == SIZE_MAX ? s : span_head(s, nul);
+}
+
+static bool number_record(struct span value, bool *has, uint64_t *out)
+{
+	*has = value.n != 0;
+	return value.n == 0 || span_u64(value, 10, INT64_MAX, out);
+}
+
+/* Version 0.0 has a record for every number. */
+static enum rmg_rc sparse_record(struct tar *t, struct span value, bool is_length)
+{
+	uint64_t number;
+
+	if (t->sparse.numbers.n % 2 != (size_t)is_length ||
+	    !span_u64(value, 10, INT64_MAX, &number))
+		return RMG_E_FORMAT;
+	return tar_sparse_add(&t->sparse, number);
+}
+
+static enum rmg_rc sparse_key(struct tar *t, struct span key, struct span value)
+{
+	struct pending *p = &t->pending;
+
+	if (span_is(key, S("offset")) || span_is(key, S("numbytes")))
+		return sparse_record(t, value, key.p[0] == 'n');
+	if (span_is(key, S("major")))
+		p->major = value;
+	else if (span_is(key, S("minor")))
+		p->minor = value;
+	else if (span_is(key, S("name")))
+		p->name = value;
+	else if (span_is(key, S("size")))
+		p->size = value;
+	else if (span_is(key, S("realsize")) && p->size.n == 0)
+		p->size = value;
+	else if (span_is(key, S("map")))
+		p->map = value;
+	else if (span_is(key, S("numblocks")))
+		p->count = value;
+	return RMG_OK;
+}
+
+/* An empty value takes back what an earlier record said. */
+static enum rmg_rc pax_key(struct tar *t, struct span key, struct span value)
+{
+	struct pending *p = &t->pending;
+	bool good = true;
+
+	if (span_is(key, S("path")))
+		p->path = value;
+	else if (span_is(key, S("linkpath")))
+		p->link = value;
+	else if (span_is(key, S("size")))
+		return number_record(value, &p->has_stored, &p->stored_bytes) ? RMG_OK : RMG_E_ARG;
+	else if (span_is(key, S("uid")))
+		good = number_record(value, &p->has_uid, &p->uid);
+	else if (span_is(key, S("gid")))
+		good = number_record(value, &p->has_gid, &p->gid);
+	else if (span_is(key, S("SCHILY.xattr.security.capability")))
+		p->has_capability = value.n != 0;
+	else if (span_starts(key, S("GNU.sparse.")))
+		return sparse_key(t, span_from(key, 11), value);
+	return good ? RMG_OK : RMG_E_FORMAT;
+}
+
+/* Of the texts before one entry the last of a kind counts as a whole. */
+static void pax_forget(struct tar *t)
+{
+	struct pending *p = &t->pending;
+
+	p->path = p->link = p->major = p->minor = p->name = p->size = p->map = p->count =
+	    (struct span){0};
+	p->has_stored = p->has_uid = p->has_gid = p->has_capability = false;
+	tar_sparse_clear(&t->sparse);
+}
+
+static bool pax_records(struct tar *t)
+{
+	struct span records = strbuf_span(&t->pax), key, value;
+
+	while (records.n) {
+		enum rmg_rc rc;
+
+		if (!tar_pax_record(&records, &key, &value)) {
+			spoil_next(t, RMG_E_FORMAT, "its PAX header is damaged");
+			return true;
+		}
+		rc = pax_key(t, key, value);
+		if (rc == RMG_E_NOMEM)
+			return fail(t, rc, "no memory", t->at);
+		if (rc == RMG_E_ARG)
+			return fail(t, RMG_E_FORMAT, "PAX size that is no number", t->at);
+		if (rc != RMG_OK)
+			spoil_next(t, rc, "its PAX header has a number that is none");
+	}
+	return true;
+}
+
+/* A global header says nothing that we believe, and Go forgets what stood before it. */
+static void global_records(struct tar *t)
+{
+	struct span records = strbuf_span(&t->pax), key, value;
+
+	while (records.n && tar_pax_record(&records, &key, &value))
+		if (span_is(key, S("path")) || span_is(key, S("linkpath")) ||
+		    span_is(key, S("size")) || span_starts(key, S("GNU.sparse.")))
+			t->odd.global_ignored = true;
+	t->pending = (struct pending){0};
+	pax_forget(t);
+}
+
+static bool text_done(struct tar *t)
+{
+	t->left = t->padding;
+	t->padding = 0;
+	t->state = PADDING;
+	if (t->letter == 'g') {
+		global_records(t);
+		return true;
+	}
+	if (t->text_lost) {
+		spoil_next(t, RMG_E_LIMIT, "its PAX header or long name is too long");
+		return true;
+	}
+	if (t->letter == 'x')
+		return pax_records(t);
+	*(t->letter == 'L' ? &t->pending.has_long_path : &t->pending.has_long_link) = true;
+	return true;
+}
+
+static bool text_step(struct tar *t, struct span *in)
+{
+	struct span piece = span_head(*in, (size_t)MIN_OF((uint64_t)in->n, t->left));
+	struct strbuf *text = text_of(t);
+
+	if (!t->text_lost)
+		strbuf_put(text, piece);
+	if (strbuf_rc(text) == RMG_E_NOMEM)
+		return fail(t, RMG_E_NOMEM, "no memory", t->at);
+	advance(t, in, piece.n);
+	t->left -= piece.n;
+	return t->left == 0 ? text_done(t) : in->n != 0;
+}
+
+static bool text_begin(struct tar *t, const struct tar_fields *f)
+{
+	t->letter = f->letter;
+	t->text_lost = f->size > LIMIT_PAX_BYTES;
+	t->left = f->size;
+	t->padding = padding_of(f->size);
+	t->state = META;
+	strbuf_clear(text_of(t));
+	if (f->letter == 'x' || f->letter == 'g')
+		pax_forget(t);
+	return true;
+}
+
+/* ---- entries ---- */
+
+static enum tar_type type_of(uint8_t letter, struct span path)
+{
+	static const uint8_t types[] = {TAR_FILE,     TAR_HARDLINK, TAR_SYMLINK, TAR_CHARDEV,
+					TAR_BLOCKDEV, TAR_DIR,      TAR_FIFO,    TAR_FILE};
+
+	if (letter >= '0' && letter <= '7')
+		return types[letter - '0'];
+	if (letter == 0) /* V7 has no letter for folders */
+		return span_ends(path, S("/")) ? TAR_DIR : TAR_FILE;
+	return letter == 'S' ? TAR_FILE : TAR_OTHER;
+}
+
+/* The names of the header, copied: they outlive its block. */
+static void header_names(struct tar *t, const struct tar_fields *f)
+{
+	uint8_t *p = t->path;
+
+	if (f->prefix.n) {
+		memcpy(p, f->prefix.p, f->prefix.n);
+		p += f->prefix.n;
+		*p++ = '/';
+	}
+	memcpy(p, f->name.p, f->name.n);
+	t->entry.path = span_of(t->path, (size_t)(p - t->path) + f->name.n);
+	memcpy(t->link, f->link.p, f->link.n);
+	t->entry.link = span_of(t->link, f->link.n);
+}
+
+/* Lays what came before over the header's own. */
+static void merge(struct tar *t, const struct tar_fields *f)
+{
+	const struct pending *p = &t->pending;
+	struct tar_entry *e = &t->entry;
+
+	if (p->path.n)
+		e->path = p->path;
+	if (p->link.n)
+		e->link = p->link;
+	if (p->has_long_path && cstring(strbuf_span(&t->long_path)).n)
+		e->path = cstring(strbuf_span(&t->long_path));
+	if (p->has_long_link && cstring(strbuf_span(&t->long_link)).n)
+		e->link = cstring(strbuf_span(&t->long_link));
+	e->type = type_of(f->letter, e->path);
+	if (p->has_uid)
+		e->uid = p->uid;
+	if (p->has_gid)
+		e->gid = p->gid;
+	e->has_capability = p->has_capability;
+	if (p->rc != RMG_OK)
+		spoil(t, p->rc, p->damage);
+}
+
+/* The entry is complete: bounds, then out with it. */
+static bool emit(struct tar *t, struct tar_item *out)
+{
+	struct tar_entry *e = &t->entry;
+
+	if (e->type != TAR_HARDLINK && e->type != TAR_SYMLINK)
+		e->link = (struct span){0};
+	if (e->path.n > LIMIT_PATH_BYTES || e->link.n > LIMIT_PATH_BYTES) {
+		spoil(t, RMG_E_LIMIT, "its path is too long");
+		e->path = span_head(e->path, LIMIT_PATH_BYTES);
+		e->link = span_head(e->link, LIMIT_PATH_BYTES);
+	}
+	if (e->sparse && !tar_sparse_fits(&t->sparse, e->size, t->left))
+		spoil(t, RMG_E_FORMAT, "its sparse map is damaged");
+	t->state = e->sparse && e->rc != RMG_OK ? SKIP : CONTENT;
+	t->pending = (struct pending){0};
+	t->given = true;
+	*out = (struct tar_item){.event = TAR_ENTRY, .entry = e};
+	return false;
+}
+
+static bool old_sparse_entries(struct tar *t, struct tar_sparse_block b)
+{
+	struct span offset, length;
+	uint64_t off, n;
+
+	while (tar_sparse_entry(&b, &offset, &length)) {
+		if (!tar_number(offset, &off) || !tar_number(length, &n)) {
+			spoil(t, RMG_E_FORMAT, "its sparse map is damaged");
+			continue;
+		}
+		if (t->sparse.numbers.n > LIMIT_PAX_BYTES / 2)
+			spoil(t, RMG_E_LIMIT, "its sparse map is too long");
+		else if (tar_sparse_add(&t->sparse, off) != RMG_OK ||
+			 tar_sparse_add(&t->sparse, n) != RMG_OK)
+			return fail(t, RMG_E_NOMEM, "no memory", t->at);
+	}
+	return true;
+}
+
+static bool old_sparse_begin(struct tar *t, struct span block, enum tar_block_kind kind,
+			     struct tar_item *out)
+{
+	struct span real_size;
+	struct tar_sparse_block b = tar_sparse_head(block, &real_size);
+
+	t->entry.sparse = true;
+	tar_sparse_clear(&t->sparse);
+	if (kind != TAR_BLOCK_GNU || !tar_number(real_size, &t->entry.size)) {
+		spoil(t, RMG_E_FORMAT, "its sparse map is damaged");
+		return emit(t, out);
+	}
+	if (!old_sparse_entries(t, b))
+		return false;
+	t->state = OLD_SPARSE;
+	return b.more || emit(t, out);
+}
+
+static bool old_sparse_step(struct tar *t, struct span *in, struct tar_item *out)
+{
+	struct span block;
+	struct tar_sparse_block b;
+
+	if (!take_block(t, in, &block))
+		return false;
+	b = tar_sparse_extension(block);
+	if (!old_sparse_entries(t, b))
+		return false;
+	return b.more || emit(t, out);
+}
+
+enum pax_sparse { PAX_SPARSE_NONE, PAX_SPARSE_HEADER, PAX_SPARSE_DATA };
+
+/* Versions 0.0 and 0.1 keep the map in the PAX header, 1.0 before the content. */
+static enum pax_sparse pax_sparse_kind(const struct tar *t)
+{
+	const struct pending *p = &t->pending;
+
+	if (span_is(p->major, S("0")) && (span_is(p->minor, S("0")) || span_is(p->minor, S("1"))))
+		return PAX_SPARSE_HEADER;
+	if (span_is(p->major, S("1")) && span_is(p->minor, S("0")))
+		return PAX_SPARSE_DATA;
+	if (p->major.n || p->minor.n)
+		return PAX_SPARSE_NONE;
+	return p->map.n || t->sparse.numbers.n ? PAX_SPARSE_HEADER : PAX_SPARSE_NONE;
+}
+
+static bool pax_sparse_begin(struct tar *t, enum pax_sparse kind, struct tar_item *out)
+{
+	struct pending *p = &t->pending;
+	uint64_t pairs;
+	enum rmg_rc rc = RMG_OK;
+
+	t->entry.sparse = true;
+	if (cstring(p->name).n)
+		t->entry.path = cstring(p->name);
+	if (cstring(p->name).n < p->name.n)
+		spoil(t, RMG_E_FORMAT, "its path has a NUL");
+	if (p->size.n && !span_u64(p->size, 10, INT64_MAX, &t->entry.size))
+		spoil(t, RMG_E_FORMAT, "its sparse map is damaged");
+	if (kind == PAX_SPARSE_DATA) {
+		tar_sparse_clear(&t->sparse);
+		t->state = NEW_SPARSE;
+		return true;
+	}
+	if (t->sparse.numbers.n == 0)
+		rc = tar_sparse_commas(&t->sparse, p->map);
+	if (rc == RMG_E_NOMEM)
+		return fail(t, rc, "no memory", t->at);
+	if (rc != RMG_OK || !span_u64(p->count, 10, INT64_MAX, &pairs) || t->sparse.numbers.n % 2 ||
+	    t->sparse.numbers.n / 2 != pairs)
+		spoil(t, RMG_E_FORMAT, "its sparse map is damaged");
+	return emit(t, out);
+}
+
+static bool new_sparse_step(struct tar *t, struct span *in, struct tar_item *out)
+{
+	struct span block;
+	bool done = false;
+	enum rmg_rc rc = RMG_E_FORMAT;
+
+	if (t->left >= TAR_BLOCK) {
+		if (!take_block(t, in, &block))
+			return false;
+		t->left -= TAR_BLOCK;
+		rc = tar_sparse_block(&t->sparse, block, &done);
+	}
+	if (rc == RMG_E_NOMEM)
+		return fail(t, rc, "no memory", t->at);
+	if (rc == RMG_E_LIMIT)
+		spoil(t, rc, "its sparse map is too long");
+	else if (rc != RMG_OK)
+		spoil(t, rc, "its sparse map is damaged");
+	return rc == RMG_OK && !done ? true : emit(t, out);
+}
+
+static bool has_content(enum tar_type type)
+{
+	return type == TAR_FILE || type == TAR_OTHER;
+}
+
+static bool entry_begin(struct tar *t, const struct tar_fields *f, struct span block,
+			enum tar_block_kind kind, struct tar_item *out)
+{
+	enum pax_sparse sparse = pax_sparse_kind(t);
+
+	t->entry = (struct tar_entry){
+	    .letter = f->letter,
+	    .mode = (uint32_t)f->mode & 07777,
+	    .uid = f->uid,
+	    .gid = f->gid,
+	    .offset = t->pending.offset,
+	};
+	if (!f->rest_good)
+		spoil(t, RMG_E_FORMAT, "its mode or owner is no number");
+	header_names(t, f);
+	merge(t, f);
+	t->left = t->pending.has_stored ? t->pending.stored_bytes : f->size;
+	if (!has_content(t->entry.type))
+		t->left = 0;
+	t->entry.size = t->left;
+	t->padding = padding_of(t->left);
+	if (f->letter == 'S')
+		return old_sparse_begin(t, block, kind, out);
+	if (sparse != PAX_SPARSE_NONE && has_content(t->entry.type))
+		return pax_sparse_begin(t, sparse, out);
+	if (sparse != PAX_SPARSE_NONE)
+		spoil(t, RMG_E_FORMAT, "sparse, but not a file");
+	return emit(t, out);
+}
+
+static bool header_step(struct tar *t, struct span *in, struct tar_item *out)
+{
+	struct tar_fields f;
+	enum tar_block_kind kind;
+	struct span block;
+
+	if (!take_block(t, in, &block))
+		return false;
+	kind = tar_block_kind(block);
+	if (kind == TAR_BLOCK_ZERO) {
+		t->state = ZERO_SEEN;
+		return true;
+	}
+	if (kind == TAR_BLOCK_BAD)
+		return fail(t, RMG_E_FORMAT, "wrong header checksum", t->at - TAR_BLOCK);
+	tar_fields_read(block, kind, &f);
+	if (!f.size_good)
+		return fail(t, RMG_E_FORMAT, "size that is negative or no number",
+			    t->at - TAR_BLOCK);
+	if (!t->pending.begun) {
+		t->pending.begun = true;
+		t->pending.offset = t->at - TAR_BLOCK;
+	}
+	if (f.letter == 'x' || f.letter == 'g' || f.letter == 'L' || f.letter == 'K')
+		return text_begin(t, &f);
+	return entry_begin(t, &f, block, kind, out);
+}
+
+/* ---- content ---- */
+
+static bool entry_end(struct tar *t, struct tar_item *out)
+{
+	t->left = t->padding;
+	t->padding = 0;
+	t->state = PADDING;
+	t->given = false;
+	*out = (struct tar_item){.event = TAR_ENTRY_END, .entry = &t->entry};
+	tar_sparse_clear(&t->sparse);
+	return false;
+}
+
+static bool give(struct tar *t, struct span *in, uint64_t n, struct tar_item *out)
+{
+	struct span piece = span_head(*in, (size_t)MIN_OF((uint64_t)in->n, n));
+
+	if (piece.n == 0)
+		return false;
+	advance(t, in, piece.n);
+	t->left -= piece.n;
+	t->sparse.pos += piece.n;
+	*out = (struct tar_item){.event = TAR_DATA, .entry = &t->entry, .data = piece};
+	return false;
+}
+
+static bool give_hole(struct tar *t, uint64_t n, struct tar_item *out)
+{
+	n = MIN_OF(n, (uint64_t)ZEROS);
+	t->hole_bytes += n;
+	if (t->hole_bytes > LIMIT_SPARSE_BYTES) {
+		spoil(t, RMG_E_LIMIT, "the layer's sparse files are too large");
+		t->state = SKIP;
+		return true;
+	}
+	t->sparse.pos += n;
+	*out = (struct tar_item){
+	    .event = TAR_DATA, .entry = &t->entry, .data = span_of(t->zeros, (size_t)n)};
+	return false;
+}
+
+static bool content_step(struct tar *t, struct span *in, struct tar_item *out)
+{
+	uint64_t n = t->left;
+
+	if (t->entry.sparse && !tar_sparse_run(&t->sparse, t->entry.size, &n) && n)
+		return give_hole(t, n, out);
+	return n ? give(t, in, n, out) : entry_end(t, out);
+}
+
+static bool skip_step(struct tar *t, struct span *in, struct tar_item *out)
+{
+	size_t n = (size_t)MIN_OF((uint64_t)in->n, t->left);
+
+	advance(t, in, n);
+	t->left -= n;
+	if (t->left == 0 && t->state == SKIP)
+		return entry_end(t, out);
+	if (t->left == 0)
+		t->state = HEADER;
+	return t->left == 0;
+}
+
+/* ---- the end ---- */
+
+/* Go refuses a lone block of zeros as well; GNU tar takes it for the end. */
+static bool zero_step(struct tar *t, struct span *in, struct tar_item *out)
+{
+	struct span block;
+
+	if (!take_block(t, in, &block))
+		return false;
+	if (tar_block_kind(block) != TAR_BLOCK_ZERO)
+		return fail(t, RMG_E_FORMAT, "a lone block of zeros", t->at - 2 * TAR_BLOCK);
+	t->state = ENDED;
+	t->odd.no_end = false;
+	*out = (struct tar_item){.event = TAR_END};
+	return false;
+}
+
+static bool ended_step(struct tar *t, struct span *in)
+{
+	size_t n = 0;
+
+	while (t->odd.trailing_bytes == 0 && n < in->n && in->p[n] == 0)
+		n++;
+	t->odd.trailing_bytes += in->n - n;
+	advance(t, in, in->n);
+	return false;
+}
+
+/* One move; false where there is something to tell: an event, a failure, or that input is wanted.
+ */
+static bool step(struct tar *t, struct span *in, struct tar_item *out)
+{
+	switch (t->state) {
+	case HEADER:
+		return header_step(t, in, out);
+	case META:
+		return text_step(t, in);
+	case OLD_SPARSE:
+		return old_sparse_step(t, in, out);
+	case NEW_SPARSE:
+		return new_sparse_step(t, in, out);
+	case CONTENT:
+		return content_step(t, in, out);
+	case SKIP:
+	case PADDING:
+		return skip_step(t, in, out);
+	case ZERO_SEEN:
+		return zero_step(t, in, out);
+	case ENDED:
+		return ended_step(t, in);
+	}
+	return false;
+}
+
+static enum rmg_rc tell(const struct tar *t, struct rmg_err *err)
+{
+	if (err && t->failed.rc != RMG_OK)
+		*err = t->failed;
+	return t->failed.rc;
+}
+
+enum rmg_rc tar_next(struct tar *t, struct span *in, struct tar_item *out, struct rmg_err *err)
+{
+	struct tar_item item = {.event = TAR_MORE};
+
+	if (t->failed.rc != RMG_OK)
+		return tell(t, err);
+	while (step(t, in, &item))
+		;
+	if (t->failed.rc != RMG_OK)
+		return tell(t, err);
+	*out = item;
+	return RMG_OK;
+}
+
+void tar_skip(struct tar *t)
+{
+	CHECK(t->given);
+	t->state = SKIP;
+}
+
+static const char *cut_where(const struct tar *t)
+{
+	switch (t->state) {
+	case HEADER:
+		if (t->block_n)
+			return "inside a header";
+		return t->pending.begun ? "before the entry that a header announces" : NULL;
+	case META:
+		return "inside a PAX header or long name";
+	case OLD_SPARSE:
+	case NEW_SPARSE:
+		return "inside a sparse map";
+	case CONTENT:
+	case SKIP:
+		return "inside an entry";
+	case PADDING: /* nothing is lost with it */
+		return t->pending.begun ? "before the entry that a header announces" : NULL;
+	case ZERO_SEEN:
+	case ENDED:
+		return NULL;
+	}
+	return NULL;
+}
+
+enum rmg_rc tar_end(const struct tar *t, struct rmg_err *err)
+{
+	const char *where = cut_where(t);
+
+	if (t->failed.rc != RMG_OK)
+		return tell(t, err);
+	if (where)
+		return err_set(err, RMG_E_FORMAT, "tar: cut off after byte %llu, %s",
+			       (unsigned long long)t->at, where);
+	return RMG_OK;
+}
