@@ -151,10 +151,11 @@ def built_images():
 
 
 def truth_rows(path):
-    """The rows of a truth file, as tuples of four: type, name, version, more."""
+    """The rows of a truth file, as tuples of four: type, name, version, more. rpm prints "(none)" for the
+    architecture that an imported key does not have."""
     with open(path, encoding="utf-8") as f:
         rows = [line.rstrip("\n").split("\t") for line in f if line.strip()]
-    return [tuple((r + ["", "", ""])[:4]) for r in rows]
+    return [tuple("" if f == "(none)" else f for f in (r + ["", "", ""])[:4]) for r in rows]
 
 
 def purl_parts(purl):
