@@ -45,6 +45,10 @@ struct source_layer {
 	struct span media_type;
 	struct span created, created_by, comment; /* the history step that made it; "" unknown */
 	uint64_t size_bytes;                      /* 0: not known before it is read */
+	const struct span *urls;                  /* a foreign layer's places */
+	size_t n_urls;
+	const struct oci_pair *annotations; /* the descriptor's */
+	size_t n_annotations;
 	bool foreign;   /* the manifest gives other places for it; reading tries them too */
 	bool synthetic; /* the bytes are a tar that we made: no digest can vouch for them */
 };
@@ -70,6 +74,7 @@ struct source {
 
 	pthread_mutex_t lock; /* guards notes and the arena while layers are read */
 	VEC(struct note) notes;
+	uint64_t notes_dropped; /* beyond LIMIT_NOTES, or of memory; counts as lost */
 };
 
 struct source_ops {
@@ -103,6 +108,7 @@ static inline bool source_stopped(const struct source *s)
 }
 
 extern const struct source_ops source_registry, source_oci_dir, source_oci_archive,
-    source_docker_archive, source_docker, source_podman, source_rootfs;
+    source_docker_archive, source_docker, source_podman, source_rootfs,
+    source_any_archive; /* the last is for bare paths, and in no table */
 
 #endif

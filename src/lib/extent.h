@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* extent.h - a piece of an open file: a blob in a folder, or a member of an archive.
+ *
+ * Read with pread only, so that threads may share the descriptor. A file that is shorter than it
+ * was is RMG_E_IO. */
+#ifndef LIB_EXTENT_H
+#define LIB_EXTENT_H
+
+#include "lib/source.h"
+
+struct extent {
+	int fd;
+	bool owned; /* fd is closed by extent_close() */
+	uint64_t offset, size_bytes;
+};
+
+void extent_close(struct extent *e);
+
+/* What is left of up to n bytes at an offset; 0 at the end of the file. */
+MUST enum rmg_rc extent_pread(int fd, uint8_t *p, size_t n, uint64_t offset, size_t *got,
+			      struct rmg_err *err);
+
+/* All bytes to sink; polls s for the user's wish to stop. */
+MUST enum rmg_rc extent_read(const struct extent *e, struct source *s, source_sink *sink,
+			     void *user, struct rmg_err *err);
+
+/* All bytes into the arena; above max_bytes is RMG_E_LIMIT. */
+MUST enum rmg_rc extent_load(const struct extent *e, uint64_t max_bytes, struct arena *arena,
+			     struct span *out, struct rmg_err *err);
+
+#endif

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* source_engine.c - docker:NAME and podman:NAME, an image in an engine's own store, over the
+ * engine's socket: what "save" would write is spooled into a file without a name and read as such.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "base/strbuf.h"
+#include "format/json.h"
+#include "io/http.h"
+#include "lib/source_docker_archive.h"
+
+struct engine {
+	const char *name;     /* "docker" */
+	const char *variable; /* of the environment: where it is */
+	const char *sockets[3];
+	const char *advice;
+};
+
+static const struct engine docker = {
+    .name = "docker",
+    .variable = "DOCKER_HOST",
+    .sockets = {"/var/run/docker.sock", "XDG:docker.sock", NULL},
+    .advice = "is dockerd running, and may you use its socket? (DOCKER_HOST)",
+};
+
+static const struct engine podman = {
+    .name = "podman",
+    .variable = "CONTAINER_HOST",
+    .sockets = {"XDG:podman/podman.sock", "/run/podman/podman.sock", NULL},
+    .advice = "is its service running? (systemctl --user start podman.socket; CONTAINER_HOST)",
+};
+
+struct place_of_engine {
+	char base[200];   /* "http://engine" or "http://HOST:PORT" */
+	char socket[200]; /* "" for TCP */
+};
+
+/* "XDG:x" is x below $XDG_RUNTIME_DIR. */
+static bool socket_at(const char *pattern, char *buf, size_t size)
+{
+	const char *xdg = getenv("XDG_RUNTIME_DIR");
+	struct stat st;
+
+	if (strncmp(pattern, "XDG:", 4) == 0) {
+		if (xdg == NULL || *xdg == '\0')
+			return false;
+		snprintf(buf, size, "%s/%s", xdg, pattern + 4);
+	} else {
+		snprintf(buf, size, "%s", pattern);
+	}
+	return stat(buf, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+static enum rmg_rc locate(const struct engine *e, struct place_of_engine *out, struct rmg_err *err)
+{
+	const char *where = getenv(e->variable);
+
+	*out = (struct place_of_engine){.base = "http://engine"};
+	if (where && strncmp(where, "unix://", 7) == 0) {
+		snprintf(out->socket, sizeof out->socket, "%s", where + 7);
+		return RMG_OK;
+	}
+	if (where && strncmp(where, "tcp://", 6) == 0) {
+		const char *verify = getenv("DOCKER_TLS_VERIFY");
+
+		snprintf(out->base, sizeof out->base, "%s://%s",
+			 verify && *verify ? "https" : "http", where + 6);
+		return RMG_OK;
+	}
+	if (where && *where)
+		return err_set(err, RMG_E_UNSUPPORTED, "%s=%s: unix:// and tcp:// are understood",
+			       e->variable, where);
+	for (size_t i = 0; i < COUNT_OF(e->sockets) && e->sockets[i]; i++)
+		if (socket_at(e->sockets[i], out->socket, sizeof out->socket))
+			return RMG_OK;
+	return err_set(err, RMG_E_NOTFOUND, "no socket of %s found: %s", e->name, e->advice);
+}
+
+struct spool {
+	int fd;
+	struct strbuf *text; /* or into memory */
+	struct rmg_err *err;
+	enum rmg_rc rc;
+};
+
+static bool keep(void *user, const struct http_response *resp, struct span bytes)
+{
+	struct spool *s = user;
+
+	(void)resp;
+	if (s->text) {
+		strbuf_put(s->text, bytes);
+		return strbuf_rc(s->text) == RMG_OK;
+	}
+	while (bytes.n) {
+		ssize_t n = write(s->fd, bytes.p, bytes.n);
+
+		if (n < 0) {
+			s->rc = err_os(s->err, RMG_E_IO, "write a temporary file");
+			return false;
+		}
+		bytes = span_from(bytes, (size_t)n);
+	}
+	return true;
+}
+
+/* Slashes, colons and "@" belong to the name; the rest of what a URL cannot have is escaped. */
+static void put_name(struct strbuf *url, const char *name)
+{
+	for (; *name; name++) {
+		if (is_alnum((uint8_t)*name) || strchr("/:@._-", *name))
+			strbuf_putc(url, *name);
+		else
+			strbuf_printf(url, "%%%02X", (unsigned)(uint8_t)*name);
+	}
+}
+
+static enum rmg_rc get(struct source *s, const struct engine *e, const struct place_of_engine *at,
+		       const char *name, const char *what, struct spool *to, struct rmg_err *err)
+{
+	const struct rmg_opts *o = s->env.opts;
+	struct http_opts opts = {.stop = o->stop,
+				 .user = o->user,
+				 .ca_file = o->ca_cert,
+				 .client_cert = o->client_cert,
+				 .client_key = o->client_key};
+	struct strbuf url = strbuf_of(KIB(8));
+	struct http_request req = {
+	    .unix_socket = at->socket[0] ? at->socket : NULL,
+	    .max_bytes = to->text ? LIMIT_MANIFEST_BYTES : LIMIT_LAYER_BYTES,
+	    .sink = keep,
+	    .user = to,
+	};
+	struct http_response resp;
+	struct http *h = NULL;
+	enum rmg_rc rc;
+
+	strbuf_printf(&url, "%s/images/", at->base);
+	put_name(&url, name);
+	strbuf_puts(&url, what);
+	req.url = strbuf_cstr(&url);
+	rc = http_new(&opts, &h, err);
+	if (rc == RMG_OK)
+		rc = http_do(h, &req, &resp, err);
+	if (to->rc != RMG_OK)
+		rc = to->rc;
+	else if (rc == RMG_E_NET)
+		err_add(err, "%s (%s)", e->name, e->advice);
+	else if (rc == RMG_OK && resp.status == 404)
+		rc = err_set(err, RMG_E_NOTFOUND,
+			     "%s has no image '%s': pull it first, or let it be read from its "
+			     "registry with registry:NAME",
+			     e->name, name);
+	else if (rc == RMG_OK && (resp.status < 200 || resp.status > 299))
+		rc = http_status_err(&req, &resp, err);
+	http_free(h);
+	strbuf_done(&url);
+	return rc;
+}
+
+/* The engine's own word on the image's names. */
+static enum rmg_rc inspect(struct source *s, const struct engine *e,
+			   const struct place_of_engine *at, const char *name, struct rmg_err *err)
+{
+	struct strbuf text = strbuf_of(LIMIT_MANIFEST_BYTES);
+	struct spool to = {.fd = -1, .text = &text, .err = err};
+	struct json_doc doc = {0};
+	enum rmg_rc rc = get(s, e, at, name, "/json", &to, err);
+
+	if (rc == RMG_OK)
+		rc = json_parse(&doc, strbuf_span(&text), LIMIT_MANIFEST_BYTES, err);
+	if (rc == RMG_OK)
+		s->name =
+		    arena_dup(&s->arena, json_str(json_at(json_get(doc.root, "RepoTags"), 0)));
+	json_done(&doc);
+	strbuf_done(&text);
+	return rc;
+}
+
+static enum rmg_rc open_image(struct source *s, const struct engine *e, const char *name,
+			      struct rmg_err *err)
+{
+	struct docker_archive *a = (struct docker_archive *)s;
+	struct spool to = {.fd = -1, .err = err};
+	struct place_of_engine at;
+	struct span known;
+	enum rmg_rc rc;
+
+	layout_begin(s);
+	rc = locate(e, &at, err);
+	if (rc == RMG_OK)
+		rc = inspect(s, e, &at, name, err);
+	if (rc == RMG_OK)
+		rc = archive_spool(s->env.opts, &to.fd, err);
+	if (rc == RMG_OK)
+		rc = get(s, e, &at, name, "/get", &to, err);
+	if (rc != RMG_OK) {
+		if (to.fd >= 0)
+			close(to.fd);
+		return rc;
+	}
+	rc = archive_open_fd(to.fd, s->env.opts, &s->arena, &a->layout.archive, err);
+	known = s->name;
+	if (rc == RMG_OK)
+		rc = docker_archive_resolve(s, S(""), true, err);
+	if (known.n)
+		s->name = known;
+	if (rc != RMG_OK)
+		err_add(err, "what %s saves of '%s'", e->name, name);
+	return rc;
+}
+
+static enum rmg_rc open_docker(struct source *s, const char *rest, struct rmg_err *err)
+{
+	return open_image(s, &docker, rest, err);
+}
+
+static enum rmg_rc open_podman(struct source *s, const char *rest, struct rmg_err *err)
+{
+	return open_image(s, &podman, rest, err);
+}
+
+const struct source_ops source_docker = {
+    .scheme = "docker",
+    .open = open_docker,
+    .read_layer = docker_archive_read,
+    .close = layout_close,
+    .bytes = sizeof(struct docker_archive),
+};
+
+const struct source_ops source_podman = {
+    .scheme = "podman",
+    .open = open_podman,
+    .read_layer = docker_archive_read,
+    .close = layout_close,
+    .bytes = sizeof(struct docker_archive),
+};
