@@ -21,7 +21,7 @@ enum { WIRE_MAGIC = 0x524d4731 };
 
 enum wire_job {
 	JOB_LAYER = 1, /* a layer's blob in, packed facts out */
-	JOB_INDEX,     /* a tar in, its members out (struct wire_member each, then the path) */
+	JOB_INDEX,     /* a tar in, its members out: struct wire_member, path, a link's target, and so on */
 	JOB_INFLATE,   /* compressed bytes in, decompressed bytes out, as they come, without an answer's head */
 	JOB_LEVEL,     /* nothing in; the answer's level is all that is wanted */
 };
@@ -46,7 +46,7 @@ struct wire_answer {
 };
 
 struct wire_member {
-	uint64_t offset, size; /* of the content in the stream */
+	uint64_t offset, size; /* of the content in the stream; of a link, size is its target's */
 	uint32_t type;         /* enum tar_type */
 	uint32_t path_bytes;   /* that follow */
 };

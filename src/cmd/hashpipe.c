@@ -14,7 +14,7 @@ struct hashpipe {
 	uint8_t *bufs;
 	size_t fill[HASHPIPE_BUFS];
 	uint64_t put, hashed; /* buffers so far */
-	bool ended;
+	bool started, ended;
 };
 
 static void *run(void *arg)
@@ -22,6 +22,8 @@ static void *run(void *arg)
 	struct hashpipe *h = arg;
 
 	pthread_mutex_lock(&h->lock);
+	h->started = true;
+	pthread_cond_signal(&h->moved);
 	for (;;) {
 		size_t i = h->hashed % HASHPIPE_BUFS;
 
@@ -55,6 +57,11 @@ enum rmg_rc hashpipe_new(bool hash, struct hashpipe **out, struct rmg_err *err)
 	pthread_cond_init(&h->moved, NULL);
 	if (hash && pthread_create(&h->thread, NULL, run, h) != 0)
 		return err_os(err, RMG_E_SANDBOX, "start the hashing thread");
+	/* What a thread does to begin is not on the sandbox's list: it has begun when we return. */
+	pthread_mutex_lock(&h->lock);
+	while (hash && !h->started)
+		pthread_cond_wait(&h->moved, &h->lock);
+	pthread_mutex_unlock(&h->lock);
 	*out = h;
 	return RMG_OK;
 }

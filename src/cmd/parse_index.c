@@ -14,13 +14,16 @@ struct index {
 
 static void add(struct index *x, const struct tar_entry *e)
 {
-	struct wire_member m = { .size = e->size,
+	bool link = e->type == TAR_SYMLINK || e->type == TAR_HARDLINK;
+	struct wire_member m = { .size = link ? e->link.n : e->size,
 				 .type = e->type,
 				 .path_bytes = (uint32_t)e->path.n,
 				 .offset = tar_bytes(x->tar) };
 
 	strbuf_put(&x->out, span_of(&m, sizeof m));
 	strbuf_put(&x->out, e->path);
+	if (link)
+		strbuf_put(&x->out, e->link);
 	x->members++;
 	tar_skip(x->tar);
 }
