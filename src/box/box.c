@@ -270,8 +270,7 @@ enum rmg_rc box_start(enum wire_job kind, const struct box_opts *opts, struct bo
 	job->control = job->answer = -1;
 	if (job->opts.max_bytes == 0)
 		job->opts.max_bytes = LIMIT_FACTS_BYTES;
-	order.flags = (opts->no_sandbox ? WIRE_NO_SANDBOX : 0u) |
-		      (opts->synthetic ? WIRE_SYNTHETIC : 0u) | (opts->diff_id ? WIRE_DIFF_ID : 0u);
+	order.flags = (opts->no_sandbox ? WIRE_NO_SANDBOX : 0u) | (opts->diff_id ? WIRE_DIFF_ID : 0u);
 	order.max_bytes = job->opts.max_bytes;
 	rc = connect_worker(job, err);
 	if (rc == RMG_OK)

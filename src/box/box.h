@@ -15,7 +15,6 @@
 struct box_opts {
 	const char *worker; /* path of rummage-parse; NULL: beside this program, then where it was installed */
 	bool no_sandbox;
-	bool synthetic; /* JOB_LAYER: our own tar */
 	bool diff_id;   /* JOB_LAYER: hash the decompressed bytes */
 	uint64_t max_bytes; /* cap on what comes out; 0: LIMIT_FACTS_BYTES */
 	/* JOB_INFLATE: takes what comes out, while bytes are put in. */

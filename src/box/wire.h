@@ -28,7 +28,7 @@ enum wire_job {
 
 enum wire_op { OP_JOB = 1, OP_SLOT, OP_END };
 
-enum wire_flag { WIRE_NO_SANDBOX = 1, WIRE_SYNTHETIC = 2, WIRE_DIFF_ID = 4 };
+enum wire_flag { WIRE_NO_SANDBOX = 1, WIRE_DIFF_ID = 2 };
 
 struct wire_order {
 	uint32_t op;

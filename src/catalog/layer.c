@@ -34,7 +34,7 @@ struct layer_reader {
 	uint8_t *hold;
 	size_t hold_n, hold_cap;
 	uint64_t entries;
-	bool synthetic, dead; /* dead: the tar could not be followed any further */
+	bool dead; /* dead: the tar could not be followed any further */
 };
 
 static bool is_archive_name(struct span path)
@@ -128,14 +128,13 @@ bool layer_wants(const struct catalog_select *s, const struct cat_file *f)
 	return exec_format_of(f->path, f->head, &format, &arch) || wanting(candidates, f) != 0;
 }
 
-enum rmg_rc layer_reader_new(struct facts_builder *facts, bool synthetic, struct layer_reader **out)
+enum rmg_rc layer_reader_new(struct facts_builder *facts, struct layer_reader **out)
 {
 	struct layer_reader *l = calloc(1, sizeof *l);
 
 	if (l == NULL)
 		return RMG_E_NOMEM;
 	l->facts = facts;
-	l->synthetic = synthetic;
 	arena_init(&l->scratch, SCRATCH_BYTES);
 	l->head = malloc(LIMIT_HEAD_BYTES);
 	l->sha = sha256_new();

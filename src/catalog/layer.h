@@ -20,10 +20,7 @@ bool layer_wants(const struct catalog_select *s, const struct cat_file *f);
 
 struct layer_reader;
 
-/* synthetic: the tar was made by us and may leave out contents (tarw.h); in a published tar such a
- * mark is not believed. */
-MUST enum rmg_rc layer_reader_new(struct facts_builder *facts, bool synthetic,
-				  struct layer_reader **out);
+MUST enum rmg_rc layer_reader_new(struct facts_builder *facts, struct layer_reader **out);
 void layer_reader_free(struct layer_reader *l);
 
 MUST enum rmg_rc layer_feed(struct layer_reader *l, struct span bytes);

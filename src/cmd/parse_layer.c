@@ -89,7 +89,6 @@ static void fill_in(struct facts *f, const struct blob *b, const struct worker *
 	f->compression = span_cstr(codec_name(b->kind));
 	f->tar_bytes = b->out_bytes;
 	f->blob_bytes = b->in_bytes;
-	f->synthetic = (w->job.flags & WIRE_SYNTHETIC) != 0;
 	/* Only a blob that was read to its end has a diff_id. */
 	f->has_diff = b->codec && !b->broken && (w->job.flags & WIRE_DIFF_ID);
 }
@@ -105,7 +104,7 @@ void parse_layer(struct worker *w, struct hashpipe *pipe)
 	enum rmg_rc rc = facts_builder_new(&builder);
 
 	if (rc == RMG_OK)
-		rc = layer_reader_new(builder, w->job.flags & WIRE_SYNTHETIC, &reader);
+		rc = layer_reader_new(builder, &reader);
 	if (rc == RMG_OK)
 		rc = read_blob(&b, feed, reader);
 	if (rc == RMG_OK)

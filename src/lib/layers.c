@@ -127,7 +127,6 @@ static enum rmg_rc read_one(struct passage *p, struct layer_result *out)
 	const struct source_layer *l = &p->all->source->layers[p->index];
 	struct box_opts box = { .worker = opts->worker,
 				.no_sandbox = opts->no_sandbox,
-				.synthetic = l->synthetic,
 				.diff_id = !opts->skip_diff_id && !l->synthetic,
 				.stop = stopped,
 				.user = p->all };
