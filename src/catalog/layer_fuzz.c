@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* layer_fuzz.c - a tar in pieces whose size the first byte chooses: the facts must not depend on it. */
+/* layer_fuzz.c - a tar in pieces whose size the first byte chooses: the facts must not depend on
+ * it. */
 #include "base/limits.h"
 #include "catalog/layer.h"
 
@@ -7,7 +8,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { MOST_BYTES = 1 << 20 };
 
-static void read_in_pieces(struct span tar, size_t piece, struct facts_builder **b, struct facts **f)
+static void read_in_pieces(struct span tar, size_t piece, struct facts_builder **b,
+			   struct facts **f)
 {
 	struct layer_reader *l;
 

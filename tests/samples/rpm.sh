@@ -92,3 +92,5 @@ rpm --dbpath "$db" --justdb --nodeps -e parent parent-libs module tilde caret wi
 for format in sqlite-512 bdb-little bdb-big bdb-unsorted ndb; do
 	python3 "$here/rpm_formats.py" "$format" "$db/rpmdb.sqlite" "$seeds/ok-$format"
 done
+rm -rf "$out"/bad-*
+python3 "$here/rpm_damage.py" "$out" "$seeds"

@@ -41,7 +41,7 @@ def shrink(source, path):
         out.write(whole.read())
     db = sqlite3.connect(path)
     db.execute("PRAGMA journal_mode = DELETE")
-    db.execute("PRAGMA page_size = 1024")
+    db.execute("PRAGMA page_size = 512")
     db.execute("VACUUM")
     db.close()
 
@@ -61,7 +61,7 @@ def bdb_page(order, page, number, kind, entries, items, next_page=0, used=0):
     return bytes(body)
 
 
-def write_bdb(rows, path, order, kind, page=4096):
+def write_bdb(rows, path, order, kind, page=1024):
     pages, chains = {}, []
     pairs = [(struct.pack(order + "I", 0), struct.pack(order + "I", len(rows) + 1))]
     number = 3
@@ -125,8 +125,8 @@ def main():
     elif form == "ndb":
         write_ndb(rows, path)
     else:
-        kind, page = (2, 1024) if form == "bdb-unsorted" else (13, 4096)
-        write_bdb(rows, path, ">" if form == "bdb-big" else "<", kind, page)
+        kind = 2 if form == "bdb-unsorted" else 13
+        write_bdb(rows, path, ">" if form == "bdb-big" else "<", kind)
 
 
 main()
