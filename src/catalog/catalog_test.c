@@ -14,6 +14,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -252,6 +253,114 @@ static void select_agrees_with_globs(void **state)
 	catalog_select_free(s);
 }
 
+static double cpu_seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* What one cataloger needs for n bytes of what a sample says, again and again. */
+static double time_of(const struct cataloger *c, struct span path, struct span sample, size_t n)
+{
+	uint8_t *bytes = malloc(n);
+	struct cat_file file = {
+	    .path = path, .size = n, .head = span_of(bytes, MIN_OF(n, KIB(64)))};
+	struct facts_builder *b;
+	struct arena scratch;
+	double begin;
+
+	assert_non_null(bytes);
+	for (size_t at = 0; at < n; at++)
+		bytes[at] = sample.p[at % sample.n];
+	assert_int_equal(facts_builder_new(&b), RMG_OK);
+	arena_init(&scratch, MIB(512));
+	begin = cpu_seconds();
+	catalog_run(c, &file, span_of(bytes, n), b, &scratch);
+	begin = cpu_seconds() - begin;
+	arena_done(&scratch);
+	facts_builder_free(b);
+	free(bytes);
+	return begin;
+}
+
+/* Four times the bytes may not take much more than four times as long. */
+static void catalogers_are_linear(void **state)
+{
+	static const struct {
+		const struct cataloger *cataloger;
+		const char *path, *sample;
+	} hostile[] = {
+	    {&catalog_apk, "lib/apk/db/installed", "P:a\nV:1\nF:usr\nR:x\nR:y\n\n"},
+	    {&catalog_apk, "lib/apk/db/installed", "F:a/b/c/d/e/f\nR:x\n"},
+	    {&catalog_apk, "lib/apk/db/installed", "x"},
+	    {&catalog_dpkg, "var/lib/dpkg/status", "Package: a\nVersion: 1\nSource: b (2)\n\n"},
+	    {&catalog_dpkg, "var/lib/dpkg/status", "Package: a\n b\n"},
+	    {&catalog_dpkg, "var/lib/dpkg/info/a.list", "/a\n/a/b\n/a/b/c\n"},
+	    {&catalog_dpkg, "var/lib/dpkg/info/a.list", "/"},
+	    {&catalog_dpkg, "var/lib/dpkg/status.d/a.md5sums", "0 \n"},
+	    {&catalog_mariner, "var/lib/rpmmanifest/container-manifest-2", "a\t1\t\t\n"},
+	    {&catalog_osrelease, "etc/os-release", "ID=\"a\\\"b\"\nID="},
+	    {&catalog_pacman, "var/lib/pacman/local/a-1-1/desc", "%LICENSE%\nMIT\nMIT\n\n"},
+	    {&catalog_pacman, "var/lib/pacman/local/a-1-1/files", "%FILES%\na/b\n"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(hostile); i++) {
+		struct span path = span_cstr(hostile[i].path),
+			    sample = span_cstr(hostile[i].sample);
+		size_t n = MIN_OF(KIB(512), hostile[i].cataloger->max_bytes / 4);
+		double once = time_of(hostile[i].cataloger, path, sample, n);
+		double four = time_of(hostile[i].cataloger, path, sample, 4 * n);
+
+		if (four > 10 * once + 0.1)
+			fail_msg("%s: %f s, then %f s", hostile[i].path, once, four);
+	}
+}
+
+/* A damaged file may have millions of bad lines: some are told, and that there are more. */
+static void notes_of_one_file_are_bounded(void **state)
+{
+	struct cat_file file = {.path = S("lib/apk/db/installed")};
+	struct facts_builder *b;
+	struct arena scratch;
+	struct facts *f;
+	char lines[2 * 60 + 1] = "";
+
+	(void)state;
+	for (size_t i = 0; i < 60; i++)
+		memcpy(lines + 2 * i, "x\n", 3);
+	assert_int_equal(facts_builder_new(&b), RMG_OK);
+	arena_init(&scratch, MIB(1));
+	catalog_run(&catalog_apk, &file, span_cstr(lines), b, &scratch);
+	assert_int_equal(facts_done(b, &f), RMG_OK);
+	assert_int_equal(f->n_notes, 51);
+	assert_int_equal(f->notes[50].level, NOTE_LOST);
+	assert_true(span_is(f->notes[50].code, S("more-notes")));
+	arena_done(&scratch);
+	facts_builder_free(b);
+}
+
+static void too_large_a_file_is_lost(void **state)
+{
+	struct cat_file file = {.path = S("etc/os-release")};
+	struct facts_builder *b;
+	struct arena scratch = {0};
+	struct facts *f;
+	uint8_t *bytes = calloc(1, MIB(2));
+
+	(void)state;
+	assert_non_null(bytes);
+	assert_int_equal(facts_builder_new(&b), RMG_OK);
+	catalog_run(&catalog_osrelease, &file, span_of(bytes, MIB(2)), b, &scratch);
+	assert_int_equal(facts_done(b, &f), RMG_OK);
+	assert_int_equal(f->n_notes, 1);
+	assert_int_equal(f->notes[0].level, NOTE_LOST);
+	facts_builder_free(b);
+	free(bytes);
+}
+
 static void table_is_sorted_and_named(void **state)
 {
 	(void)state;
@@ -274,11 +383,14 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; catalogers[i] != NULL; i++)
 		if (argc < 2 || strcmp(argv[1], catalogers[i]->name) == 0)
 			complete = add_cases(&all, catalogers[i]) != 0 && complete;
-	tests = calloc(all.n + 3, sizeof(*tests));
+	tests = calloc(all.n + 6, sizeof(*tests));
 	if (tests == NULL)
 		return 2;
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(table_is_sorted_and_named);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(select_agrees_with_globs);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(catalogers_are_linear);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(notes_of_one_file_are_bounded);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(too_large_a_file_is_lost);
 	tests[n++] = (struct CMUnitTest){.name = "every cataloger has cases",
 					 .test_func = every_cataloger_has_cases,
 					 .initial_state = &complete};
