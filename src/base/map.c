@@ -15,10 +15,9 @@ static void put(struct map *m, uint64_t key, uint32_t value)
 {
 	size_t i = home(m, key);
 
-	while (m->values[i] != MAP_NONE)
+	while (m->slot[i].value != MAP_NONE)
 		i = (i + 1) & (m->slots - 1);
-	m->keys[i] = key;
-	m->values[i] = value;
+	m->slot[i] = (struct map_slot){ key, value };
 	m->n++;
 }
 
@@ -26,16 +25,15 @@ static bool resize(struct map *m, size_t slots)
 {
 	struct map bigger = { .slots = slots };
 
-	bigger.keys = calloc(slots, sizeof *bigger.keys);
-	bigger.values = malloc(slots * sizeof *bigger.values);
-	if (bigger.keys == NULL || bigger.values == NULL) {
-		map_done(&bigger);
+	if (slots > SIZE_MAX / sizeof *bigger.slot)
 		return false;
-	}
-	memset(bigger.values, 0xff, slots * sizeof *bigger.values);
+	bigger.slot = malloc(slots * sizeof *bigger.slot);
+	if (bigger.slot == NULL)
+		return false;
+	memset(bigger.slot, 0xff, slots * sizeof *bigger.slot);
 	for (size_t i = 0; i < m->slots; i++)
-		if (m->values[i] != MAP_NONE)
-			put(&bigger, m->keys[i], m->values[i]);
+		if (m->slot[i].value != MAP_NONE)
+			put(&bigger, m->slot[i].key, m->slot[i].value);
 	map_done(m);
 	*m = bigger;
 	return true;
@@ -57,7 +55,7 @@ static size_t slot_of(const struct map *m, uint64_t key)
 {
 	size_t i = home(m, key);
 
-	while (m->values[i] != MAP_NONE && m->keys[i] != key)
+	while (m->slot[i].value != MAP_NONE && m->slot[i].key != key)
 		i = (i + 1) & (m->slots - 1);
 	return i;
 }
@@ -70,9 +68,8 @@ bool map_set(struct map *m, uint64_t key, uint32_t value)
 	if (!map_reserve(m, m->n + 1))
 		return false;
 	i = slot_of(m, key);
-	m->n += m->values[i] == MAP_NONE;
-	m->keys[i] = key;
-	m->values[i] = value;
+	m->n += m->slot[i].value == MAP_NONE;
+	m->slot[i] = (struct map_slot){ key, value };
 	return true;
 }
 
@@ -84,12 +81,11 @@ bool map_add(struct map *m, uint64_t key, uint32_t value, uint32_t *have)
 	if (!map_reserve(m, m->n + 1))
 		return false;
 	i = slot_of(m, key);
-	if (m->values[i] == MAP_NONE) {
+	if (m->slot[i].value == MAP_NONE) {
 		m->n++;
-		m->keys[i] = key;
-		m->values[i] = value;
+		m->slot[i] = (struct map_slot){ key, value };
 	}
-	*have = m->values[i];
+	*have = m->slot[i].value;
 	return true;
 }
 
@@ -104,7 +100,7 @@ bool map_add_another(struct map *m, uint64_t key, uint32_t value)
 
 uint32_t map_find(const struct map *m, uint64_t key)
 {
-	return m->slots ? m->values[slot_of(m, key)] : MAP_NONE;
+	return m->slots ? m->slot[slot_of(m, key)].value : MAP_NONE;
 }
 
 uint32_t map_next(const struct map *m, uint64_t key, size_t *at)
@@ -114,11 +110,11 @@ uint32_t map_next(const struct map *m, uint64_t key, size_t *at)
 	for (;; ++*at) {
 		size_t i = (home(m, key) + *at) & (m->slots - 1);
 
-		if (m->values[i] == MAP_NONE)
+		if (m->slot[i].value == MAP_NONE)
 			return MAP_NONE;
-		if (m->keys[i] == key) {
+		if (m->slot[i].key == key) {
 			++*at;
-			return m->values[i];
+			return m->slot[i].value;
 		}
 	}
 }
@@ -126,13 +122,12 @@ uint32_t map_next(const struct map *m, uint64_t key, size_t *at)
 void map_clear(struct map *m)
 {
 	if (m->slots)
-		memset(m->values, 0xff, m->slots * sizeof *m->values);
+		memset(m->slot, 0xff, m->slots * sizeof *m->slot);
 	m->n = 0;
 }
 
 void map_done(struct map *m)
 {
-	free(m->keys);
-	free(m->values);
+	free(m->slot);
 	*m = (struct map){ 0 };
 }

@@ -13,10 +13,14 @@
 
 #include "base/attr.h"
 
+struct map_slot {
+	uint64_t key;
+	uint32_t value; /* MAP_NONE: free */
+};
+
 struct map {
-	uint64_t *keys;
-	uint32_t *values; /* MAP_NONE: a free slot */
-	size_t n, slots;  /* slots is a power of two, or 0 */
+	struct map_slot *slot;
+	size_t n, slots; /* slots is a power of two, or 0 */
 };
 
 #define MAP_NONE UINT32_MAX

@@ -224,6 +224,15 @@ static bool is_text(struct span s)
 	return s.n <= LIMIT_TEXT_BYTES && utf8_is_clean(s);
 }
 
+/* Names are looked up by halving. */
+static bool is_sorted(const uint64_t *v, size_t n)
+{
+	for (size_t i = 1; i < n; i++)
+		if (v[i] < v[i - 1])
+			return false;
+	return true;
+}
+
 static bool take_dirs(const Rmg__PbFacts *m, struct arena *a, struct facts *f)
 {
 	f->dirs = ARENA_ARRAY(a, m->n_dirs, struct fact_dir);
@@ -237,7 +246,8 @@ static bool take_dirs(const Rmg__PbFacts *m, struct arena *a, struct facts *f)
 			.sizes = d->sizes,	  .n_names = d->n_names,
 			.whiteouts = d->whiteouts, .n_whiteouts = d->n_whiteouts,
 		};
-		if (d->n_names != d->n_sizes || !is_path(f->dirs[i].path))
+		if (d->n_names != d->n_sizes || !is_path(f->dirs[i].path) ||
+		    !is_sorted(d->names, d->n_names) || !is_sorted(d->whiteouts, d->n_whiteouts))
 			return false;
 	}
 	return f->dirs != NULL;

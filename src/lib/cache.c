@@ -83,14 +83,14 @@ bool cache_get(struct cache *c, const uint8_t sha256[32], bool need_diff, struct
 	struct file_map map;
 	uint8_t sum[SHA256_BYTES];
 	struct facts *f = NULL;
-	struct span body;
 	bool good;
 
 	if (!facts_path(c, sha256, path, sizeof path) || file_map(path, &map, NULL) != RMG_OK)
 		return false;
 	good = map.bytes.n > HEAD_BYTES && span_starts(map.bytes, S("RMGF"));
 	if (good) {
-		body = arena_dup(a, span_from(map.bytes, HEAD_BYTES));
+		struct span body = span_from(map.bytes, HEAD_BYTES);
+
 		sha256_of(body, sum);
 		good = span_is(span_of(map.bytes.p + MAGIC_BYTES, SHA256_BYTES),
 			       span_of(sum, sizeof sum)) &&

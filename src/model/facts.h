@@ -25,10 +25,10 @@ struct fact_dir {
 	struct span path;         /* "" is the root */
 	bool entry;               /* has a tar entry of its own */
 	bool opaque;              /* ".wh..wh..opq": hides all that lower layers have in it */
-	const uint64_t *names;    /* hash_span() of each child that is not a folder */
+	const uint64_t *names;    /* hash_span() of each child that is not a folder, ascending */
 	const uint64_t *sizes;    /* beside names: bytes of a regular file, 0 for other kinds */
 	size_t n_names;
-	const uint64_t *whiteouts; /* hash_span() of each name that lower layers lose */
+	const uint64_t *whiteouts; /* hash_span() of each name that lower layers lose, ascending */
 	size_t n_whiteouts;
 };
 

@@ -4,13 +4,18 @@
 #include "base/hash.h"
 #include "base/limits.h"
 
-/* What is at a path, over all layers so far from the top; the layer is that of the file. */
-enum { COVER_FILE = 1, COVER_WHITEOUT = 2, COVER_DIR = 4, COVER_OPAQUE = 8, COVER_BITS = 4 };
+/* A folder of one layer. */
+struct ref {
+	uint32_t layer, dir;
+};
+
+enum seen { NOT_YET, SHOWS, HIDDEN };
 
 /* A path being resolved: the hashes of all its folders from the root on, and what is left of the text
  * where a link put new names in front. */
 struct walk {
 	uint64_t at[LIMIT_PATH_DEPTH_MAX + 1];
+	uint64_t names[LIMIT_PATH_DEPTH_MAX + 1]; /* names[i] leads from at[i - 1] to at[i] */
 	size_t depth;
 	uint8_t buf[2][LIMIT_PATH_BYTES_MAX + 1024];
 	int use;
@@ -22,17 +27,23 @@ struct link {
 	bool gone; /* replaced or removed by a higher layer */
 };
 
+struct folder {
+	uint64_t hash, parent, name; /* after links; parent is the hash of the folder above it */
+	uint8_t seen;                /* enum seen */
+	bool below;                  /* a higher layer has this folder as well */
+};
+
 struct tree_layer {
 	const struct facts *facts; /* NULL: the layer could not be read */
-	uint64_t *hash;            /* of each folder, after links */
-	bool *shows;
+	struct folder *folders;    /* beside facts->dirs */
 };
 
 struct tree {
 	struct tree_layer *layers;
 	size_t n;
 	struct walk *walk; /* scratch of resolve() */
-	struct map cover;
+	struct map dirs_at; /* path hash -> refs, one per layer that has the folder */
+	VEC(struct ref) refs;
 	struct map link_of; /* path hash -> links */
 	VEC(struct link) links;
 };
@@ -41,13 +52,12 @@ void tree_free(struct tree *t)
 {
 	if (t == NULL)
 		return;
-	for (size_t i = 0; t->layers && i < t->n; i++) {
-		free(t->layers[i].hash);
-		free(t->layers[i].shows);
-	}
+	for (size_t i = 0; t->layers && i < t->n; i++)
+		free(t->layers[i].folders);
 	free(t->layers);
 	free(t->walk);
-	map_done(&t->cover);
+	map_done(&t->dirs_at);
+	VEC_DONE(&t->refs);
 	map_done(&t->link_of);
 	VEC_DONE(&t->links);
 	free(t);
@@ -94,7 +104,8 @@ static uint64_t resolve(const struct tree *t, struct span path, bool last)
 		}
 		if (w->depth == LIMIT_PATH_DEPTH_MAX)
 			break;
-		w->at[w->depth + 1] = path_child(w->at[w->depth], hash_span(name));
+		w->names[w->depth + 1] = hash_span(name);
+		w->at[w->depth + 1] = path_child(w->at[w->depth], w->names[w->depth + 1]);
 		l = path.n || last ? link_at(t, w->at[w->depth + 1]) : NULL;
 		if (l == NULL) {
 			w->depth++;
@@ -132,9 +143,9 @@ static void links_replaced(struct tree *t, uint32_t i)
 		const struct fact_dir *dir = &l->facts->dirs[d];
 
 		for (size_t k = 0; k < dir->n_names; k++)
-			link_gone(t, path_child(l->hash[d], dir->names[k]), i);
+			link_gone(t, path_child(l->folders[d].hash, dir->names[k]), i);
 		for (size_t k = 0; k < dir->n_whiteouts; k++)
-			link_gone(t, path_child(l->hash[d], dir->whiteouts[k]), i);
+			link_gone(t, path_child(l->folders[d].hash, dir->whiteouts[k]), i);
 	}
 }
 
@@ -155,6 +166,19 @@ static bool links_added(struct tree *t, uint32_t i)
 	return true;
 }
 
+static bool add_folder(struct tree *t, uint32_t i, uint32_t d)
+{
+	const struct fact_dir *dir = &t->layers[i].facts->dirs[d];
+	struct folder *f = &t->layers[i].folders[d];
+	const struct walk *w = t->walk;
+
+	f->hash = resolve(t, dir->path, !dir->entry);
+	f->parent = w->depth ? w->at[w->depth - 1] : 0;
+	f->name = w->depth ? w->names[w->depth] : 0;
+	return VEC_PUSH(&t->refs, (struct ref){ .layer = i, .dir = d }) &&
+	       map_add_another(&t->dirs_at, f->hash, (uint32_t)t->refs.n - 1);
+}
+
 /* From the bottom up: where each layer's folders really are. */
 static bool find_folders(struct tree *t)
 {
@@ -163,28 +187,124 @@ static bool find_folders(struct tree *t)
 
 		if (l->facts == NULL)
 			continue;
-		l->hash = calloc(l->facts->n_dirs + 1, sizeof *l->hash);
-		l->shows = calloc(l->facts->n_dirs + 1, sizeof *l->shows);
-		if (l->hash == NULL || l->shows == NULL || !links_added(t, i))
+		l->folders = calloc(l->facts->n_dirs + 1, sizeof *l->folders);
+		if (l->folders == NULL || !links_added(t, i))
 			return false;
-		for (size_t d = 0; d < l->facts->n_dirs; d++) {
-			const struct fact_dir *dir = &l->facts->dirs[d];
-
-			l->hash[d] = resolve(t, dir->path, !dir->entry);
-		}
+		for (uint32_t d = 0; d < l->facts->n_dirs; d++)
+			if (!add_folder(t, i, d))
+				return false;
 		links_replaced(t, i);
 	}
 	return true;
 }
 
-/* Adds bits to what covers a path; the topmost file keeps its layer. */
-static bool cover(struct tree *t, uint64_t hash, uint32_t i, uint32_t bits)
+/* The next layer above i that has the folder, NULL after the last. at begins as 0. */
+static const struct fact_dir *next_above(const struct tree *t, size_t i, uint64_t folder, size_t *at)
 {
-	uint32_t have;
+	uint32_t r;
 
-	if (!map_add(&t->cover, hash, i << COVER_BITS | bits, &have))
-		return false;
-	return (have & bits) == bits || map_set(&t->cover, hash, have | bits);
+	while ((r = map_next(&t->dirs_at, folder, at)) != MAP_NONE)
+		if (t->refs.v[r].layer > i)
+			return &t->layers[t->refs.v[r].layer].facts->dirs[t->refs.v[r].dir];
+	return NULL;
+}
+
+static bool sorted_has(const uint64_t *v, size_t n, uint64_t x)
+{
+	size_t low = 0;
+
+	while (low < n) {
+		size_t mid = low + (n - low) / 2;
+
+		if (v[mid] == x)
+			return true;
+		if (v[mid] < x)
+			low = mid + 1;
+		else
+			n = mid;
+	}
+	return false;
+}
+
+/* A layer above i has a file or a whiteout of that name there. */
+static bool is_replaced(const struct tree *t, size_t i, uint64_t folder, uint64_t name)
+{
+	const struct fact_dir *dir;
+	size_t at = 0;
+
+	while ((dir = next_above(t, i, folder, &at)) != NULL)
+		if (sorted_has(dir->names, dir->n_names, name) ||
+		    sorted_has(dir->whiteouts, dir->n_whiteouts, name))
+			return true;
+	return false;
+}
+
+static bool is_opaque(const struct tree *t, size_t i, uint64_t folder, bool *above)
+{
+	const struct fact_dir *dir;
+	size_t at = 0;
+
+	*above = false;
+	while ((dir = next_above(t, i, folder, &at)) != NULL) {
+		*above = true;
+		if (dir->opaque)
+			return true;
+	}
+	return false;
+}
+
+/* That the folder above it, if the same layer has it, has been asked already. */
+static struct folder *parent_of(const struct tree *t, size_t i, const struct folder *f)
+{
+	size_t at = 0;
+	uint32_t r;
+
+	while ((r = map_next(&t->dirs_at, f->parent, &at)) != MAP_NONE)
+		if (t->refs.v[r].layer == i)
+			return &t->layers[i].folders[t->refs.v[r].dir];
+	return NULL;
+}
+
+/* A layer lists the folders above each of its own, unless a link leads elsewhere: what is above
+ * then, in lower layers, is looked at folder by folder. */
+static bool hidden_above(const struct tree *t, size_t i, struct span path)
+{
+	const struct walk *w = t->walk;
+	bool above;
+
+	(void)resolve(t, path, true);
+	for (size_t k = 1; k <= w->depth; k++)
+		if (is_opaque(t, i, w->at[k], &above) || is_replaced(t, i, w->at[k - 1], w->names[k]))
+			return true;
+	return is_opaque(t, i, PATH_ROOT, &above);
+}
+
+/* Depth is bounded: each step goes to a folder whose path is shorter. */
+static bool shows(struct tree *t, size_t i, struct folder *f, unsigned depth)
+{
+	struct folder *up;
+
+	if (f->seen != NOT_YET)
+		return f->seen == SHOWS;
+	f->seen = is_opaque(t, i, f->hash, &f->below) ? HIDDEN : SHOWS;
+	if (f->hash == PATH_ROOT || f->seen == HIDDEN || depth > LIMIT_PATH_DEPTH)
+		return f->seen == SHOWS;
+	up = parent_of(t, i, f);
+	if (up == NULL) {
+		struct span path = t->layers[i].facts->dirs[f - t->layers[i].folders].path;
+
+		f->seen = hidden_above(t, i, path) ? HIDDEN : SHOWS;
+	} else if (!shows(t, i, up, depth + 1) || (up->below && is_replaced(t, i, f->parent, f->name))) {
+		f->seen = HIDDEN;
+	}
+	return f->seen == SHOWS;
+}
+
+static void look(struct tree *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		for (size_t d = 0; t->layers[i].facts && d < t->layers[i].facts->n_dirs; d++)
+			(void)shows(t, i, &t->layers[i].folders[d], 0);
 }
 
 void tree_up(const struct tree *t, struct span path, tree_up_fn *fn, void *user)
@@ -197,125 +317,54 @@ void tree_up(const struct tree *t, struct span path, tree_up_fn *fn, void *user)
 			return;
 }
 
-struct view {
-	const struct tree *tree;
-	bool hidden;
-};
-
-static bool hides_what_is_below(void *user, uint64_t hash)
-{
-	struct view *v = user;
-	uint32_t what = map_find(&v->tree->cover, hash);
-
-	v->hidden = what != MAP_NONE &&
-		    what & (COVER_FILE | COVER_WHITEOUT | COVER_OPAQUE);
-	return !v->hidden;
-}
-
-static bool is_hidden(const struct tree *t, struct span path)
-{
-	struct view v = { .tree = t };
-
-	if (t->cover.n)
-		tree_up(t, path, hides_what_is_below, &v);
-	return v.hidden;
-}
-
-/* One layer's files, seen through what lies above, then its own cover for those below. */
-static bool lay_files(struct tree *t, uint32_t i)
-{
-	const struct tree_layer *l = &t->layers[i];
-
-	for (size_t d = 0; d < l->facts->n_dirs; d++) {
-		const struct fact_dir *dir = &l->facts->dirs[d];
-		uint32_t have;
-
-		for (size_t k = 0; l->shows[d] && k < dir->n_names; k++)
-			if (!map_add(&t->cover, path_child(l->hash[d], dir->names[k]),
-				     i << COVER_BITS | COVER_FILE, &have))
-				return false;
-	}
-	return true;
-}
-
-static bool lay_marks(struct tree *t, uint32_t i)
-{
-	const struct tree_layer *l = &t->layers[i];
-
-	for (size_t d = 0; d < l->facts->n_dirs; d++) {
-		const struct fact_dir *dir = &l->facts->dirs[d];
-
-		if (!cover(t, l->hash[d], i, COVER_DIR | (dir->opaque ? COVER_OPAQUE : 0u)))
-			return false;
-		for (size_t k = 0; k < dir->n_whiteouts; k++)
-			if (!cover(t, path_child(l->hash[d], dir->whiteouts[k]), i, COVER_WHITEOUT))
-				return false;
-	}
-	return true;
-}
-
-static bool lay(struct tree *t)
-{
-	for (uint32_t i = (uint32_t)t->n; i-- > 0;) {
-		const struct tree_layer *l = &t->layers[i];
-
-		if (l->facts == NULL)
-			continue;
-		for (size_t d = 0; d < l->facts->n_dirs; d++)
-			l->shows[d] = !is_hidden(t, l->facts->dirs[d].path);
-		if (!lay_files(t, i) || !lay_marks(t, i))
-			return false;
-	}
-	return true;
-}
-
 enum rmg_rc tree_new(const struct facts *const *facts, size_t n, struct tree **out)
 {
 	struct tree *t = calloc(1, sizeof *t);
-	size_t entries = 0;
+	size_t dirs = 0;
 
 	if (t == NULL)
 		return RMG_E_NOMEM;
 	t->layers = calloc(n + 1, sizeof *t->layers);
+	t->walk = malloc(sizeof *t->walk);
 	t->n = t->layers ? n : 0;
 	for (size_t i = 0; i < t->n; i++) {
 		t->layers[i].facts = facts[i];
-		for (size_t d = 0; facts[i] && d < facts[i]->n_dirs; d++)
-			entries += facts[i]->dirs[d].n_names + 1;
+		dirs += facts[i] ? facts[i]->n_dirs : 0;
 	}
-	t->walk = malloc(sizeof *t->walk);
-	if (t->layers == NULL || t->walk == NULL || !map_reserve(&t->cover, entries) || !find_folders(t) || !lay(t)) {
+	if (t->layers == NULL || t->walk == NULL || !map_reserve(&t->dirs_at, dirs) ||
+	    !find_folders(t)) {
 		tree_free(t);
 		return RMG_E_NOMEM;
 	}
+	look(t);
 	*out = t;
 	return RMG_OK;
 }
 
 uint64_t tree_path(const struct tree *t, size_t i, uint32_t dir, uint64_t name_hash)
 {
-	return path_child(t->layers[i].hash[dir], name_hash);
+	return path_child(t->layers[i].folders[dir].hash, name_hash);
 }
 
 bool tree_dir_shows(const struct tree *t, size_t i, uint32_t dir)
 {
-	return t->layers[i].shows[dir];
+	return t->layers[i].folders[dir].seen == SHOWS;
 }
 
 bool tree_shows(const struct tree *t, size_t i, uint32_t dir, uint64_t name_hash)
 {
-	uint32_t what;
+	const struct folder *f = &t->layers[i].folders[dir];
+	size_t at = 0;
 
-	if (!t->layers[i].shows[dir])
+	if (f->seen != SHOWS)
 		return false;
-	what = map_find(&t->cover, tree_path(t, i, dir, name_hash));
-	return what != MAP_NONE && what & COVER_FILE && what >> COVER_BITS == i;
+	/* A folder of a higher layer at the file's path is in this folder of that layer. */
+	return !f->below || (!is_replaced(t, i, f->hash, name_hash) &&
+			     next_above(t, i, path_child(f->hash, name_hash), &at) == NULL);
 }
 
 bool tree_covered(const struct tree *t, size_t i, struct span path)
 {
-	uint64_t folder = tree_folder(t, span_dirname(path));
-	uint32_t what = map_find(&t->cover, path_child(folder, hash_span(span_basename(path))));
-
-	return what != MAP_NONE && what & (COVER_FILE | COVER_WHITEOUT) && what >> COVER_BITS > i;
+	return hidden_above(t, i, span_dirname(path)) ||
+	       is_replaced(t, i, tree_folder(t, span_dirname(path)), hash_span(span_basename(path)));
 }
