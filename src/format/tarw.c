@@ -112,9 +112,9 @@ static struct record record_of(const char *key, struct span value)
 }
 
 struct records {
-	struct record v[5];
+	struct record v[8];
 	size_t n;
-	char numbers[3][24];
+	char numbers[4][24], map[32];
 };
 
 static void add(struct records *r, const char *key, struct span value)
@@ -130,6 +130,16 @@ static void add_number(struct records *r, size_t i, const char *key, uint64_t va
 	add(r, key, span_cstr(r->numbers[i]));
 }
 
+/* GNU tar's sparse format 0.1 with a map that says: nothing but a hole. */
+static void add_hole(struct records *r, uint64_t size)
+{
+	snprintf(r->map, sizeof r->map, "%llu,0", (unsigned long long)size);
+	snprintf(r->numbers[3], sizeof r->numbers[3], "%llu", (unsigned long long)size);
+	add(r, "GNU.sparse.size", span_cstr(r->numbers[3]));
+	add(r, "GNU.sparse.numblocks", S("1"));
+	add(r, "GNU.sparse.map", span_cstr(r->map));
+}
+
 /* What the header cannot hold. */
 static void records_of(const struct tar_entry *e, struct records *out)
 {
@@ -138,7 +148,10 @@ static void records_of(const struct tar_entry *e, struct records *out)
 		add(out, "path", e->path);
 	if (e->link.n > 100)
 		add(out, "linkpath", e->link);
-	add_number(out, 0, "size", e->size, octal11);
+	if (e->sparse)
+		add_hole(out, e->size);
+	else
+		add_number(out, 0, "size", e->size, octal11);
 	add_number(out, 1, "uid", e->uid, octal7);
 	add_number(out, 2, "gid", e->gid, octal7);
 }
@@ -188,11 +201,14 @@ enum rmg_rc tarw_entry(struct tarw *w, const struct tar_entry *entry, struct rmg
 		return rc;
 	if (e.path.n == 0 || !is_good(e.path) || !is_good(e.link) || e.size > INT64_MAX)
 		return fail(w, RMG_E_ARG, "a path or size that no archive can hold", err);
+	e.sparse = e.sparse && e.type == TAR_FILE && e.size;
 	if (e.type != TAR_FILE)
 		e.size = 0;
 	if (e.type != TAR_SYMLINK && e.type != TAR_HARDLINK)
 		e.link = (struct span){0};
 	records_of(&e, &records);
+	if (e.sparse)
+		e.size = 0;
 	if (records.n)
 		rc = put_records(w, &records, err);
 	if (rc == RMG_OK)

@@ -204,9 +204,39 @@ static void test_sizes_must_add_up(void **state)
 	strbuf_done(&b);
 }
 
+static void a_hole_is_read_as_zeros(void **state)
+{
+	struct tar_entry e = {.path = S("hole"), .type = TAR_FILE, .size = 70000, .sparse = true};
+	struct strbuf out = strbuf_of(1 << 20);
+	struct tar_item item = {.event = TAR_ENTRY};
+	struct tar *tar;
+	struct tarw w;
+	struct span left;
+	uint64_t zeros = 0;
+
+	(void)state;
+	tarw_init(&w, write_to, &out);
+	assert_int_equal(tarw_entry(&w, &e, NULL), RMG_OK);
+	assert_int_equal(tarw_end(&w, NULL), RMG_OK);
+	left = strbuf_span(&out);
+	assert_true(left.n < 4096);
+	assert_int_equal(tar_new(&tar, NULL), RMG_OK);
+	while (item.event != TAR_MORE) {
+		assert_int_equal(tar_next(tar, &left, &item, NULL), RMG_OK);
+		if (item.event == TAR_ENTRY)
+			assert_int_equal(item.entry->size, 70000);
+		for (size_t i = 0; item.event == TAR_DATA && i < item.data.n; i++)
+			zeros += item.data.p[i] == 0;
+	}
+	assert_int_equal(zeros, 70000);
+	tar_free(tar);
+	strbuf_done(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_hole_is_read_as_zeros),
 	    cmocka_unit_test(test_libarchive_reads_it),
 	    cmocka_unit_test(test_our_reader_reads_it),
 	    cmocka_unit_test(test_gnu_tar_lists_it),
