@@ -17,7 +17,7 @@ enum rmg_rc err_set(struct rmg_err *err, enum rmg_rc rc, const char *fmt, ...) P
 /* As err_set, with errno remembered and its meaning appended. */
 enum rmg_rc err_os(struct rmg_err *err, enum rmg_rc rc, const char *fmt, ...) PRINTF(3, 4) COLD;
 
-/* Puts "context: " in front of the message; returns err's code (RMG_E_IO where err is NULL). */
+/* Puts "context: " in front of the message. */
 void err_add(struct rmg_err *err, const char *fmt, ...) PRINTF(2, 3) COLD;
 
 #endif

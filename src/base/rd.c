@@ -6,10 +6,10 @@ struct span rd_take(struct rd *r, uint64_t n)
 	struct span taken;
 
 	if (r->rc != RMG_OK)
-		return (struct span){ 0 };
+		return (struct span){0};
 	if (n > r->s.n) {
 		rd_fail(r);
-		return (struct span){ 0 };
+		return (struct span){0};
 	}
 	taken = span_of(r->s.p, (size_t)n);
 	r->s = span_from(r->s, (size_t)n);
@@ -25,7 +25,7 @@ struct rd rd_sub(struct rd *r, uint64_t n)
 {
 	struct span part = rd_take(r, n);
 
-	return (struct rd){ .s = part, .rc = r->rc };
+	return (struct rd){.s = part, .rc = r->rc};
 }
 
 struct span rd_line(struct rd *r)
@@ -33,7 +33,7 @@ struct span rd_line(struct rd *r)
 	struct span line;
 
 	if (!rd_more(r))
-		return (struct span){ 0 };
+		return (struct span){0};
 	(void)span_next(&r->s, '\n', &line);
 	if (line.n && line.p[line.n - 1] == '\r')
 		line.n--;
@@ -45,10 +45,10 @@ struct span rd_until(struct rd *r, uint8_t c)
 	struct span before;
 
 	if (r->rc != RMG_OK)
-		return (struct span){ 0 };
+		return (struct span){0};
 	if (!span_cut(r->s, c, &before, &r->s)) {
 		rd_fail(r);
-		return (struct span){ 0 };
+		return (struct span){0};
 	}
 	return before;
 }
@@ -112,17 +112,18 @@ uint64_t rd_varint(struct rd *r)
 {
 	uint64_t value = 0;
 
-	for (unsigned shift = 0; shift < 64; shift += 7) {
+	for (unsigned shift = 0;; shift += 7) {
 		uint8_t byte = rd_u8(r);
 
-		if (shift == 63 && byte > 1)
-			break;
+		/* The tenth byte has room for one bit, and none for an eleventh. */
+		if (shift == 63 && byte > 1) {
+			rd_fail(r);
+			return 0;
+		}
 		value |= (uint64_t)(byte & 0x7f) << shift;
 		if (byte < 0x80)
 			return r->rc == RMG_OK ? value : 0;
 	}
-	rd_fail(r);
-	return 0;
 }
 
 size_t rd_count(struct rd *r, uint64_t n, size_t each)

@@ -72,6 +72,8 @@ void strbuf_printf(struct strbuf *b, const char *fmt, ...)
 	va_start(args, fmt);
 	n = vsnprintf(NULL, 0, fmt, args);
 	va_end(args);
+	if (n < 0 && b->rc == RMG_OK)
+		b->rc = RMG_E_LIMIT; /* longer than any string may be */
 	if (n < 0 || !room(b, (size_t)n))
 		return;
 	va_start(args, fmt);
