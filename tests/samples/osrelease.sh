@@ -32,4 +32,5 @@ END
 sed 's/$/\r/' "$file" >"$case/crlf"
 mkdir -p "$case/root/etc"
 mv "$case/crlf" "$case/root/etc/os-release"
-sed -n '2s/^10\tusr.lib/0\tetc/p' "$case/os.tsv" >>"$case/os.tsv"
+row=$(sed -n '2s/^10\tusr.lib/0\tetc/p' "$case/os.tsv")
+printf '%s\n' "$row" >>"$case/os.tsv"
