@@ -196,6 +196,9 @@ RMG_MUST enum rmg_rc rmg_verdict_ignore(struct rmg_verdict *verdict, const char 
 RMG_API void rmg_verdict_only_fixed(struct rmg_verdict *verdict);
 RMG_API const struct rmg_finding *rmg_verdict_at(const struct rmg_verdict *verdict,
 						 size_t i); /* NULL: end */
+/* Whether no finding that counts is of fail_on or above. RMG_SEV_NEGLIGIBLE takes every finding, those
+ * of unknown severity too; RMG_SEV_UNKNOWN is no threshold. */
+RMG_MUST bool rmg_verdict_within(const struct rmg_verdict *verdict, enum rmg_severity fail_on);
 RMG_MUST bool rmg_verdict_complete(const struct rmg_verdict *verdict);
 RMG_API void rmg_verdict_free(struct rmg_verdict *verdict);
 

@@ -48,4 +48,7 @@ double lib_now_ms(void); /* of a clock that only goes forward */
 enum rmg_severity lib_severity(enum adv_severity s);
 enum rmg_status lib_status(enum adv_status s);
 
+/* Does it break a threshold, as rmg_verdict_within() has it? */
+bool lib_breaks(const struct finding *f, enum rmg_severity fail_on);
+
 #endif

@@ -21,14 +21,6 @@ static double elapsed(void *user)
 	return lib_now_ms() - ((const struct job *)user)->begun;
 }
 
-/* Does it break a threshold? The lowest one takes every finding, those of unknown severity too. */
-static bool breaks(const struct finding *f, enum rmg_severity fail_on)
-{
-	if (f->suppressed || f->status == ADV_NOT_AFFECTED)
-		return false;
-	return fail_on == RMG_SEV_NEGLIGIBLE || lib_severity(f->severity) >= fail_on;
-}
-
 static struct policy_violation violation_of(struct job *job, const struct finding *f,
 					    struct span rule)
 {
@@ -56,7 +48,7 @@ static enum rmg_rc judge(struct job *job, const struct verdict *v, enum rmg_seve
 	rule = ARENA_JOIN(&job->arena, S("fail-on "), span_cstr(names[fail_on]));
 	list = ARENA_ARRAY(&job->arena, v->n_findings, struct policy_violation);
 	for (size_t i = 0; list && i < v->n_findings; i++) {
-		if (breaks(&v->findings[i], fail_on))
+		if (lib_breaks(&v->findings[i], fail_on))
 			list[n++] = violation_of(job, &v->findings[i], rule);
 	}
 	job->in.violations = list;

@@ -114,6 +114,22 @@ const struct rmg_finding *rmg_verdict_at(const struct rmg_verdict *verdict, size
 	return i < verdict->v->n_findings ? &verdict->findings[i] : NULL;
 }
 
+bool lib_breaks(const struct finding *f, enum rmg_severity fail_on)
+{
+	if (fail_on == RMG_SEV_UNKNOWN || f->suppressed || f->status == ADV_NOT_AFFECTED)
+		return false;
+	return fail_on == RMG_SEV_NEGLIGIBLE || lib_severity(f->severity) >= fail_on;
+}
+
+bool rmg_verdict_within(const struct rmg_verdict *verdict, enum rmg_severity fail_on)
+{
+	for (size_t i = 0; i < verdict->v->n_findings; i++) {
+		if (lib_breaks(&verdict->v->findings[i], fail_on))
+			return false;
+	}
+	return true;
+}
+
 bool rmg_verdict_complete(const struct rmg_verdict *verdict)
 {
 	return verdict->v->complete;

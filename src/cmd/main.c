@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* main.c - the program: the verb, its options out of settings, environment and command line, and
+ * what Ctrl-C does. */
+#include "cmd/main.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/opt.h"
+#include "cmd/say.h"
+#include "cmd/settings.h"
+
+enum { OPTIONS_BYTES = 64 << 20 };
+
+#define X(id, typed_, operands_, least_, most_, what_)                                             \
+	[VERB_##id] = {.typed = typed_,                                                            \
+		       .operands = operands_,                                                      \
+		       .least = least_,                                                            \
+		       .most = most_,                                                              \
+		       .what = what_,                                                              \
+		       .run = cmd_##id},
+const struct verb verbs[VERBS] = {
+#include "cmd/cmd.def"
+};
+#undef X
+
+/* The one thing that a signal handler can reach. */
+static volatile sig_atomic_t stopped;
+
+bool cmd_stopped(void *user)
+{
+	(void)user;
+	return stopped != 0;
+}
+
+static void stop(int signal)
+{
+	(void)signal;
+	stopped = 1;
+}
+
+/* The first one asks the work to end; the handler is then gone, and the second one kills. */
+static void catch_signals(void)
+{
+	struct sigaction a = {.sa_handler = stop, .sa_flags = (int)SA_RESETHAND};
+
+	sigaction(SIGINT, &a, NULL);
+	sigaction(SIGTERM, &a, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+bool verb_begins(const struct verb *v, const char *word)
+{
+	size_t n = strlen(word);
+
+	return strncmp(v->typed, word, n) == 0 && v->typed[n] == ' ';
+}
+
+bool verb_find(size_t n, const char *const *words, enum verb_id *out, size_t *words_used)
+{
+	for (size_t i = 0; n && i < VERBS; i++) {
+		if (strcmp(words[0], verbs[i].typed) == 0) {
+			*words_used = 1;
+			*out = (enum verb_id)i;
+			return true;
+		}
+		if (n > 1 && verb_begins(&verbs[i], words[0]) &&
+		    strcmp(words[1], verbs[i].typed + strlen(words[0]) + 1) == 0) {
+			*words_used = 2;
+			*out = (enum verb_id)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+int verb_unknown(size_t n, const char *const *words)
+{
+	const char *names[VERBS + 1];
+	char typed[128];
+	const char *near;
+
+	for (size_t i = 0; i < VERBS; i++)
+		names[i] = verbs[i].typed;
+	names[VERBS] = NULL;
+	for (size_t i = 0; i < VERBS; i++) {
+		if (verb_begins(&verbs[i], words[0]))
+			return say_usage(NULL, n > 1 ? "%s: no such verb: %s" : "%s: which one?%s",
+					 words[0], n > 1 ? words[1] : "");
+	}
+	snprintf(typed, sizeof typed, "%s", words[0]);
+	near = opt_nearest(typed, names);
+	if (near)
+		return say_usage(NULL, "no such verb: %s; did you mean %s?", typed, near);
+	return say_usage(NULL, "no such verb: %s", typed);
+}
+
+static int check_operands(const struct verb *v, const struct options *o)
+{
+	if (o->n_operands < v->least)
+		return say_usage(v->typed, "%s wants %s", v->typed, v->operands);
+	if (o->n_operands > v->most && v->most == 0)
+		return say_usage(v->typed, "%s takes no operand: %s", v->typed, o->operands[0]);
+	if (o->n_operands > v->most)
+		return say_usage(v->typed, "%s takes only %s", v->typed, v->operands);
+	return EXIT_WHOLE;
+}
+
+/* The command line is read twice: first to know --config and --help, then over the settings. */
+static int run_verb(enum verb_id verb, int argc, char **argv)
+{
+	struct options first = {0}, o = {0};
+	struct rmg_err err = {0};
+	int code;
+
+	arena_init(&first.arena, OPTIONS_BYTES);
+	arena_init(&o.arena, OPTIONS_BYTES);
+	if (opt_parse(&first, verb, argc, argv, &err) != RMG_OK) {
+		code = say_usage(verbs[verb].typed, "%s", err.msg);
+	} else if (first.help) {
+		opt_help(stdout, verb);
+		code = EXIT_WHOLE;
+	} else if (settings_load(&o, verb, first.config, &err) != RMG_OK) {
+		code = say_failure("settings", &err, "see SETTINGS in rummage(1)");
+	} else if (opt_parse(&o, verb, argc, argv, &err) != RMG_OK) {
+		code = say_usage(verbs[verb].typed, "%s", err.msg);
+	} else {
+		code = check_operands(&verbs[verb], &o);
+		if (code == EXIT_WHOLE)
+			code = verbs[verb].run(&o);
+	}
+	arena_done(&first.arena);
+	arena_done(&o.arena);
+	return code;
+}
+
+int main(int argc, char **argv)
+{
+	static const char *const version[] = {"version"};
+	const char *const *words = (const char *const *)argv + 1;
+	enum verb_id verb;
+	size_t n = argc > 0 ? (size_t)argc - 1 : 0, used;
+
+	setlocale(LC_CTYPE, "");
+	catch_signals();
+	if (n == 0) {
+		opt_usage(stderr);
+		return EXIT_NOT_DONE;
+	}
+	if (strcmp(words[0], "--help") == 0 || strcmp(words[0], "-h") == 0) {
+		opt_usage(stdout);
+		return EXIT_WHOLE;
+	}
+	if (strcmp(words[0], "--version") == 0 && verb_find(1, version, &verb, &used))
+		return run_verb(verb, argc - 2, argv + 2);
+	if (!verb_find(n, words, &verb, &used))
+		return verb_unknown(n, words);
+	return run_verb(verb, (int)(n - used), argv + 1 + used);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* options.h - all that can be said on the command line, in settings files and in the environment.
+ * One struct for all verbs; options.def says which verb takes what. Texts live as long as it does.
+ */
+#ifndef CMD_OPTIONS_H
+#define CMD_OPTIONS_H
+
+#include "base/arena.h"
+#include "base/span.h"
+
+struct opt_list {
+	const char **v; /* NULL-terminated; NULL while empty */
+	size_t n;
+	int level; /* which source filled it: a later one begins anew */
+};
+
+struct options {
+	struct arena arena;
+	bool help, quiet, inventory_only, only_fixed, allow_incomplete, partial, skip_diff_id,
+	    no_cache, no_sandbox, password_stdin, starter;
+	const char *config, *fail_on, *ignore_file, *db, *platform, *created, *cache_dir, *username,
+	    *password, *ca_cert, *client_cert, *client_key, *from, *out;
+	uint64_t max_bytes, max_file_bytes, max_seconds;
+	struct opt_list output, insecure, mirror, feeds, ecosystems, urls;
+	const char **operands;
+	size_t n_operands;
+};
+
+#endif
