@@ -40,7 +40,7 @@ static bool is_packed(struct span head)
 static bool has_build_id(struct span head)
 {
 	return span_has(head, S("\4\0\0\0Go\0\0")) || span_has(head, S("\0\0\0\4Go\0\0")) ||
-	       span_has(head, S("\xff Go build"));
+	       span_has(head, S("\xff Go build ID: "));
 }
 
 static bool is_program(const struct elf *e)
