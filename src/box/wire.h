@@ -48,7 +48,7 @@ struct wire_answer {
 struct wire_member {
 	uint64_t offset, size; /* of the content in the stream; of a link, size is its target's */
 	uint32_t type;         /* enum tar_type */
-	uint32_t path_bytes;   /* that follow */
+	uint32_t path_bytes;   /* that follow, and then a link's target */
 };
 
 #endif

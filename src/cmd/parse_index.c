@@ -20,9 +20,12 @@ static void add(struct index *x, const struct tar_entry *e)
 				 .path_bytes = (uint32_t)e->path.n,
 				 .offset = tar_bytes(x->tar) };
 
+	/* A damaged entry, or one with holes, is nothing that can be read in place. */
+	if (e->rc != RMG_OK || e->sparse)
+		m.type = TAR_OTHER;
 	strbuf_put(&x->out, span_of(&m, sizeof m));
 	strbuf_put(&x->out, e->path);
-	if (link)
+	if (link && m.type != TAR_OTHER)
 		strbuf_put(&x->out, e->link);
 	x->members++;
 	tar_skip(x->tar);
