@@ -89,6 +89,9 @@ def write_bdb(rows, path, order, kind, page=1024):
     struct.pack_into(order + "8xIIIIBBBx", meta, 0, 0, 0x61561, 9, page, 0, 8, 0)
     struct.pack_into(order + "I", meta, 32, number - 1)
     pages[0] = bytes(meta)
+    # Two buckets, pages 1 and 2, so that rpm's own reader (backend bdb_ro) finds them as well.
+    struct.pack_into(order + "IIIIII", meta, 72, 1, 1, 0, 10, len(pairs), 0)
+    struct.pack_into(order + "32I", meta, 96, *[1] * 32)
     # A page that is free again, with old content in it.
     pages[number - 1 + 1] = pages[1][:25] + b"\0" + pages[1][26:]
     struct.pack_into(order + "I", meta, 32, number)
