@@ -2,7 +2,12 @@
 #include "base/rd.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -170,13 +175,37 @@ static void test_fail(void **state)
 	check_failed_reader(&r);
 }
 
+/* A size of nothing is a bug of ours, not of the input: it ends the program. */
+static void test_count_of_nothings_aborts(void **state)
+{
+	pid_t child = fork();
+	int status = 0;
+
+	(void)state;
+	assert_true(child >= 0);
+	if (child == 0) {
+		struct rd r = rd_of(S("abc"));
+
+		fclose(stderr);
+		signal(SIGABRT, SIG_DFL);
+		_exit((int)rd_count(&r, 1, 0));
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_take),    cmocka_unit_test(test_take_too_much),
-	    cmocka_unit_test(test_numbers), cmocka_unit_test(test_lines),
-	    cmocka_unit_test(test_until),   cmocka_unit_test(test_varint),
-	    cmocka_unit_test(test_count),   cmocka_unit_test(test_fail),
+	    cmocka_unit_test(test_take),
+	    cmocka_unit_test(test_take_too_much),
+	    cmocka_unit_test(test_numbers),
+	    cmocka_unit_test(test_lines),
+	    cmocka_unit_test(test_until),
+	    cmocka_unit_test(test_varint),
+	    cmocka_unit_test(test_count),
+	    cmocka_unit_test(test_fail),
+	    cmocka_unit_test(test_count_of_nothings_aborts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
