@@ -214,14 +214,13 @@ static void emit(struct cat *c, struct span path, struct span version)
 		cat_emit(c, &p);
 }
 
+/* The version as `go version -m` prints it, "go1.21.3". */
 static void emit_toolchain(struct cat *c, struct span go)
 {
 	struct span version = go, rest;
 
 	if (span_starts(go, S("devel ")))
 		version = span_from(go, 6);
-	if (span_starts(version, S("go")))
-		version = span_from(version, 2);
 	(void)span_cut(version, ' ', &version, &rest);
 	version = span_head(version, MIN_OF(version.n, span_find(version, S("-X:"))));
 	emit(c, S("stdlib"), version);

@@ -232,6 +232,9 @@ struct span purl_of(const struct pkg *p, const struct os *os, struct arena *a)
 
 	if (span_is(p->type, S("rpm")))
 		epoch = rpm_epoch(p->version, &version);
+	/* Go's own library: the toolchain calls itself go1.21.3, purls and advisories 1.21.3. */
+	if (span_is(p->type, S("golang")) && span_starts(version, S("go")))
+		version = span_from(version, 2);
 	strbuf_puts(&b, "pkg:");
 	strbuf_put(&b, p->type);
 	strbuf_putc(&b, '/');

@@ -85,7 +85,7 @@ static void language_packages(void **state)
 			     .name = S("v2"),
 			     .version = S("v2.1.1")},
 	       NULL, "pkg:golang/github.com/cespare/xxhash/v2@v2.1.1");
-	expect(&(struct pkg){.type = S("golang"), .name = S("stdlib"), .version = S("1.21.3")},
+	expect(&(struct pkg){.type = S("golang"), .name = S("stdlib"), .version = S("go1.21.3")},
 	       NULL, "pkg:golang/stdlib@1.21.3");
 	expect(&(struct pkg){.type = S("maven"),
 			     .ns = S("org.apache.commons"),

@@ -71,7 +71,7 @@ def rows(go, program, name, main):
         elif fields[0] == "=>" and not fields[1].startswith("."):
             found[-1] = fields[1:3]
         elif ": go" in line:
-            found.append(["stdlib", line.rsplit(": go", 1)[1]])
+            found.append(["stdlib", line.rsplit(": ", 1)[1]])
     return ["\t".join(["golang", *(["", p] if "/" not in p else p.rsplit("/", 1)), v,
                        "usr/bin/" + name]) for p, v in found]
 
