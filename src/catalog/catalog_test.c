@@ -93,6 +93,17 @@ static void check_table(const struct golden_case *k, const char *table, const ch
 	rows_done(&have);
 }
 
+/* Files of a package, without those that lie beside the list that says so: no tool lists these. */
+static size_t count_owned(const struct facts *f, const struct fact_owned *o)
+{
+	size_t n = 0;
+
+	for (size_t d = 0; d < o->n_dirs; d++)
+		if (!span_is(f->paths[o->dirs[d]], span_dirname(o->path)))
+			n += o->counts[d];
+	return n;
+}
+
 static void check_owned(const struct golden_case *k, const struct facts *f)
 {
 	size_t want = 0, have = 0, missing = 0;
@@ -116,7 +127,7 @@ static void check_owned(const struct golden_case *k, const struct facts *f)
 	fclose(in);
 	assert_int_equal(missing, 0);
 	for (size_t i = 0; i < f->n_owned; i++)
-		have += f->owned[i].n_names;
+		have += count_owned(f, &f->owned[i]);
 	assert_int_equal(have, want);
 }
 

@@ -118,6 +118,30 @@ static enum rmg_rc parse_stanzas(struct cat *c, struct span bytes, struct span t
 	return rd_end(&r);
 }
 
+/* What the package brought for dpkg itself lies beside its list, which does not name it:
+ * maintainer scripts are executables of the package (deb-*(5)). */
+static void own_control_files(struct cat *c)
+{
+	static const char *const endings[] = {
+	    "list",   "md5sums", "conffiles", "preinst",  "postinst", "prerm",
+	    "postrm", "config",  "templates", "triggers", "shlibs",   "symbols",
+	};
+	struct span list = span_basename(cat_file(c)->path);
+	struct span folder = span_dirname(cat_file(c)->path);
+	size_t stem = list.n - strlen("list");
+	char name[256 + 16];
+
+	if (stem > 256)
+		return;
+	memcpy(name, list.p, stem);
+	for (size_t i = 0; i < COUNT_OF(endings); i++) {
+		struct span ending = span_cstr(endings[i]);
+
+		memcpy(name + stem, ending.p, ending.n);
+		cat_own_in(c, folder, span_of(name, stem + ending.n));
+	}
+}
+
 /* NAME.list or NAME:ARCH.list; folders stand in it before what is in them. */
 static enum rmg_rc parse_list(struct cat *c, struct span bytes, struct pkg of)
 {
@@ -126,6 +150,7 @@ static enum rmg_rc parse_list(struct cat *c, struct span bytes, struct pkg of)
 
 	(void)span_cut(of.name, ':', &of.name, &of.arch);
 	cat_own(c, &of);
+	own_control_files(c);
 	while (path.n || rd_more(&r)) {
 		struct span next = rd_line(&r);
 		bool is_folder =

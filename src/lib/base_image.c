@@ -29,7 +29,9 @@ static const uint8_t *link_of(const struct layer_result *l, bool diff)
 static void find_by_chain(struct inventory *inv, const struct source *s,
 			  const struct layer_result *layers, struct cache *cache, bool diff)
 {
-	struct cached_base found, self = { .name = s->name.n ? s->name : s->ref,
+	/* A layout's or an archive's tag alone would name nothing. */
+	bool named = span_chr(s->name, '/') != SIZE_MAX;
+	struct cached_base found, self = { .name = named ? s->name : s->ref,
 					   .digest = s->manifest_digest };
 	uint8_t chain[32];
 
