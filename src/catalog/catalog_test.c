@@ -93,13 +93,14 @@ static void check_table(const struct golden_case *k, const char *table, const ch
 	rows_done(&have);
 }
 
-/* Files of a package, without those that lie beside the list that says so: no tool lists these. */
+/* Files of a package, without those that dpkg keeps beside its list: no tool lists these. */
 static size_t count_owned(const struct facts *f, const struct fact_owned *o)
 {
+	bool keeps = span_ends(o->path, S(".list"));
 	size_t n = 0;
 
 	for (size_t d = 0; d < o->n_dirs; d++)
-		if (!span_is(f->paths[o->dirs[d]], span_dirname(o->path)))
+		if (!keeps || !span_is(f->paths[o->dirs[d]], span_dirname(o->path)))
 			n += o->counts[d];
 	return n;
 }
