@@ -44,6 +44,8 @@
 	X(WORKER_CPU_S, 900, "seconds", "processor time of the worker for one layer")              \
 	X(WORKER_STALL_S, 120, "seconds", "silence of the worker, or of a registry")               \
 	X(CACHE_BYTES, GIB(2), "bytes", "layer facts kept on disk; the oldest go first")           \
+	X(FEED_JSON_BYTES, GIB(1), "bytes", "one JSON document or table that holds a whole feed")  \
+	X(FEED_FILE_BYTES, GIB(4), "bytes", "one file of a feed, packed or unpacked")              \
 	X(DB_BYTES, GIB(4), "bytes", "texts of an advisory database that is being built")           \
 	X(REPORT_BYTES, GIB(1), "bytes", "one report, and what is prepared for it")                \
 	X(SETTINGS_BYTES, MIB(1), "bytes", "one settings file")                                    \

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vuln/advdb_build.h"
 
-#include "base/hash.h"
 #include "base/limits.h"
 #include "vuln/advdb_builder.h"
 
@@ -45,6 +44,7 @@ void advdb_builder_free(struct advdb_builder *b)
 	VEC_DONE(&b->rules);
 	VEC_DONE(&b->scores);
 	VEC_DONE(&b->kevs);
+	VEC_DONE(&b->vectors);
 	VEC_DONE(&b->scratch);
 	map_done(&b->by_list);
 	map_done(&b->by_card);
@@ -92,7 +92,7 @@ static uint32_t add_string(struct advdb_builder *b, struct span s, uint64_t hash
 }
 
 /* The id of a string, which is copied where it is new. */
-static uint32_t string_id(struct advdb_builder *b, struct span s)
+uint32_t builder_string(struct advdb_builder *b, struct span s)
 {
 	uint64_t hash = hash_span(s);
 	size_t at = hash & (b->table_slots - 1);
@@ -108,14 +108,9 @@ static uint32_t string_id(struct advdb_builder *b, struct span s)
 	return add_string(b, s, hash, at);
 }
 
-static uint64_t fold(uint64_t hash, uint64_t more)
-{
-	return hash_mix(hash * 3 + more);
-}
-
 static uint64_t fold_string(const struct advdb_builder *b, uint64_t hash, uint32_t id)
 {
-	return fold(hash, b->strings.v[id].hash);
+	return builder_fold(hash, b->strings.v[id].hash);
 }
 
 static uint64_t word_hash(const struct advdb_builder *b, enum list_kind kind, size_t i,
@@ -128,17 +123,16 @@ static uint64_t word_hash(const struct advdb_builder *b, enum list_kind kind, si
 	return b->strings.v[word].hash;
 }
 
-/* The id of the list that lies in scratch. */
-static uint32_t list_id(struct advdb_builder *b, enum list_kind kind)
+uint32_t builder_list(struct advdb_builder *b, enum list_kind kind)
 {
 	uint32_t n = (uint32_t)b->scratch.n, id;
-	uint64_t hash = fold(PATH_ROOT, kind);
+	uint64_t hash = builder_fold(PATH_ROOT, kind);
 	size_t at = 0;
 
 	if (n == 0 || b->rc != RMG_OK)
 		return 0;
 	for (size_t i = 0; i < n; i++)
-		hash = fold(hash, word_hash(b, kind, i, b->scratch.v[i]));
+		hash = builder_fold(hash, word_hash(b, kind, i, b->scratch.v[i]));
 	while ((id = map_next(&b->by_list, hash, &at)) != MAP_NONE) {
 		const struct built_list *have = &b->lists.v[id];
 
@@ -158,7 +152,7 @@ static uint32_t list_id(struct advdb_builder *b, enum list_kind kind)
 	return id;
 }
 
-static void push_word(struct advdb_builder *b, uint32_t word)
+void builder_word(struct advdb_builder *b, uint32_t word)
 {
 	if (!VEC_PUSH(&b->scratch, word))
 		fail(b, RMG_E_NOMEM);
@@ -168,16 +162,17 @@ static uint32_t strings_id(struct advdb_builder *b, const struct span *strings, 
 {
 	b->scratch.n = 0;
 	for (size_t i = 0; i < n; i++)
-		push_word(b, string_id(b, strings[i]));
-	return list_id(b, LIST_STRINGS);
+		builder_word(b, builder_string(b, strings[i]));
+	return builder_list(b, LIST_STRINGS);
 }
 
 static uint32_t events_id(struct advdb_builder *b, const struct adv_event *events, size_t n)
 {
 	b->scratch.n = 0;
 	for (size_t i = 0; i < n; i++)
-		push_word(b, string_id(b, events[i].version) << 2 | (uint32_t)events[i].kind);
-	return list_id(b, LIST_EVENTS);
+		builder_word(b,
+			     builder_string(b, events[i].version) << 2 | (uint32_t)events[i].kind);
+	return builder_list(b, LIST_EVENTS);
 }
 
 /* x in whole units, within 0..max. */
@@ -188,23 +183,32 @@ static uint32_t in_units(double x, double unit, double max)
 	return (uint32_t)((x < max ? x : max) * unit + 0.5);
 }
 
+static void cvss_words(struct advdb_builder *b, const struct adv_cvss *cvss, uint32_t *word)
+{
+	word[0] = builder_string(b, cvss->version);
+	word[1] = builder_string(b, cvss->vector);
+	word[2] = builder_string(b, cvss->source);
+	word[3] = in_units(cvss->score, CVSS_UNIT, 10);
+}
+
 static uint32_t cvss_id(struct advdb_builder *b, const struct adv_cvss *cvss, size_t n)
 {
 	b->scratch.n = 0;
 	for (size_t i = 0; i < n; i++) {
-		push_word(b, string_id(b, cvss[i].version));
-		push_word(b, string_id(b, cvss[i].vector));
-		push_word(b, string_id(b, cvss[i].source));
-		push_word(b, in_units(cvss[i].score, CVSS_UNIT, 10));
+		uint32_t word[CVSS_WORDS];
+
+		cvss_words(b, &cvss[i], word);
+		for (size_t k = 0; k < CVSS_WORDS; k++)
+			builder_word(b, word[k]);
 	}
-	return list_id(b, LIST_CVSS);
+	return builder_list(b, LIST_CVSS);
 }
 
 uint32_t advdb_add_source(struct advdb_builder *b, const struct adv_source *s)
 {
 	struct built_source source = {
-	    .name = string_id(b, s->name),
-	    .fetched = string_id(b, s->fetched),
+	    .name = builder_string(b, s->name),
+	    .fetched = builder_string(b, s->fetched),
 	    .count = s->count,
 	    .starter = s->starter,
 	};
@@ -216,21 +220,30 @@ uint32_t advdb_add_source(struct advdb_builder *b, const struct adv_source *s)
 	return (uint32_t)b->sources.n - 1;
 }
 
-void advdb_source_count(struct advdb_builder *b, uint32_t source, uint64_t count)
+void advdb_source_done(struct advdb_builder *b, uint32_t source, uint64_t count,
+		       struct span fetched)
+{
+	if (source >= b->sources.n)
+		return;
+	b->sources.v[source].count = count;
+	b->sources.v[source].fetched = builder_string(b, fetched);
+}
+
+void advdb_source_drop(struct advdb_builder *b, uint32_t source)
 {
 	if (source < b->sources.n)
-		b->sources.v[source].count = count;
+		b->sources.v[source].dropped = true;
 }
 
 static uint64_t card_hash(const struct advdb_builder *b, const struct built_card *c)
 {
-	uint64_t hash = fold(fold(PATH_ROOT, c->severity), c->has_kev);
+	uint64_t hash = builder_fold(builder_fold(PATH_ROOT, c->severity), c->has_kev);
 
 	for (size_t i = 0; i < CARD_TEXTS; i++)
 		hash = fold_string(b, hash, c->text[i]);
-	hash = fold(hash, b->lists.v[c->aliases].hash);
-	hash = fold(hash, b->lists.v[c->cvss].hash);
-	hash = fold(hash, b->lists.v[c->symbols].hash);
+	hash = builder_fold(hash, b->lists.v[c->aliases].hash);
+	hash = builder_fold(hash, b->lists.v[c->cvss].hash);
+	hash = builder_fold(hash, b->lists.v[c->symbols].hash);
 	return fold_string(b, hash, b->sources.v[c->source].name);
 }
 
@@ -265,16 +278,16 @@ uint32_t advdb_add_card(struct advdb_builder *b, const struct adv_card *card,
 	struct built_card c = {.severity = card->severity, .source = card->source};
 
 	CHECK(card->source < b->sources.n || b->rc != RMG_OK);
-	c.text[CARD_ID] = string_id(b, card->id);
-	c.text[CARD_CANONICAL] = string_id(b, card->canonical.n ? card->canonical : card->id);
-	c.text[CARD_SUMMARY] = string_id(b, card->summary);
-	c.text[CARD_URL] = string_id(b, card->url);
-	c.text[CARD_PUBLISHED] = string_id(b, card->published);
-	c.text[CARD_MODIFIED] = string_id(b, card->modified);
-	c.text[CARD_WITHDRAWN] = string_id(b, card->withdrawn);
-	c.text[CARD_SEVERITY_FROM] = string_id(b, card->severity_from);
-	c.text[CARD_KEV_ADDED] = string_id(b, card->kev_added);
-	c.text[CARD_KEV_DUE] = string_id(b, card->kev_due);
+	c.text[CARD_ID] = builder_string(b, card->id);
+	c.text[CARD_CANONICAL] = builder_string(b, card->canonical.n ? card->canonical : card->id);
+	c.text[CARD_SUMMARY] = builder_string(b, card->summary);
+	c.text[CARD_URL] = builder_string(b, card->url);
+	c.text[CARD_PUBLISHED] = builder_string(b, card->published);
+	c.text[CARD_MODIFIED] = builder_string(b, card->modified);
+	c.text[CARD_WITHDRAWN] = builder_string(b, card->withdrawn);
+	c.text[CARD_SEVERITY_FROM] = builder_string(b, card->severity_from);
+	c.text[CARD_KEV_ADDED] = builder_string(b, card->kev_added);
+	c.text[CARD_KEV_DUE] = builder_string(b, card->kev_due);
 	c.has_kev = card->has_kev;
 	c.has_epss = card->has_epss;
 	c.epss = in_units(card->epss, EPSS_UNIT, 1);
@@ -291,7 +304,7 @@ uint32_t advdb_add_card(struct advdb_builder *b, const struct adv_card *card,
 static uint32_t key_id(struct advdb_builder *b, struct span ecosystem, struct span name)
 {
 	uint64_t hash = path_child(hash_span(ecosystem), hash_span(name));
-	uint32_t e = string_id(b, ecosystem), n = string_id(b, name), id;
+	uint32_t e = builder_string(b, ecosystem), n = builder_string(b, name), id;
 	size_t at = 0;
 
 	while ((id = map_next(&b->by_key, hash, &at)) != MAP_NONE)
@@ -308,12 +321,12 @@ static uint32_t key_id(struct advdb_builder *b, struct span ecosystem, struct sp
 
 static uint64_t rule_hash(const struct advdb_builder *b, const struct built_rule *r)
 {
-	uint64_t hash = fold(fold(PATH_ROOT, r->status), r->severity);
+	uint64_t hash = builder_fold(builder_fold(PATH_ROOT, r->status), r->severity);
 
 	hash = fold_string(b, hash, r->status_text);
 	hash = fold_string(b, hash, r->module);
-	hash = fold(hash, b->lists.v[r->events].hash);
-	hash = fold(hash, b->lists.v[r->versions].hash);
+	hash = builder_fold(hash, b->lists.v[r->events].hash);
+	hash = builder_fold(hash, b->lists.v[r->versions].hash);
 	return fold_string(b, hash, b->sources.v[r->source].name);
 }
 
@@ -332,8 +345,8 @@ void advdb_add_rule(struct advdb_builder *b, struct span ecosystem, struct span 
 		return;
 	CHECK(rule->card < b->cards.n && rule->source < b->sources.n);
 	r.key = key_id(b, ecosystem, name);
-	r.status_text = string_id(b, rule->status_text);
-	r.module = string_id(b, rule->module);
+	r.status_text = builder_string(b, rule->status_text);
+	r.module = builder_string(b, rule->module);
 	r.events = events_id(b, events, rule->n_events);
 	r.versions = strings_id(b, versions, rule->n_versions);
 	r.hash = rule_hash(b, &r);
@@ -341,10 +354,20 @@ void advdb_add_rule(struct advdb_builder *b, struct span ecosystem, struct span 
 		fail(b, RMG_E_NOMEM);
 }
 
+void advdb_add_cvss(struct advdb_builder *b, struct span cve, const struct adv_cvss *cvss)
+{
+	struct built_vector v = {.cve = builder_string(b, cve)};
+
+	cvss_words(b, cvss, v.word);
+	v.hash = fold_string(b, fold_string(b, v.word[3], v.word[1]), v.word[2]);
+	if (!VEC_PUSH(&b->vectors, v))
+		fail(b, RMG_E_NOMEM);
+}
+
 void advdb_add_epss(struct advdb_builder *b, struct span cve, double score, double percentile)
 {
 	struct built_score s = {
-	    .cve = string_id(b, cve),
+	    .cve = builder_string(b, cve),
 	    .epss = in_units(score, EPSS_UNIT, 1),
 	    .percentile = in_units(percentile, EPSS_UNIT, 1),
 	};
@@ -362,7 +385,8 @@ void advdb_add_epss(struct advdb_builder *b, struct span cve, double score, doub
 
 void advdb_add_kev(struct advdb_builder *b, struct span cve, struct span added, struct span due)
 {
-	struct built_kev k = {string_id(b, cve), string_id(b, added), string_id(b, due)};
+	struct built_kev k = {builder_string(b, cve), builder_string(b, added),
+			      builder_string(b, due)};
 	uint32_t have;
 
 	if (!VEC_PUSH(&b->kevs, k) || !map_add(&b->by_kev, k.cve, (uint32_t)b->kevs.n - 1, &have)) {

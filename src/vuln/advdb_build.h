@@ -18,7 +18,11 @@ MUST enum rmg_rc advdb_builder_new(struct advdb_builder **out);
 void advdb_builder_free(struct advdb_builder *b);
 
 uint32_t advdb_add_source(struct advdb_builder *b, const struct adv_source *s);
-void advdb_source_count(struct advdb_builder *b, uint32_t source, uint64_t count);
+/* What is known only after it was read. */
+void advdb_source_done(struct advdb_builder *b, uint32_t source, uint64_t count,
+		       struct span fetched);
+/* A source that turned out to be absent: nothing refers to it. */
+void advdb_source_drop(struct advdb_builder *b, uint32_t source);
 
 /* Lists are arrays of n_aliases, n_cvss, n_symbols elements, as the card says. */
 uint32_t advdb_add_card(struct advdb_builder *b, const struct adv_card *card,
@@ -27,6 +31,11 @@ uint32_t advdb_add_card(struct advdb_builder *b, const struct adv_card *card,
 void advdb_add_rule(struct advdb_builder *b, struct span ecosystem, struct span name,
 		    const struct adv_rule *rule, const struct adv_event *events,
 		    const struct span *versions);
+
+/* By CVE, for cards of that canonical id: the vectors are added to theirs. Cards that then have
+ * neither severity nor vector borrow those of another card for the same CVE; severity_from says
+ * "cvss" or names the publisher. */
+void advdb_add_cvss(struct advdb_builder *b, struct span cve, const struct adv_cvss *cvss);
 
 /* By CVE, joined to all cards with that canonical id or alias when done. */
 void advdb_add_epss(struct advdb_builder *b, struct span cve, double score, double percentile);

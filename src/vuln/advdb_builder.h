@@ -7,6 +7,7 @@
 #define VULN_ADVDB_BUILDER_H
 
 #include "base/arena.h"
+#include "base/hash.h"
 #include "base/map.h"
 #include "base/vec.h"
 #include "vuln/advdb_build.h"
@@ -30,7 +31,7 @@ struct built_list {
 struct built_source {
 	uint32_t name, fetched;
 	uint64_t count;
-	bool starter;
+	bool starter, dropped;
 	uint32_t order;
 };
 
@@ -78,6 +79,12 @@ struct built_score {
 	uint32_t epss, percentile;
 };
 
+struct built_vector {
+	uint32_t cve;
+	uint32_t word[CVSS_WORDS]; /* as in a list */
+	uint64_t hash;
+};
+
 struct built_kev {
 	uint32_t cve, added, due;
 };
@@ -95,11 +102,27 @@ struct advdb_builder {
 	VEC(struct built_rule) rules;
 	VEC(struct built_score) scores;
 	VEC(struct built_kev) kevs;
+	VEC(struct built_vector) vectors;
 	struct map by_list, by_card, by_key, by_score, by_kev; /* hash to id */
 	VEC(uint32_t) scratch;
 	enum rmg_rc rc;
 	uint8_t *file;
 };
+
+/* The id of the list that lies in scratch. */
+uint32_t builder_list(struct advdb_builder *b, enum list_kind kind);
+void builder_word(struct advdb_builder *b, uint32_t word); /* appends to scratch */
+uint32_t builder_string(struct advdb_builder *b, struct span s);
+
+/* Joins cards (in the order of the file) to what is known of their CVEs: vectors, severities, EPSS,
+ * KEV. content gets a hash per card of all but EPSS. In advdb_join.c. */
+MUST enum rmg_rc advdb_join(struct advdb_builder *b, const uint32_t *cards, size_t n,
+			    uint64_t *content);
+
+static inline uint64_t builder_fold(uint64_t hash, uint64_t more)
+{
+	return hash_mix(hash * 3 + more);
+}
 
 static inline struct span builder_text(const struct advdb_builder *b, uint32_t id)
 {

@@ -23,11 +23,6 @@ static void no_memory(struct writer *w)
 	w->rc = w->rc != RMG_OK ? w->rc : RMG_E_NOMEM;
 }
 
-static uint64_t fold(uint64_t hash, uint64_t more)
-{
-	return hash_mix(hash * 3 + more);
-}
-
 static int by_u64(uint64_t a, uint64_t b)
 {
 	return a < b ? -1 : a > b;
@@ -110,11 +105,17 @@ static bool same_rule(const struct built_rule *a, const struct built_rule *c)
 static void order_sources(struct writer *w)
 {
 	struct advdb_builder *b = w->b;
+	uint32_t n = 0;
 
 	VEC_IDS(w, &w->sources, b->sources.n);
 	VEC_SORT(&w->sources, source_cmp, b);
-	for (uint32_t i = 0; i < w->sources.n; i++)
-		b->sources.v[w->sources.v[i]].order = i;
+	for (size_t i = 0; i < w->sources.n; i++) {
+		if (b->sources.v[w->sources.v[i]].dropped)
+			continue;
+		b->sources.v[w->sources.v[i]].order = n;
+		w->sources.v[n++] = w->sources.v[i];
+	}
+	w->sources.n = n;
 }
 
 /* Marks cards that are outdated by a newer one of the same source and id. */
@@ -221,47 +222,11 @@ static void order_rules(struct writer *w)
 	free(at);
 }
 
-/* Takes what is known of one CVE into a card: the worst score, the earliest date. */
-static void join_cve(const struct advdb_builder *b, struct built_card *c, uint32_t cve)
+static void join_cards(struct writer *w)
 {
-	uint32_t score = map_find(&b->by_score, cve), kev = map_find(&b->by_kev, cve);
-
-	if (score != MAP_NONE && (!c->has_epss || c->epss < b->scores.v[score].epss)) {
-		c->has_epss = true;
-		c->epss = b->scores.v[score].epss;
-		c->percentile = b->scores.v[score].percentile;
-	}
-	if (kev == MAP_NONE)
-		return;
-	if (c->text[CARD_KEV_ADDED] == 0 ||
-	    span_cmp(builder_text(b, b->kevs.v[kev].added),
-		     builder_text(b, c->text[CARD_KEV_ADDED])) < 0) {
-		c->text[CARD_KEV_ADDED] = b->kevs.v[kev].added;
-		c->text[CARD_KEV_DUE] = b->kevs.v[kev].due;
-	}
-	c->has_kev = true;
-}
-
-static void join_scores(struct writer *w)
-{
-	struct advdb_builder *b = w->b;
-
 	w->content = calloc(w->cards.n + 1, sizeof *w->content);
-	if (w->content == NULL) {
+	if (w->content == NULL || advdb_join(w->b, w->cards.v, w->cards.n, w->content) != RMG_OK)
 		no_memory(w);
-		return;
-	}
-	for (size_t i = 0; i < w->cards.n; i++) {
-		struct built_card *c = &b->cards.v[w->cards.v[i]];
-		const struct built_list *aliases = &b->lists.v[c->aliases];
-
-		join_cve(b, c, c->text[CARD_CANONICAL]);
-		for (uint32_t k = 0; k < aliases->n; k++)
-			join_cve(b, c, b->words.v[aliases->first + k]);
-		w->content[i] =
-		    fold(fold(c->hash, c->has_kev), b->strings.v[c->text[CARD_KEV_ADDED]].hash);
-		w->content[i] = fold(w->content[i], b->strings.v[c->text[CARD_KEV_DUE]].hash);
-	}
 }
 
 static void put_le(uint8_t **at, uint64_t value, size_t bytes)
@@ -379,8 +344,9 @@ static void key_put(struct writer *w, uint8_t **at, uint8_t **rules, size_t i)
 		const struct built_rule *r = &w->b->rules.v[w->rules.v[k]];
 		const struct built_card *c = &w->b->cards.v[r->card];
 
-		content = fold(fold(content, r->hash), w->content[c->order]);
-		scores = fold(scores, c->has_epss ? (uint64_t)c->epss << 32 | c->percentile : 1);
+		content = builder_fold(builder_fold(content, r->hash), w->content[c->order]);
+		scores =
+		    builder_fold(scores, c->has_epss ? (uint64_t)c->epss << 32 | c->percentile : 1);
 		rule_put(w, rules, r);
 	}
 	put_le(at, content, 8);
@@ -543,7 +509,7 @@ static void writer_done(struct writer *w)
 static void write_all(struct writer *w, struct span built, advdb_hash_fn *sha256, struct span *out)
 {
 	void (*const steps[])(struct writer *) = {order_sources, order_cards, order_rules,
-						  join_scores};
+						  join_cards};
 	struct parts parts = {0};
 	struct built_string *text;
 	uint32_t built_off;

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* feed.h - publishers' advisories in, an advisory database out.
+ *
+ * feed_build() reads a folder of publishers' files (layout: feed.def; docs/advdb-format.md), or the
+ * small starter set when there is none, and replaces the database whole or not at all.
+ * feed_update() first brings a folder of the cache up to date from the publishers, fetching what
+ * changed only. A record that cannot be read is skipped, counted and warned of with its file's
+ * name. A file that holds a whole feed and cannot be read ends feed_build(); in feed_update() the
+ * last good copy stays in use. */
+#ifndef FEED_FEED_H
+#define FEED_FEED_H
+
+#include <rummage.h>
+
+#include "base/err.h"
+
+/* opts->out is set. */
+MUST enum rmg_rc feed_build(const char *dir, const struct rmg_db_opts *opts, struct rmg_err *err);
+
+/* opts->out and opts->cache_dir are set. */
+MUST enum rmg_rc feed_update(const struct rmg_db_opts *opts, bool *changed, struct rmg_err *err);
+
+#endif
