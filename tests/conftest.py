@@ -20,6 +20,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import kit  # noqa: E402
+import small  # noqa: E402
 
 TOP = kit.TOP
 
@@ -139,5 +140,16 @@ def starter_db(rummage, tmp_path_factory):
     """A database of the starter set."""
     path = str(tmp_path_factory.mktemp("db") / "starter.db")
     done = kit.run("db", "build", "--out", path)
+    assert done.code == 0, done.err
+    return path
+
+
+@pytest.fixture(scope="session")
+def small_db(rummage, tmp_path_factory):
+    """A database of two advisories, for small_image() of small.py."""
+    folder = tmp_path_factory.mktemp("small-db")
+    small.write_feeds(str(folder / "feeds"))
+    path = str(folder / "small.db")
+    done = kit.run("db", "build", "--from", str(folder / "feeds"), "--out", path)
     assert done.code == 0, done.err
     return path

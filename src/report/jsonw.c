@@ -45,25 +45,28 @@ void jsonw_array_end(struct jsonw *w)
 	close_with(w, ']');
 }
 
+/* ASCII that stands for itself in a string. */
+static inline bool is_plain(uint8_t c)
+{
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
 /* Bytes from p on that go out as they are: printable ASCII but '"' and '\', and valid sequences of
  * anything above U+009F. */
 static size_t plain_run(const uint8_t *p, size_t n)
 {
 	size_t i = 0, len;
 
-	while (i < n) {
-		if (p[i] < 0x80) {
-			if (p[i] < 0x20 || p[i] == '"' || p[i] == '\\' || p[i] == 0x7f)
-				break;
+	for (;;) {
+		while (i < n && is_plain(p[i]))
 			i++;
-			continue;
-		}
+		if (i == n || p[i] < 0x80)
+			return i;
 		len = utf8_len(p + i, n - i);
 		if (len == 0 || (p[i] == 0xc2 && p[i + 1] < 0xa0))
-			break;
+			return i;
 		i += len;
 	}
-	return i;
 }
 
 /* Writes the one character at p, which plain_run() stopped at; gives its length. */
@@ -105,12 +108,16 @@ void jsonw_escape(struct strbuf *out, struct span s)
 	}
 }
 
+/* Keys are most of a document's pieces: one copy each. */
 void jsonw_key(struct jsonw *w, const char *key)
 {
-	before_value(w);
-	strbuf_putc(w->out, '"');
-	strbuf_puts(w->out, key);
-	strbuf_put(w->out, S("\":"));
+	char text[64] = ",\"";
+	size_t n = strlen(key);
+
+	CHECK(n + 4 <= sizeof text);
+	memcpy(text + 2, key, n);
+	memcpy(text + 2 + n, "\":", 2);
+	strbuf_put(w->out, w->comma ? span_of(text, n + 4) : span_of(text + 1, n + 3));
 	w->comma = false;
 }
 
@@ -125,10 +132,10 @@ void jsonw_key_span(struct jsonw *w, struct span key)
 
 void jsonw_str(struct jsonw *w, struct span s)
 {
-	before_value(w);
-	strbuf_putc(w->out, '"');
+	strbuf_put(w->out, w->comma ? S(",\"") : S("\""));
 	jsonw_escape(w->out, s);
 	strbuf_putc(w->out, '"');
+	w->comma = true;
 }
 
 void jsonw_cstr(struct jsonw *w, const char *s)

@@ -119,6 +119,11 @@ const char *report_note_level(enum note_level l)
 	return "lost";
 }
 
+bool report_is_unprotected(const struct inventory *inv)
+{
+	return inv->sandbox && span_starts(span_cstr(inv->sandbox), S("none"));
+}
+
 bool report_is_starter(const struct verdict *v)
 {
 	struct adv_source s;

@@ -32,6 +32,10 @@ bool report_source(const struct component *c, struct span *name, struct span *ve
 const char *report_exec_format(enum exec_format f); /* "elf", "script", ... */
 const char *report_note_level(enum note_level l);   /* "lost", "warn", "info" */
 
+/* Was it read without a sandbox? Which level, and whether the cache knew all, is not a bill's
+ * matter. */
+bool report_is_unprotected(const struct inventory *inv);
+
 /* A verdict of the starter set only? */
 bool report_is_starter(const struct verdict *v);
 

@@ -355,7 +355,8 @@ static void write_doubts(struct jsonw *w, const struct report_input *in, bool co
 	jsonw_key(w, "properties");
 	jsonw_array(w);
 	property(w, "rummage:complete", complete ? S("true") : S("false"));
-	property(w, "rummage:sandbox", span_cstr(in->inv->sandbox));
+	if (report_is_unprotected(in->inv))
+		property(w, "rummage:sandbox", S("none"));
 	property_u64(w, "rummage:unattributed:files", in->inv->unattributed_files);
 	property_u64(w, "rummage:unattributed:bytes", in->inv->unattributed_bytes);
 	if (in->verdict) {

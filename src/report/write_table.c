@@ -489,12 +489,12 @@ static void put_doubts(struct table *t)
 
 	if (!complete)
 		put_loud(t, "1;31",
-			 "INCOMPLETE: something could not be read. What is not listed may still be "
-			 "there.");
+			 "INCOMPLETE: something could not be read or judged. What is not listed "
+			 "may still be there.");
 	put_notes_of(t, NOTE_LOST);
 	put_notes_of(t, NOTE_WARN);
 	put_notes_of(t, NOTE_INFO);
-	if (in->inv->sandbox && span_starts(span_cstr(in->inv->sandbox), S("none")))
+	if (report_is_unprotected(in->inv))
 		put_loud(t, "1;31", "NOT SANDBOXED: the image was parsed without protection.");
 	if (!in->policy_passed)
 		strbuf_printf(t->out, "POLICY: not passed, %zu violation%s\n", in->n_violations,

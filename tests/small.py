@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A small image, and two advisories about it in the form of OSV's records."""
+
+import json
+import os
+
+from image import File, Image, alpine_release, apk_row
+
+
+def small_image():
+    """Alpine 3.18 with xz and musl, lodash of npm, a script of no package."""
+    made = Image()
+    made.layer([
+        File("etc/os-release", alpine_release("3.18.0")),
+        File("lib/apk/db/installed", apk_row("xz", "5.2.2-r0") + apk_row("musl", "1.2.4-r0")),
+        File("usr/local/bin/hello", "#!/bin/sh\necho hello\n", mode=0o755),
+    ], created_by="ADD rootfs.tar /")
+    made.layer([File("srv/node_modules/lodash/package.json",
+                     json.dumps({"name": "lodash", "version": "4.17.4"}))],
+               created_by="RUN npm install")
+    return made
+
+
+def osv(identifier, ecosystem, name, fixed, kind, **more):
+    return dict({
+        "schema_version": "1.6.0", "id": identifier, "modified": "2026-01-01T00:00:00Z",
+        "published": "2025-01-01T00:00:00Z", "summary": "A made-up sentence about " + name,
+        "affected": [{"package": {"ecosystem": ecosystem, "name": name},
+                      "ranges": [{"type": kind, "events": [{"introduced": "0"}, {"fixed": fixed}]}]}],
+    }, **more)
+
+
+ADVISORIES = {
+    "npm": osv("GHSA-jf85-cpcp-j695", "npm", "lodash", "4.17.12", "SEMVER",
+               aliases=["CVE-2019-10744"],
+               severity=[{"type": "CVSS_V3",
+                          "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:H/A:H"}]),
+    "Alpine": osv("ALPINE-CVE-2024-3094", "Alpine:v3.18", "xz", "5.2.3-r0", "ECOSYSTEM",
+                  upstream=["CVE-2024-3094"]),
+}
+
+
+def write_feeds(folder):
+    for ecosystem, record in ADVISORIES.items():
+        path = os.path.join(folder, "osv", ecosystem)
+        os.makedirs(path)
+        with open(os.path.join(path, record["id"] + ".json"), "w", encoding="utf-8") as f:
+            json.dump(record, f)
