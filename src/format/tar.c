@@ -264,13 +264,16 @@ static bool pax_records(struct tar *t)
 static void global_records(struct tar *t)
 {
 	struct span records = strbuf_span(&t->pax), key, value;
+	bool good = true;
 
-	while (records.n && tar_pax_record(&records, &key, &value))
+	while (records.n && (good = tar_pax_record(&records, &key, &value)))
 		if (span_is(key, S("path")) || span_is(key, S("linkpath")) ||
 		    span_is(key, S("size")) || span_starts(key, S("GNU.sparse.")))
 			t->odd.global_ignored = true;
 	t->pending = (struct pending){0};
 	pax_forget(t);
+	if (!good)
+		spoil_next(t, RMG_E_FORMAT, "a global PAX header before it is damaged");
 }
 
 static bool text_done(struct tar *t)
@@ -553,6 +556,9 @@ static bool header_step(struct tar *t, struct span *in, struct tar_item *out)
 	if (!take_block(t, in, &block))
 		return false;
 	kind = tar_block_kind(block);
+	if (kind == TAR_BLOCK_ZERO && t->pending.begun)
+		return fail(t, RMG_E_FORMAT, "the end instead of the entry that a header announces",
+			    t->at - TAR_BLOCK);
 	if (kind == TAR_BLOCK_ZERO) {
 		t->state = ZERO_SEEN;
 		return true;
@@ -716,6 +722,14 @@ void tar_skip(struct tar *t)
 	t->state = SKIP;
 }
 
+static bool is_zero(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i])
+			return false;
+	return true;
+}
+
 static const char *cut_where(const struct tar *t)
 {
 	switch (t->state) {
@@ -734,6 +748,7 @@ static const char *cut_where(const struct tar *t)
 	case PADDING: /* nothing is lost with it */
 		return t->pending.begun ? "before the entry that a header announces" : NULL;
 	case ZERO_SEEN:
+		return is_zero(span_of(t->block, t->block_n)) ? NULL : "inside a header";
 	case ENDED:
 		return NULL;
 	}

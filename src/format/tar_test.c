@@ -213,6 +213,7 @@ static void test_odd_archives_as_go_reads_them(void **state)
 	} odd[] = {
 	    {"ok-star", NULL, 1},
 	    {"ok-no-padding", " ok -> \n", 1},
+	    {"ok-second-zero-block-cut", " ok -> \n", 1},
 	    {"ok-hard-link-with-size", "1 0644 0:0 0 0000000000000000 h -> ok\n", 2},
 	    {"ok-pax-two-headers", "0 0644 5:0 5 ", 1},
 	    {"ok-pax-empty-value", " ok -> \n", 1},
@@ -299,6 +300,8 @@ static void test_dead_archives(void **state)
 	    {"bad-cut-pax", "inside a PAX header", 0},
 	    {"bad-pax-without-entry", "before the entry that a header announces", 1},
 	    {"bad-pax-size-negative", "PAX size", 0},
+	    {"bad-lone-zero-block-and-cut", "cut off after byte 1636, inside a header", 1},
+	    {"bad-pax-before-end", "the end instead of the entry", 1},
 	};
 
 	(void)state;
@@ -329,6 +332,7 @@ static void test_damage_does_not_end_the_archive(void **state)
 	    {"damaged-pax-no-newline", "PAX header"},
 	    {"damaged-pax-nul", "PAX header"},
 	    {"damaged-pax-uid", "PAX header"},
+	    {"damaged-global", "a global PAX header"},
 	    {"damaged-mode", "mode or owner"},
 	    {"damaged-path-too-long", "path is too long"},
 	    {"damaged-sparse-overlap", "sparse map"},

@@ -114,6 +114,7 @@ def file(name, data, **kw):
 
 
 END = bytes(1024)
+PAX = ["--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime"]
 
 
 def old_sparse(pairs, real, data, more=False):
@@ -159,6 +160,10 @@ def by_hand():
     yield "bad-cut-content", ok[:512 + 3]
     yield "bad-cut-pax", text(b"x", record(b"path", b"a" * 600))[:700]
     yield "bad-pax-without-entry", ok + text(b"x", record(b"path", b"a"))
+    yield "ok-second-zero-block-cut", ok + bytes(512 + 100)
+    yield "bad-lone-zero-block-and-cut", ok + bytes(512) + ok[:100]
+    yield "bad-pax-before-end", ok + text(b"x", record(b"path", b"a")) + END
+    yield "damaged-global", text(b"g", b"99 path=a\n") + ok + END
     yield "bad-pax-size-negative", text(b"x", record(b"size", b"-1")) + ok + END
     yield "damaged-pax-length", text(b"x", b"99 path=a\n") + ok + END
     yield "damaged-pax-no-equals", text(b"x", b"7 path\n") + ok + END
@@ -201,12 +206,12 @@ def main():
         for fmt in without:
             made["ok-gnutar-" + fmt] = gnu_tar(scratch / "tree", "--format=" + fmt, *without[fmt])
         for fmt in ("oldgnu", "gnu", "posix"):
-            made["ok-gnutar-" + fmt] = gnu_tar(scratch / "long", "--format=" + fmt)
+            made["ok-gnutar-" + fmt] = gnu_tar(scratch / "long", "--format=" + fmt, *(PAX if fmt == "posix" else []))
         made["ok-sparse-gnu"] = gnu_tar(scratch / "few", "--format=gnu", "-S", "--hole-detection=raw")
         made["ok-sparse-gnu-many"] = gnu_tar(scratch / "many", "--format=gnu", "-S", "--hole-detection=raw")
         for version in ("0.0", "0.1", "1.0"):
             made["ok-sparse-" + version] = gnu_tar(scratch / "few", "--format=posix", "-S", "--hole-detection=raw",
-                                                   "--sparse-version=" + version)
+                                                   "--sparse-version=" + version, *PAX)
     odd = [(info("device", type=tarfile.CHRTYPE, devmajor=1, devminor=3), b""),
            (info("disk", type=tarfile.BLKTYPE), b""),
            (info("owner", uid=3000000, gid=4000000, mode=0o6711), b"x"),
