@@ -49,7 +49,8 @@ static void catch_signals(void)
 
 	sigaction(SIGINT, &a, NULL);
 	sigaction(SIGTERM, &a, NULL);
-	signal(SIGPIPE, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN); /* writing then fails, and is told */
+	signal(SIGXFSZ, SIG_IGN);
 }
 
 bool verb_begins(const struct verb *v, const char *word)
