@@ -84,7 +84,7 @@ def rummage():
     """The built program."""
     path = kit.program("rummage")
     if not os.path.exists(path):
-        pytest.skip("no program at " + path)
+        pytest.fail("no program at %s: make builds it" % path)
     return path
 
 

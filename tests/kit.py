@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import subprocess
+import sys
 import tarfile
 import threading
 import time
@@ -58,7 +59,7 @@ class Run:
 
     def said(self):
         """All that a user can read of it."""
-        return self.err + "".join(n["code"] + " " + n["text"] for n in self.notes()) \
+        return self.err + "".join("%s: %s: %s\n" % (n["code"], n["path"], n["text"]) for n in self.notes()) \
             if self.out.startswith("{") else self.err + self.out
 
     def __repr__(self):
@@ -68,7 +69,9 @@ class Run:
 
 def run(*args, cache=None, timeout=120, env=None, stdin=None, path=None, max_file_bytes=None):
     """Runs rummage to its end, or kills it and all that it started after timeout seconds."""
-    command = [path or program("rummage")] + [str(a) for a in args]
+    told, tell = os.pipe()
+    command = [sys.executable, "-I", "-S", os.path.join(TOP, "tests", "launch.py"), str(tell),
+               path or program("rummage")] + [str(a) for a in args]
     environment = dict(os.environ, NO_COLOR="1", LC_ALL="C.UTF-8")
     if cache:
         environment["XDG_CACHE_HOME"] = str(cache)
@@ -83,7 +86,8 @@ def run(*args, cache=None, timeout=120, env=None, stdin=None, path=None, max_fil
     started = time.monotonic()
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
-                             preexec_fn=bounds)
+                             preexec_fn=bounds, pass_fds=(tell,))
+    os.close(tell)
     out, err = [], []
     readers = [threading.Thread(target=lambda f=f, to=to: to.append(f.read()), daemon=True)
                for f, to in ((child.stdout, out), (child.stderr, err))]
@@ -103,17 +107,18 @@ def run(*args, cache=None, timeout=120, env=None, stdin=None, path=None, max_fil
 
     timer = threading.Timer(timeout, kill)
     timer.start()
-    _, status, usage = os.wait4(child.pid, 0)
+    child.wait()
     timer.cancel()
-    child.returncode = os.waitstatus_to_exitcode(status)
     seconds = time.monotonic() - started
+    with os.fdopen(told, "rb") as f:
+        code, cpu_s, peak_kib = (f.read().split() + [b"-9", b"0", b"0"])[:3]
     for reader in readers:
         reader.join(10)
     child.stdout.close()
     child.stderr.close()
-    return Run(child.returncode, b"".join(out).decode("utf-8", "surrogateescape"),
+    return Run(int(code), b"".join(out).decode("utf-8", "surrogateescape"),
                b"".join(err).decode("utf-8", "replace"), seconds,
-               usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, killed.is_set())
+               float(cpu_s), int(peak_kib) * 1024, killed.is_set())
 
 
 def scan(ref, *args, **how):

@@ -11,6 +11,11 @@ import pytest
 import kit
 
 READY = sorted(kit.ready_images()) or ["none"]
+# What is in an image although its list lacks it, and why.
+UNLISTED = {
+    # bleach/_vendor holds it with its dist-info; pip list does not look there.
+    "python-app:bookworm": {("html5lib", "1.0.1")},
+}
 TYPES = {"python": "pypi", "java": "maven"}
 
 
@@ -37,7 +42,7 @@ def found_rows(report, kind, with_arch):
     rows = set()
     for c in report["components"]:
         if c["type"] == kind and kind in ("deb", "rpm", "apk"):
-            rows.add((c["name"], c["version"], c["arch"] if with_arch else ""))
+            rows.add((c["name"], c["version"], (c["arch"] or "") if with_arch else ""))
         for purl in ([c["purl"]] if c["type"] == kind else []) + c.get("provides", []):
             purl_kind, name, version = kit.purl_parts(purl)
             if purl_kind == kind and kind not in ("deb", "rpm", "apk"):
@@ -56,7 +61,7 @@ def check_system(report, want):
         assert rows == want.get(kind, set()), kind + ": " + differences(want.get(kind, set()), rows)
 
 
-def check_share(report, want, kind, least):
+def check_share(report, want, kind, least, unlisted=()):
     """Recall and precision of a language's packages, as names with versions."""
     exact = {(n, v) for n, v, more in want.get(kind, ()) if not more.startswith("name:")}
     known = {(n, v) for n, v, more in want.get(kind, ())}
@@ -67,6 +72,7 @@ def check_share(report, want, kind, least):
         loose = {n for n, v, more in want.get(kind, ()) if more.startswith("name:")}
         got = {(n, v) for n, v in got if n.split("/")[-1] not in loose and n not in loose}
         known = exact
+    known = known | set(unlisted)
     recall = len(exact & got) / len(exact) if exact else 1.0
     precision = len(known & got) / len(got) if got else 1.0
     print("%s: recall %.4f, precision %.4f; %s" % (kind, recall, precision, differences(known, got)))
@@ -96,7 +102,7 @@ def test_built(name, built_corpus, scan):
     check_system(done.json, want)
     for kind, least in (("pypi", 0.995), ("npm", 0.995), ("golang", 0.995), ("maven", 0.99)):
         if kind in want:
-            check_share(done.json, want, kind, least)
+            check_share(done.json, want, kind, least, UNLISTED.get(name, ()))
 
 
 def deb_sources(ref):
@@ -166,7 +172,7 @@ def test_sources(name, shared, scan, tmp_path, request):
     done = scan(ref, *(["--platform", "linux/arm64"] if "arm64" in name else []))
     wrong, seen = [], set()
     for c in done.json["components"]:
-        key = (c["name"], c["arch"])
+        key = (c["name"], c["arch"] or "")
         if c["type"] in ("deb", "apk", "rpm") and key in want:
             seen.add(key)
             have = (c["source"]["name"], re.sub(r"^\d+:", "", c["source"]["version"])
