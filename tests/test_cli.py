@@ -257,15 +257,26 @@ def test_devices_are_not_replaced(rummage, image, cache, tmp_path):
     assert os.path.exists("/dev/null") and not os.path.isfile("/dev/null")
 
 
-def test_a_full_disk_leaves_the_old_file(rummage, image, cache, tmp_path):
-    """-o FILE on a full disk: exit 1, the old content stays"""
+def test_a_scan_that_fails_leaves_the_old_file(rummage, cache, tmp_path):
+    """-o FILE of a scan that could not be done: the old content stays"""
     out = tmp_path / "report"
     out.write_text("old")
-    kit.scan(image, cache=cache)
-    done = kit.run("scan", "--inventory-only", "--no-cache", image, "-o", "json=%s" % out, cache=cache,
+    done = kit.run("scan", "--inventory-only", "oci-dir:%s/missing" % tmp_path, "-o", "json=%s" % out,
+                   cache=cache)
+    assert done.code == kit.FAILED and out.read_text() == "old"
+    assert sorted(os.listdir(tmp_path)) == ["cache", "report"]
+
+
+def test_a_full_disk_leaves_the_old_file(rummage, image, cache, tmp_path):
+    """-o FILE on a full disk: exit 1 and why, the old content stays"""
+    out = tmp_path / "report"
+    out.write_text("old")
+    kit.scan(image, cache=cache)  # facts are known then, and nothing but the report is written
+    done = kit.run("scan", "--inventory-only", image, "-o", "json=%s" % out, cache=cache,
                    max_file_bytes=100)
-    assert done.code == kit.FAILED, done
+    assert done.code == kit.FAILED and "report" in done.err, done
     assert out.read_text() == "old"
+    assert sorted(os.listdir(tmp_path)) == ["cache", "report"]
 
 
 def test_a_reader_that_goes_away_is_no_crash(rummage, image, cache):

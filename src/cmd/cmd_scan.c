@@ -19,6 +19,7 @@ struct scan {
 	struct rmg_db *db;
 	struct progress *bars;
 	struct outputs outputs;
+	size_t reports; /* references that were reported on */
 };
 
 /* Worse codes come first: 1, 2, 3, 0. */
@@ -142,6 +143,7 @@ static int write_reports(struct scan *s, const struct rmg_inventory *inventory,
 		if (rc != RMG_OK)
 			return say_failure(ref, &err, NULL);
 	}
+	s->reports++;
 	return EXIT_WHOLE;
 }
 
@@ -191,7 +193,8 @@ static int run_all(struct scan *s)
 	return code;
 }
 
-/* After Ctrl-C nothing is put in place. */
+/* After Ctrl-C nothing is put in place; nor where no report came about, for an empty file would
+ * take the place of an old report. */
 static int commit(struct scan *s, int code)
 {
 	struct rmg_err err = {0};
@@ -200,7 +203,7 @@ static int commit(struct scan *s, int code)
 		say("stopped; nothing was written to files");
 		return EXIT_NOT_DONE;
 	}
-	if (outputs_commit(&s->outputs, &err) != RMG_OK)
+	if (s->reports && outputs_commit(&s->outputs, &err) != RMG_OK)
 		return say_failure("report", &err, NULL);
 	return code;
 }
