@@ -233,14 +233,10 @@ enum rmg_rc archive_open(const char *path, const struct rmg_opts *opts, struct a
 			 struct archive *out, struct rmg_err *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	enum rmg_rc rc;
 
 	if (fd < 0)
 		return err_os(err, errno == ENOENT ? RMG_E_NOTFOUND : RMG_E_IO, "%s", path);
-	rc = archive_open_fd(fd, opts, arena, out, err);
-	if (rc != RMG_OK)
-		err_add(err, "%s", path);
-	return rc;
+	return archive_open_fd(fd, opts, arena, out, err);
 }
 
 void archive_close(struct archive *a)

@@ -235,11 +235,13 @@ static enum rmg_rc ask_first(struct place *p, struct http *h, struct place_reque
 
 	if (resp->status)
 		settle(p, p->plain);
+	if (rc == RMG_E_NET && err && strstr(err->msg, "certificate"))
+		err_add(err, "give --ca-cert, or --insecure-registry " SPAN_FMT, SPAN_ARG(p->host));
 	if (rc != RMG_E_NET || !may_be_plain(p))
 		return rc;
 	set_plain(p, true);
 	plain_rc = ask(p, h, r, resp, generation, &plain_err);
-	/* A TLS server answers 400 to plain http: then what is wrong is its certificate. */
+	/* A TLS server answers 400 to plain http: then what is wrong is how we speak TLS. */
 	if (plain_rc != RMG_OK || resp->status == 400) {
 		set_plain(p, false);
 		return rc;
@@ -295,6 +297,9 @@ enum rmg_rc place_get(struct place *p, struct place_request *r, struct rmg_err *
 	for (unsigned attempt = 1; rc == RMG_OK && again;) {
 		rc = ask_first(p, h, r, &resp, &generation, err);
 		if (r->progress && *r->progress != before)
+			break;
+		/* A server that sends another range than was asked for does so again. */
+		if (rc == RMG_E_NET && resp.status == 206 && resp.range_first != r->range_first)
 			break;
 		if (http_may_retry(rc, &resp, &pause) && attempt < REGISTRY_ATTEMPTS &&
 		    p->reached) {

@@ -88,7 +88,8 @@ struct source_ops {
 	size_t bytes; /* sizeof the source's own struct, which begins with struct source */
 };
 
-/* ref: "SCHEME:REST", a path that exists, or a registry's reference (interface: rummage(1)). */
+/* ref: "SCHEME:REST", a path that exists, or a registry's reference (interface: rummage(1)). What a
+ * failure is about the caller knows: messages do not repeat ref. */
 MUST enum rmg_rc source_open(const char *ref, const struct source_env *env, struct source **out,
 			     struct rmg_err *err);
 void source_close(struct source *s);

@@ -200,10 +200,7 @@ static enum rmg_rc open_file(struct source *s, const char *rest, struct rmg_err 
 		rc = archive_open(path, s->env.opts, &s->arena, &a->layout.archive, err);
 	if (rc != RMG_OK)
 		return rc;
-	rc = docker_archive_resolve(s, want, false, err);
-	if (rc != RMG_OK)
-		err_add(err, "%s", path);
-	return rc;
+	return docker_archive_resolve(s, want, false, err);
 }
 
 const struct source_ops source_docker_archive = {
@@ -227,10 +224,7 @@ static enum rmg_rc open_any(struct source *s, const char *rest, struct rmg_err *
 		return rc;
 	a->as_layout = archive_find(in, S("oci-layout")) && archive_find(in, S("index.json"));
 	s->kind = a->as_layout ? S("oci-archive") : S("docker-archive");
-	rc = docker_archive_resolve(s, S(""), a->as_layout, err);
-	if (rc != RMG_OK)
-		err_add(err, "%s", rest);
-	return rc;
+	return docker_archive_resolve(s, S(""), a->as_layout, err);
 }
 
 const struct source_ops source_any_archive = {

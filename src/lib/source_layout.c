@@ -195,7 +195,7 @@ enum rmg_rc layout_resolve(struct source *s, struct span want, struct rmg_err *e
 		rc = manifest_parse(bytes, S("application/vnd.oci.image.index.v1+json"), &s->arena,
 				    index, err);
 	if (rc != RMG_OK) {
-		err_add(err, "index.json");
+		err_add(err, "the layout's index");
 		return rc;
 	}
 	rc = choose(s, index, want, &d, err);
@@ -255,10 +255,7 @@ static enum rmg_rc open_dir(struct source *s, const char *rest, struct rmg_err *
 	l->dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (l->dir < 0)
 		return err_os(err, RMG_E_IO, "%s", path);
-	rc = layout_resolve(s, want, err);
-	if (rc != RMG_OK)
-		err_add(err, "%s", path);
-	return rc;
+	return layout_resolve(s, want, err);
 }
 
 static enum rmg_rc open_archive(struct source *s, const char *rest, struct rmg_err *err)
@@ -274,10 +271,7 @@ static enum rmg_rc open_archive(struct source *s, const char *rest, struct rmg_e
 		rc = archive_open(path, s->env.opts, &s->arena, &l->archive, err);
 	if (rc != RMG_OK)
 		return rc;
-	rc = layout_resolve(s, want, err);
-	if (rc != RMG_OK)
-		err_add(err, "%s", path);
-	return rc;
+	return layout_resolve(s, want, err);
 }
 
 const struct source_ops source_oci_dir = {

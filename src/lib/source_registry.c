@@ -64,8 +64,6 @@ static enum rmg_rc open_image(struct source *s, const char *rest, struct rmg_err
 				     &doc, err);
 	if (rc == RMG_OK)
 		rc = source_resolve(s, doc.bytes, doc.media_type, doc.digest, fetch, err);
-	if (rc != RMG_OK)
-		err_add(err, SPAN_FMT, SPAN_ARG(s->name));
 	return rc;
 }
 
