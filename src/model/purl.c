@@ -107,15 +107,17 @@ static void put_name(struct strbuf *b, const struct pkg *p, const struct os *os,
 {
 	unsigned flags = flags_of(p->type);
 	bool lower = (flags & TYPE_LOWER) != 0;
-	struct span ns = p->ns, name = p->name, left, right;
+	struct span ns = p->ns, name = p->name, left = {0}, right = {0};
+	bool split;
 
 	if ((flags & TYPE_OS) && ns.n == 0 && os)
 		ns = os_namespace(os);
 	if (flags & TYPE_PYPI)
 		name = purl_pypi_name(name, a);
 	put_namespace(b, ns, lower);
-	if (((flags & TYPE_SPLIT) && span_rcut(name, '/', &left, &right)) ||
-	    ((flags & TYPE_COLON) && ns.n == 0 && span_cut(name, ':', &left, &right))) {
+	split = ((flags & TYPE_SPLIT) && span_rcut(name, '/', &left, &right)) ||
+		((flags & TYPE_COLON) && ns.n == 0 && span_cut(name, ':', &left, &right));
+	if (split && left.n && right.n) {
 		put_namespace(b, left, lower);
 		name = right;
 	}
