@@ -174,6 +174,15 @@ static void other_notes(struct inventory *inv, const struct source *s, const str
 {
 	for (size_t i = 0; i < s->notes.n; i++)
 		inventory_note(inv, &s->notes.v[i], NO_LAYER);
+	if (s->config_digest.n && s->config.n_diff_ids != s->n_layers)
+		inventory_note(inv,
+			       &(struct note){ .level = NOTE_LOST,
+					       .code = S("diff-id-count"),
+					       .cataloger = S("source"),
+					       .text = S("the configuration names another number of layers "
+							 "than the manifest: runtimes refuse such an "
+							 "image") },
+			       NO_LAYER);
 	if (cache->trouble.rc != RMG_OK)
 		inventory_note(inv,
 			       &(struct note){ .level = NOTE_WARN,
