@@ -185,6 +185,14 @@ enum rmg_rc rmg_db_build(const char *dir, const struct rmg_db_opts *opts, struct
 	return rc == RMG_OK ? feed_build(dir, &call.opts, err) : rc;
 }
 
+enum rmg_rc rmg_db_update(const struct rmg_db_opts *opts, bool *changed, struct rmg_err *err)
+{
+	struct db_call call;
+	enum rmg_rc rc = call_of(opts, &call, err);
+
+	return rc == RMG_OK ? feed_update(&call.opts, changed, err) : rc;
+}
+
 struct diff_call {
 	rmg_db_diff_fn *fn;
 	void *user;
@@ -228,11 +236,4 @@ enum rmg_rc rmg_db_diff(const struct rmg_db *older, const struct rmg_db *newer, 
 	if (was.bad || is.bad)
 		return err_set(err, RMG_E_DB, "%s is damaged", was.bad ? older->path : newer->path);
 	return RMG_OK;
-}
-
-enum rmg_rc rmg_db_update(const struct rmg_db_opts *opts, bool *changed, struct rmg_err *err)
-{
-	(void)opts;
-	(void)changed;
-	return err_set(err, RMG_E_UNSUPPORTED, "updates from the publishers are not in this build");
 }
