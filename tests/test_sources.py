@@ -227,7 +227,7 @@ def index_of(images, attestation=True):
                        "size": len(manifest), "platform": platform})
     if attestation:
         said = Image()
-        said.raw_layer(b'{"_type":"https://in-toto.io/Statement/v0.1"}', sha256(b""),
+        said.raw_layer(b'{"_type":"https://example.org/Statement"}', sha256(b""),
                        media_type="application/vnd.in-toto+json")
         manifest = said.manifest()
         images[0][0].blobs.update(said.blobs)
