@@ -67,13 +67,13 @@ static void put_clean(struct strbuf *out, struct span s)
 	size_t at = out->n;
 
 	strbuf_put(out, s);
-	if (strbuf_rc(out) == RMG_OK && s.n)
-		utf8_clean_cstr(out->p + at, s.n + 1);
-	/* A NUL ended the cleaning: the rest is not text either. */
-	for (size_t nul = at; strbuf_rc(out) == RMG_OK && nul < out->n; nul++) {
-		if (out->p[nul] == '\0' || (out->p[nul] > 0 && out->p[nul] < 0x20))
-			out->p[nul] = '?';
+	if (strbuf_rc(out) != RMG_OK || s.n == 0)
+		return;
+	for (size_t i = at; i < out->n; i++) {
+		if (out->p[i] == '\0') /* would end the cleaning */
+			out->p[i] = '?';
 	}
+	utf8_clean_cstr(out->p + at, s.n + 1);
 }
 
 static void cell_component(struct table *t, const struct component *c)
