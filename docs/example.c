@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* example.c - lists what is in an image. cc example.c $(pkg-config --cflags --libs rummage) */
+/* example.c - lists what is in an image. cc example.c $(pkg-config --cflags --libs librummage) */
 #include <rummage.h>
 #include <stdio.h>
 
