@@ -21,6 +21,7 @@ enum {
 	FLAG_INLINE = 2, /* 1.18: the texts follow; before: two pointers to strings do */
 	SENTINEL_BYTES = 16,
 	PACKED_BYTES = 1024,
+	MARKS_TRIED = 64,
 	TYPE_EXEC = 2,
 	PT_INTERP = 3,
 };
@@ -178,11 +179,15 @@ static bool read_build(const struct elf *e, struct span bytes, struct build *out
 	return true;
 }
 
+/* Following pointers costs a look at each segment, so only so many marks are tried. */
 static bool search(const struct elf *e, struct span bytes, struct build *out)
 {
 	size_t at = 0;
 
-	while ((at = span_find_from(bytes, at, MAGIC)) != SIZE_MAX) {
+	for (unsigned tries = 0; tries < MARKS_TRIED; tries++) {
+		at = span_find_from(bytes, at, MAGIC);
+		if (at == SIZE_MAX)
+			return false;
 		if (read_build(e, span_from(bytes, at), out))
 			return true;
 		at++;

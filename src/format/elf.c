@@ -14,6 +14,8 @@ enum {
 	DATA_BE = 2,
 	SHN_XINDEX = 0xffff,
 	PN_XNUM = 0xffff,
+	NAME_BYTES = 256,
+	SEGMENTS_MAX = 65536, /* a core file may have more, no program has */
 };
 
 /* What the numbers in one file look like. */
@@ -173,6 +175,7 @@ enum rmg_rc elf_open(struct span bytes, struct elf *out, struct rmg_err *err)
 		return err_set(err, RMG_E_FORMAT, "ELF header cut short after %zu bytes", bytes.n);
 
 	extend(&e, section_off, &segments, &sections, &strings);
+	segments = MIN_OF(segments, (uint64_t)SEGMENTS_MAX);
 	e.segments =
 	    table(&e, segment_off, segments, e.segment_bytes, e.wide ? 56 : 32, &e.n_segments);
 	e.sections =
@@ -182,10 +185,11 @@ enum rmg_rc elf_open(struct span bytes, struct elf *out, struct rmg_err *err)
 	return RMG_OK;
 }
 
-/* The string at off up to its NUL; "" where it has none. */
+/* The string at off up to its NUL; "" where it has none near: a table without any must not cost its
+ * length for each section. */
 static struct span string_at(struct span strings, uint32_t off)
 {
-	struct span s = span_from(strings, off);
+	struct span s = span_head(span_from(strings, off), NAME_BYTES);
 	size_t end = span_chr(s, 0);
 
 	return end == SIZE_MAX ? S("") : span_head(s, end);

@@ -35,7 +35,7 @@ struct elf {
 };
 
 struct elf_section {
-	struct span name;
+	struct span name; /* "" where it is longer than 255 bytes */
 	uint32_t type;
 	uint64_t flags, addr, off, size;
 	struct span data; /* empty for SHT_NOBITS, and where it does not lie inside the file */

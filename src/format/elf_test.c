@@ -211,12 +211,69 @@ static void reads_a_linked_program(void **state)
 	free(p);
 }
 
+/* Sections in number, all named in a table without a NUL. */
+static double find_seconds(size_t n)
+{
+	size_t names = n, total = 64 + n * 64 + names;
+	uint8_t *p = calloc(1, total);
+	struct timespec began, ended;
+	struct elf_section s;
+	struct file f;
+	struct elf e;
+
+	assert_non_null(p);
+	ident(&f, true, false);
+	put(&f, 2, 2);
+	put(&f, 2, 62);
+	put(&f, 4, 1);
+	put(&f, 8, 0);
+	put(&f, 8, 0);
+	put(&f, 8, 64);
+	put(&f, 4, 0);
+	put(&f, 2, 64);
+	put(&f, 2, 0);
+	put(&f, 2, 0);
+	put(&f, 2, 64);
+	put(&f, 2, 0);
+	put(&f, 2, 0xffff);
+	/* Section 0 holds the counts, section 1 the names. */
+	put(&f, 8, 0);
+	put(&f, 24, 0);
+	put(&f, 8, n);
+	put(&f, 4, 1);
+	memcpy(p, f.p, f.n);
+	f.n = 0;
+	put(&f, 24, 0);
+	put(&f, 8, 64 + n * 64);
+	put(&f, 8, names);
+	memcpy(p + 128, f.p, f.n);
+	memset(p + 64 + n * 64, 'x', names);
+	assert_int_equal(elf_open(span_of(p, total), &e, NULL), RMG_OK);
+	assert_int_equal(e.n_sections, n);
+	assert_int_equal(e.names.n, names);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &began);
+	assert_false(elf_find(&e, S(".text"), &s));
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ended);
+	free(p);
+	return (double)(ended.tv_sec - began.tv_sec) +
+	       (double)(ended.tv_nsec - began.tv_nsec) / 1e9;
+}
+
+static void finding_is_linear(void **state)
+{
+	double once = find_seconds(50000), four = find_seconds(200000);
+
+	(void)state;
+	print_message("50,000 sections: %.1f ms, 200,000: %.1f ms\n", once * 1e3, four * 1e3);
+	assert_true(four < once * 12 + 0.02);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(arch_by_class_and_order), cmocka_unit_test(arch_of_other_files),
 	    cmocka_unit_test(tables_of_all_shapes),    cmocka_unit_test(every_truncation_is_safe),
-	    cmocka_unit_test(reads_a_linked_program),
+	    cmocka_unit_test(reads_a_linked_program),  cmocka_unit_test(finding_is_linear),
 	};
 
 	return cmocka_run_group_tests_name("elf", tests, NULL, NULL);

@@ -335,6 +335,7 @@ enum rmg_rc zip_read(const struct zip *z, const struct zip_entry *e, struct zip_
 		     struct zip_data *out, struct rmg_err *err)
 {
 	struct zip_data d = {0};
+	uint64_t cost;
 	enum rmg_rc rc;
 
 	if (e->flags & (FLAG_ENCRYPTED | FLAG_MASKED))
@@ -344,9 +345,11 @@ enum rmg_rc zip_read(const struct zip *z, const struct zip_entry *e, struct zip_
 	if (e->bytes > LIMIT_ZIP_MEMBER_BYTES)
 		return err_set(err, RMG_E_LIMIT, "ZIP member of more than %ju bytes",
 			       (uintmax_t)LIMIT_ZIP_MEMBER_BYTES);
-	if (e->bytes > w->left_bytes)
+	/* Packed bytes cost as well: empty blocks unpack to nothing, and members may overlap. */
+	cost = MAX_OF(e->bytes, e->packed_bytes);
+	if (cost > w->left_bytes)
 		return err_set(err, RMG_E_LIMIT, "more bytes in this archive than are read");
-	w->left_bytes -= e->bytes;
+	w->left_bytes -= cost;
 	rc = unpack(z, e, w, &d, err);
 	if (rc)
 		return rc;

@@ -230,6 +230,30 @@ static void more_members_than_the_limit(void **state)
 	free((void *)(uintptr_t)bytes.p);
 }
 
+/* Blocks that unpack to nothing: their bytes count all the same, so that many members that lie in
+ * one place cannot have them read again and again. */
+static void packed_bytes_count(void **state)
+{
+	static uint8_t p[4096];
+	struct zip_entry e = {.name = S("x"), .method = 8, .packed_bytes = 1000};
+	struct zip z = {.bytes = span_of(p, sizeof(p))};
+	struct zip_work w = zip_work(1999);
+	struct zip_data d;
+
+	(void)state;
+	memcpy(p, "PK\3\4", 4);
+	p[26] = 1;
+	p[30] = 'x';
+	for (size_t i = 0; i < 1000; i += 5) { /* stored blocks of length 0, the last one marked */
+		p[31 + i] = i == 995;
+		p[31 + i + 3] = p[31 + i + 4] = 0xff;
+	}
+	assert_int_equal(zip_read(&z, &e, &w, &d, NULL), RMG_OK);
+	zip_data_done(&d);
+	assert_int_equal(zip_read(&z, &e, &w, &d, NULL), RMG_E_LIMIT);
+	zip_work_done(&w);
+}
+
 /* Where nothing but end records is: each one is looked at once. */
 static void end_records_only(void **state)
 {
@@ -257,6 +281,7 @@ int main(void)
 	    cmocka_unit_test(listing_is_linear),
 	    cmocka_unit_test(more_members_than_the_limit),
 	    cmocka_unit_test(end_records_only),
+	    cmocka_unit_test(packed_bytes_count),
 	};
 
 	return cmocka_run_group_tests_name("zip", tests, NULL, NULL);
