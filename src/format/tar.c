@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/strbuf.h"
 #include "format/tar_block.h"
+#include "format/tar_pax.h"
 #include "format/tar_sparse.h"
 
 enum { ZEROS = 16384, USTAR_PATH = 155 + 1 + 100 };
@@ -25,10 +26,7 @@ enum state {
 
 /* What the headers before an entry say of it. Spans lie in the texts below. */
 struct pending {
-	struct span path, link;                           /* PAX */
-	struct span major, minor, name, size, map, count; /* PAX: GNU.sparse.* */
-	uint64_t stored_bytes, uid, gid;
-	bool has_stored, has_uid, has_gid, has_capability;
+	struct tar_pax pax;
 	bool has_long_path, has_long_link;
 	bool begun;
 	uint64_t offset;
@@ -164,115 +162,35 @@ static struct span cstring(struct span s)
 	return nul == SIZE_MAX ? s : span_head(s, nul);
 }
 
-static bool number_record(struct span value, bool *has, uint64_t *out)
-{
-	*has = value.n != 0;
-	return value.n == 0 || span_u64(value, 10, INT64_MAX, out);
-}
-
-/* Version 0.0 has a record for every number. */
-static enum rmg_rc sparse_record(struct tar *t, struct span value, bool is_length)
-{
-	uint64_t number;
-
-	if (t->sparse.numbers.n % 2 != (size_t)is_length ||
-	    !span_u64(value, 10, INT64_MAX, &number))
-		return RMG_E_FORMAT;
-	return tar_sparse_add(&t->sparse, number);
-}
-
-static enum rmg_rc sparse_key(struct tar *t, struct span key, struct span value)
-{
-	struct pending *p = &t->pending;
-
-	if (span_is(key, S("offset")) || span_is(key, S("numbytes")))
-		return sparse_record(t, value, key.p[0] == 'n');
-	if (span_is(key, S("major")))
-		p->major = value;
-	else if (span_is(key, S("minor")))
-		p->minor = value;
-	else if (span_is(key, S("name")))
-		p->name = value;
-	else if (span_is(key, S("size")))
-		p->size = value;
-	else if (span_is(key, S("realsize")) && p->size.n == 0)
-		p->size = value;
-	else if (span_is(key, S("map")))
-		p->map = value;
-	else if (span_is(key, S("numblocks")))
-		p->count = value;
-	return RMG_OK;
-}
-
-/* An empty value takes back what an earlier record said. */
-static enum rmg_rc pax_key(struct tar *t, struct span key, struct span value)
-{
-	struct pending *p = &t->pending;
-	bool good = true;
-
-	if (span_is(key, S("path")))
-		p->path = value;
-	else if (span_is(key, S("linkpath")))
-		p->link = value;
-	else if (span_is(key, S("size")))
-		return number_record(value, &p->has_stored, &p->stored_bytes) ? RMG_OK : RMG_E_ARG;
-	else if (span_is(key, S("uid")))
-		good = number_record(value, &p->has_uid, &p->uid);
-	else if (span_is(key, S("gid")))
-		good = number_record(value, &p->has_gid, &p->gid);
-	else if (span_is(key, S("SCHILY.xattr.security.capability")))
-		p->has_capability = value.n != 0;
-	else if (span_starts(key, S("GNU.sparse.")))
-		return sparse_key(t, span_from(key, 11), value);
-	return good ? RMG_OK : RMG_E_FORMAT;
-}
-
-/* Of the texts before one entry the last of a kind counts as a whole. */
+/* Of the PAX headers before one entry the last counts, as a whole. */
 static void pax_forget(struct tar *t)
 {
-	struct pending *p = &t->pending;
-
-	p->path = p->link = p->major = p->minor = p->name = p->size = p->map = p->count =
-	    (struct span){0};
-	p->has_stored = p->has_uid = p->has_gid = p->has_capability = false;
+	t->pending.pax = (struct tar_pax){0};
 	tar_sparse_clear(&t->sparse);
 }
 
 static bool pax_records(struct tar *t)
 {
-	struct span records = strbuf_span(&t->pax), key, value;
+	const char *what = NULL;
+	enum rmg_rc rc = tar_pax_read(strbuf_span(&t->pax), &t->pending.pax, &t->sparse, &what);
 
-	while (records.n) {
-		enum rmg_rc rc;
-
-		if (!tar_pax_record(&records, &key, &value)) {
-			spoil_next(t, RMG_E_FORMAT, "its PAX header is damaged");
-			return true;
-		}
-		rc = pax_key(t, key, value);
-		if (rc == RMG_E_NOMEM)
-			return fail(t, rc, "no memory", t->at);
-		if (rc == RMG_E_ARG)
-			return fail(t, RMG_E_FORMAT, "PAX size that is no number", t->at);
-		if (rc != RMG_OK)
-			spoil_next(t, rc, "its PAX header has a number that is none");
-	}
+	if (rc == RMG_E_NOMEM)
+		return fail(t, rc, "no memory", t->at);
+	if (rc != RMG_OK)
+		return fail(t, rc, "PAX size that is no number", t->at);
+	if (what)
+		spoil_next(t, RMG_E_FORMAT, what);
 	return true;
 }
 
 /* A global header says nothing that we believe, and Go forgets what stood before it. */
 static void global_records(struct tar *t)
 {
-	struct span records = strbuf_span(&t->pax), key, value;
-	bool good = true;
+	bool whole = tar_pax_is_whole(strbuf_span(&t->pax), &t->odd.global_ignored);
 
-	while (records.n && (good = tar_pax_record(&records, &key, &value)))
-		if (span_is(key, S("path")) || span_is(key, S("linkpath")) ||
-		    span_is(key, S("size")) || span_starts(key, S("GNU.sparse.")))
-			t->odd.global_ignored = true;
 	t->pending = (struct pending){0};
 	pax_forget(t);
-	if (!good)
+	if (!whole)
 		spoil_next(t, RMG_E_FORMAT, "a global PAX header before it is damaged");
 }
 
@@ -358,20 +276,20 @@ static void merge(struct tar *t, const struct tar_fields *f)
 	const struct pending *p = &t->pending;
 	struct tar_entry *e = &t->entry;
 
-	if (p->path.n)
-		e->path = p->path;
-	if (p->link.n)
-		e->link = p->link;
+	if (p->pax.path.n)
+		e->path = p->pax.path;
+	if (p->pax.link.n)
+		e->link = p->pax.link;
 	if (p->has_long_path && cstring(strbuf_span(&t->long_path)).n)
 		e->path = cstring(strbuf_span(&t->long_path));
 	if (p->has_long_link && cstring(strbuf_span(&t->long_link)).n)
 		e->link = cstring(strbuf_span(&t->long_link));
 	e->type = type_of(f->letter, e->path);
-	if (p->has_uid)
-		e->uid = p->uid;
-	if (p->has_gid)
-		e->gid = p->gid;
-	e->has_capability = p->has_capability;
+	if (p->pax.has_uid)
+		e->uid = p->pax.uid;
+	if (p->pax.has_gid)
+		e->gid = p->pax.gid;
+	e->has_capability = p->pax.has_capability;
 	if (p->rc != RMG_OK)
 		spoil(t, p->rc, p->damage);
 }
@@ -447,27 +365,10 @@ static bool old_sparse_step(struct tar *t, struct span *in, struct tar_item *out
 	return b.more || emit(t, out);
 }
 
-enum pax_sparse { PAX_SPARSE_NONE, PAX_SPARSE_HEADER, PAX_SPARSE_DATA };
-
-/* Versions 0.0 and 0.1 keep the map in the PAX header, 1.0 before the content. */
-static enum pax_sparse pax_sparse_kind(const struct tar *t)
+static bool pax_sparse_begin(struct tar *t, enum tar_pax_sparse kind, struct tar_item *out)
 {
-	const struct pending *p = &t->pending;
-
-	if (span_is(p->major, S("0")) && (span_is(p->minor, S("0")) || span_is(p->minor, S("1"))))
-		return PAX_SPARSE_HEADER;
-	if (span_is(p->major, S("1")) && span_is(p->minor, S("0")))
-		return PAX_SPARSE_DATA;
-	if (p->major.n || p->minor.n)
-		return PAX_SPARSE_NONE;
-	return p->map.n || t->sparse.numbers.n ? PAX_SPARSE_HEADER : PAX_SPARSE_NONE;
-}
-
-static bool pax_sparse_begin(struct tar *t, enum pax_sparse kind, struct tar_item *out)
-{
-	struct pending *p = &t->pending;
-	uint64_t pairs;
-	enum rmg_rc rc = RMG_OK;
+	const struct tar_pax *p = &t->pending.pax;
+	enum rmg_rc rc;
 
 	t->entry.sparse = true;
 	if (cstring(p->name).n)
@@ -476,18 +377,16 @@ static bool pax_sparse_begin(struct tar *t, enum pax_sparse kind, struct tar_ite
 		spoil(t, RMG_E_FORMAT, "its path has a NUL");
 	if (p->size.n && !span_u64(p->size, 10, INT64_MAX, &t->entry.size))
 		spoil(t, RMG_E_FORMAT, "its sparse map is damaged");
-	if (kind == PAX_SPARSE_DATA) {
+	if (kind == TAR_PAX_SPARSE_DATA) {
 		tar_sparse_clear(&t->sparse);
 		t->state = NEW_SPARSE;
 		return true;
 	}
-	if (t->sparse.numbers.n == 0)
-		rc = tar_sparse_commas(&t->sparse, p->map);
+	rc = tar_pax_map(p, &t->sparse);
 	if (rc == RMG_E_NOMEM)
 		return fail(t, rc, "no memory", t->at);
-	if (rc != RMG_OK || !span_u64(p->count, 10, INT64_MAX, &pairs) || t->sparse.numbers.n % 2 ||
-	    t->sparse.numbers.n / 2 != pairs)
-		spoil(t, RMG_E_FORMAT, "its sparse map is damaged");
+	if (rc != RMG_OK)
+		spoil(t, rc, "its sparse map is damaged");
 	return emit(t, out);
 }
 
@@ -520,7 +419,7 @@ static bool has_content(enum tar_type type)
 static bool entry_begin(struct tar *t, const struct tar_fields *f, struct span block,
 			enum tar_block_kind kind, struct tar_item *out)
 {
-	enum pax_sparse sparse = pax_sparse_kind(t);
+	enum tar_pax_sparse sparse = tar_pax_sparse(&t->pending.pax, &t->sparse);
 
 	t->entry = (struct tar_entry){
 	    .letter = f->letter,
@@ -533,16 +432,16 @@ static bool entry_begin(struct tar *t, const struct tar_fields *f, struct span b
 		spoil(t, RMG_E_FORMAT, "its mode or owner is no number");
 	header_names(t, f);
 	merge(t, f);
-	t->left = t->pending.has_stored ? t->pending.stored_bytes : f->size;
+	t->left = t->pending.pax.has_stored ? t->pending.pax.stored_bytes : f->size;
 	if (!has_content(t->entry.type))
 		t->left = 0;
 	t->entry.size = t->left;
 	t->padding = padding_of(t->left);
 	if (f->letter == 'S')
 		return old_sparse_begin(t, block, kind, out);
-	if (sparse != PAX_SPARSE_NONE && has_content(t->entry.type))
+	if (sparse != TAR_PAX_DENSE && has_content(t->entry.type))
 		return pax_sparse_begin(t, sparse, out);
-	if (sparse != PAX_SPARSE_NONE)
+	if (sparse != TAR_PAX_DENSE)
 		spoil(t, RMG_E_FORMAT, "sparse, but not a file");
 	return emit(t, out);
 }

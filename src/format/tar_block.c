@@ -183,32 +183,3 @@ bool tar_sparse_entry(struct tar_sparse_block *b, struct span *offset, struct sp
 	b->entries = span_from(b->entries, SPARSE_ENTRY);
 	return true;
 }
-
-/* Names may not hold NULs, other values may. */
-static bool nul_is_allowed(struct span key)
-{
-	return !span_is(key, S("path")) && !span_is(key, S("linkpath")) &&
-	       !span_is(key, S("uname")) && !span_is(key, S("gname"));
-}
-
-bool tar_pax_record(struct span *records, struct span *key, struct span *value)
-{
-	struct span digits, record, k, v;
-	uint64_t n;
-
-	/* The length counts itself: "5 a=\n" is the shortest record there can be. */
-	if (!span_cut(span_head(*records, 20), ' ', &digits, &record) ||
-	    !span_u64(digits, 10, records->n, &n) || n < 5 || n < digits.n + 2)
-		return false;
-	if (records->p[n - 1] != '\n')
-		return false;
-	record = span_from(span_head(*records, n - 1), digits.n + 1);
-	if (!span_cut(record, '=', &k, &v) || k.n == 0)
-		return false;
-	if (span_chr(nul_is_allowed(k) ? k : v, 0) != SIZE_MAX)
-		return false;
-	*key = k;
-	*value = v;
-	*records = span_from(*records, n);
-	return true;
-}

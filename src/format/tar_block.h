@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tar_block.h - one 512-byte header block of a tar archive taken apart, and PAX records; for tar.c.
+/* tar_block.h - one 512-byte header block of a tar archive taken apart; for tar.c.
  *
  * POSIX.1-2017 pax(1) "ustar Interchange Format" and "pax Extended Header", GNU tar's manual
  * appendix D, star(4). Nothing is allocated, spans lie inside the block. */
@@ -48,8 +48,5 @@ struct tar_sparse_block {
 struct tar_sparse_block tar_sparse_head(struct span block, struct span *real_size);
 struct tar_sparse_block tar_sparse_extension(struct span block);
 bool tar_sparse_entry(struct tar_sparse_block *b, struct span *offset, struct span *length);
-
-/* Takes the next "LENGTH KEY=VALUE\n" off *records; false where it is not one. */
-MUST bool tar_pax_record(struct span *records, struct span *key, struct span *value);
 
 #endif
