@@ -13,7 +13,7 @@ struct arena_block {
 
 void arena_init(struct arena *a, size_t cap_bytes)
 {
-	*a = (struct arena){ .cap_bytes = cap_bytes };
+	*a = (struct arena){.cap_bytes = cap_bytes};
 }
 
 static void free_from(struct arena_block *b)
@@ -29,7 +29,7 @@ static void free_from(struct arena_block *b)
 void arena_done(struct arena *a)
 {
 	free_from(a->blocks);
-	*a = (struct arena){ .cap_bytes = a->cap_bytes };
+	*a = (struct arena){.cap_bytes = a->cap_bytes};
 }
 
 void arena_reset(struct arena *a)
@@ -88,8 +88,7 @@ static void *take(struct arena *a, size_t n, size_t align)
 #ifdef RMG_ARENA_MALLOC
 	a->at = a->end = NULL;
 #endif
-	if (a->at == NULL || pad > (size_t)(a->end - a->at) ||
-	    n > (size_t)(a->end - a->at) - pad) {
+	if (a->at == NULL || pad > (size_t)(a->end - a->at) || n > (size_t)(a->end - a->at) - pad) {
 		if (n > SIZE_MAX / 2 || !grow(a, n)) {
 			a->rc = a->rc != RMG_OK ? a->rc : RMG_E_LIMIT;
 			return NULL;
@@ -134,7 +133,7 @@ struct span arena_dup(struct arena *a, struct span s)
 	uint8_t *p = arena_bytes(a, s.n);
 
 	if (p == NULL)
-		return (struct span){ 0 };
+		return (struct span){0};
 	if (s.n)
 		memcpy(p, s.p, s.n);
 	return span_of(p, s.n);
@@ -161,7 +160,7 @@ struct span arena_join(struct arena *a, const struct span *parts, size_t n)
 		total += parts[i].n;
 	p = arena_bytes(a, total);
 	if (p == NULL)
-		return (struct span){ 0 };
+		return (struct span){0};
 	for (size_t i = 0; i < n; i++) {
 		if (parts[i].n)
 			memcpy(p + at, parts[i].p, parts[i].n);

@@ -54,7 +54,7 @@ struct span arena_join(struct arena *a, const struct span *parts, size_t n);
 #define ARENA_NEW(a, type) ((type *)arena_zalloc((a), sizeof(type)))
 #define ARENA_ARRAY(a, count, type) ((type *)arena_array((a), (count), sizeof(type)))
 #define ARENA_JOIN(a, ...)                                                                         \
-	arena_join((a), (const struct span[]){ __VA_ARGS__ },                                      \
-		   COUNT_OF(((const struct span[]){ __VA_ARGS__ })))
+	arena_join((a), (const struct span[]){__VA_ARGS__},                                        \
+		   COUNT_OF(((const struct span[]){__VA_ARGS__})))
 
 #endif

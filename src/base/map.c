@@ -17,13 +17,13 @@ static void put(struct map *m, uint64_t key, uint32_t value)
 
 	while (m->slot[i].value != MAP_NONE)
 		i = (i + 1) & (m->slots - 1);
-	m->slot[i] = (struct map_slot){ key, value };
+	m->slot[i] = (struct map_slot){key, value};
 	m->n++;
 }
 
 static bool resize(struct map *m, size_t slots)
 {
-	struct map bigger = { .slots = slots };
+	struct map bigger = {.slots = slots};
 
 	if (slots > SIZE_MAX / sizeof *bigger.slot)
 		return false;
@@ -69,7 +69,7 @@ bool map_set(struct map *m, uint64_t key, uint32_t value)
 		return false;
 	i = slot_of(m, key);
 	m->n += m->slot[i].value == MAP_NONE;
-	m->slot[i] = (struct map_slot){ key, value };
+	m->slot[i] = (struct map_slot){key, value};
 	return true;
 }
 
@@ -83,7 +83,7 @@ bool map_add(struct map *m, uint64_t key, uint32_t value, uint32_t *have)
 	i = slot_of(m, key);
 	if (m->slot[i].value == MAP_NONE) {
 		m->n++;
-		m->slot[i] = (struct map_slot){ key, value };
+		m->slot[i] = (struct map_slot){key, value};
 	}
 	*have = m->slot[i].value;
 	return true;
@@ -129,5 +129,5 @@ void map_clear(struct map *m)
 void map_done(struct map *m)
 {
 	free(m->slot);
-	*m = (struct map){ 0 };
+	*m = (struct map){0};
 }

@@ -40,7 +40,8 @@ MUST bool map_add_another(struct map *m, uint64_t key, uint32_t value);
 /* The value, MAP_NONE where the key is not there. */
 uint32_t map_find(const struct map *m, uint64_t key);
 
-/* All values of a key: at = 0 first; MAP_NONE ends it. Order is that of adding while the map did not grow. */
+/* All values of a key: at = 0 first; MAP_NONE ends it. Order is that of adding while the map did
+ * not grow. */
 uint32_t map_next(const struct map *m, uint64_t key, size_t *at);
 
 static inline bool map_has(const struct map *m, uint64_t key)

@@ -12,13 +12,13 @@
 #include "base/span.h"
 
 struct rd {
-	struct span s; /* what is left */
+	struct span s;  /* what is left */
 	enum rmg_rc rc; /* RMG_OK, or the first failure */
 };
 
 static inline struct rd rd_of(struct span s)
 {
-	return (struct rd){ .s = s, .rc = RMG_OK };
+	return (struct rd){.s = s, .rc = RMG_OK};
 }
 
 /* Bytes are left and nothing has failed. */
@@ -51,7 +51,8 @@ void rd_skip(struct rd *r, uint64_t n);
 /* A reader over the next n bytes; it fails, as r does, where they are not there. */
 struct rd rd_sub(struct rd *r, uint64_t n);
 
-/* Up to the next newline, which is dropped, as is one carriage return before it; the last line may lack it. */
+/* Up to the next newline, which is dropped, as is one carriage return before it; the last line may
+ * lack it. */
 struct span rd_line(struct rd *r);
 
 /* Up to the next byte c, which is dropped; a failure where there is none. */

@@ -228,7 +228,7 @@ static bool glob_component(struct span pattern, struct span name)
 
 bool span_glob(struct span pattern, struct span path)
 {
-	struct span back_pattern = { 0 }, back_path = { 0 };
+	struct span back_pattern = {0}, back_path = {0};
 	bool can_go_back = false;
 
 	for (;;) {

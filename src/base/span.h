@@ -19,18 +19,19 @@ struct span {
 };
 
 /* A span of a string literal, and the printf pair for "%.*s". */
-#define S(literal) ((struct span){ (const uint8_t *)("" literal), sizeof(literal) - 1 })
+#define S(literal) ((struct span){(const uint8_t *)("" literal), sizeof(literal) - 1})
 #define SPAN_FMT "%.*s"
-#define SPAN_ARG(s) (int)MIN_OF((s).n, (size_t)0x7fffffff), (const char *)((s).n ? (s).p : (const uint8_t *)"")
+#define SPAN_ARG(s)                                                                                \
+	(int)MIN_OF((s).n, (size_t)0x7fffffff), (const char *)((s).n ? (s).p : (const uint8_t *)"")
 
 static inline struct span span_of(const void *p, size_t n)
 {
-	return (struct span){ (const uint8_t *)p, n };
+	return (struct span){(const uint8_t *)p, n};
 }
 
 static inline struct span span_cstr(const char *s) /* NULL: the empty span */
 {
-	return s ? span_of(s, strlen(s)) : (struct span){ 0 };
+	return s ? span_of(s, strlen(s)) : (struct span){0};
 }
 
 static inline bool span_is(struct span a, struct span b)
@@ -106,8 +107,8 @@ MUST bool span_u64(struct span s, unsigned base, uint64_t max, uint64_t *out);
 /* 2n hexadecimal digits of either case into n bytes. */
 MUST bool span_unhex(struct span s, uint8_t *out, size_t n);
 
-/* Shell-like pattern on a path: '*' and '?' stop at '/', a component that is "**" spans any number of them,
- * "[abc]" takes one of the bytes. Linear in both. */
+/* Shell-like pattern on a path: '*' and '?' stop at '/', a component that is "**" spans any number
+ * of them, "[abc]" takes one of the bytes. Takes no more than their two lengths' product. */
 bool span_glob(struct span pattern, struct span path);
 
 static inline bool is_digit(uint8_t c)

@@ -18,7 +18,7 @@ struct strbuf {
 
 static inline struct strbuf strbuf_of(size_t max)
 {
-	return (struct strbuf){ .max = max };
+	return (struct strbuf){.max = max};
 }
 
 void strbuf_done(struct strbuf *b);

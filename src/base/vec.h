@@ -31,9 +31,8 @@ MUST bool vec_reserve(void *v, size_t *cap, size_t n, size_t each);
 
 /* Appends room for one element, zeroed, and gives its address; NULL where memory ran out. */
 #define VEC_ADD(vec)                                                                               \
-	(VEC_RESERVE((vec), (vec)->n + 1)                                                          \
-		 ? memset(&(vec)->v[(vec)->n++], 0, sizeof *(vec)->v)                              \
-		 : NULL)
+	(VEC_RESERVE((vec), (vec)->n + 1) ? memset(&(vec)->v[(vec)->n++], 0, sizeof *(vec)->v)     \
+					  : NULL)
 
 #define VEC_DONE(vec)                                                                              \
 	do {                                                                                       \
