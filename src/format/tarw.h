@@ -27,8 +27,8 @@ struct tarw {
 
 void tarw_init(struct tarw *w, tarw_write_fn *write, void *user);
 
-/* Uses path, link, type, mode, uid, gid, size and sparse; only TAR_FILE has content, and a sparse one has
- * none to be given: it is a hole of its size. */
+/* Uses path, link, type, mode, uid, gid, size and sparse; only TAR_FILE has content, and a sparse
+ * one has none to be given: it is a hole of its size. */
 MUST enum rmg_rc tarw_entry(struct tarw *w, const struct tar_entry *entry, struct rmg_err *err);
 MUST enum rmg_rc tarw_data(struct tarw *w, struct span bytes, struct rmg_err *err);
 

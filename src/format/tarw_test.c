@@ -236,10 +236,8 @@ static void a_hole_is_read_as_zeros(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(a_hole_is_read_as_zeros),
-	    cmocka_unit_test(test_libarchive_reads_it),
-	    cmocka_unit_test(test_our_reader_reads_it),
-	    cmocka_unit_test(test_gnu_tar_lists_it),
+	    cmocka_unit_test(a_hole_is_read_as_zeros),  cmocka_unit_test(test_libarchive_reads_it),
+	    cmocka_unit_test(test_our_reader_reads_it), cmocka_unit_test(test_gnu_tar_lists_it),
 	    cmocka_unit_test(test_sizes_must_add_up),
 	};
 
