@@ -34,7 +34,7 @@ struct landlock_ruleset {
 	uint64_t access_fs, access_net, scoped;
 };
 
-static enum rmg_rc limit(int what, rlim_t value, const char *name, struct rmg_err *err)
+static enum rmg_rc limit(unsigned what, rlim_t value, const char *name, struct rmg_err *err)
 {
 	struct rlimit now, want = { value, value };
 

@@ -5,6 +5,21 @@
 #include "cmd/main.h"
 #include "cmd/opt.h"
 
+bool help_of_words(const char *word)
+{
+	bool shown = false;
+
+	for (size_t i = 0; i < VERBS; i++) {
+		if (!verb_begins(&verbs[i], word))
+			continue;
+		if (shown)
+			putchar('\n');
+		opt_help(stdout, (enum verb_id)i);
+		shown = true;
+	}
+	return shown;
+}
+
 int cmd_help(struct options *o)
 {
 	size_t words = 0;
@@ -15,14 +30,7 @@ int cmd_help(struct options *o)
 		return EXIT_WHOLE;
 	}
 	/* "help db" is about all that begins with it */
-	for (size_t i = 0; o->n_operands == 1 && i < VERBS; i++) {
-		if (verb_begins(&verbs[i], o->operands[0])) {
-			if (words++)
-				putchar('\n');
-			opt_help(stdout, (enum verb_id)i);
-		}
-	}
-	if (words)
+	if (o->n_operands == 1 && help_of_words(o->operands[0]))
 		return EXIT_WHOLE;
 	if (!verb_find(o->n_operands, o->operands, &verb, &words))
 		return verb_unknown(o->n_operands, o->operands);

@@ -11,6 +11,9 @@ bool verb_find(size_t n, const char *const *words, enum verb_id *out, size_t *wo
 /* Whether word is the first of two that name the verb: "db". */
 bool verb_begins(const struct verb *v, const char *word);
 
+/* Shows how the verbs that begin with word are used; false where none does. */
+bool help_of_words(const char *word);
+
 /* Says that there is no such verb, and which one may be meant. */
 int verb_unknown(size_t n, const char *const *words);
 

@@ -10,6 +10,7 @@
 #define LIB_CACHE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/err.h"
 #include "model/facts.h"
@@ -18,7 +19,7 @@ struct cache {
 	char *facts_dir, *base_dir; /* NULL: no cache */
 	pthread_mutex_t lock;
 	struct rmg_err trouble; /* the first failure to write; rc RMG_OK: none */
-	bool wrote;
+	atomic_bool wrote; /* any layer's thread */
 };
 
 /* dir NULL: the user's. no_cache: every look-up misses, nothing is written. */
