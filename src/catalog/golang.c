@@ -21,6 +21,7 @@ enum {
 	FLAG_INLINE = 2, /* 1.18: the texts follow; before: two pointers to strings do */
 	SENTINEL_BYTES = 16,
 	PACKED_BYTES = 1024,
+	NOTES_BYTES = 4096, /* that are searched; Go's are about 100 */
 	MARKS_TRIED = 64,
 	TYPE_EXEC = 2,
 	PT_INTERP = 3,
@@ -37,11 +38,19 @@ static bool is_packed(struct span head)
 	return span_has(span_head(head, PACKED_BYTES), S("UPX!"));
 }
 
-/* The note of type 4 named "Go" in either byte order, and the text in front of the code. */
-static bool has_build_id(struct span head)
+/* A note of type 4 named "Go", in either byte order. */
+static bool has_note(const struct elf *e)
 {
-	return span_has(head, S("\4\0\0\0Go\0\0")) || span_has(head, S("\0\0\0\4Go\0\0")) ||
-	       span_has(head, S("\xff Go build ID: "));
+	struct elf_segment s;
+
+	for (size_t i = 0; elf_segment(e, i, &s); i++) {
+		struct span notes = span_head(s.data, NOTES_BYTES);
+
+		if (s.type == ELF_PT_NOTE &&
+		    (span_has(notes, S("\4\0\0\0Go\0\0")) || span_has(notes, S("\0\0\0\4Go\0\0"))))
+			return true;
+	}
+	return false;
 }
 
 static bool is_program(const struct elf *e)
@@ -63,11 +72,9 @@ static bool is_linked_by_go(const struct elf *e)
 	return e->n_sections > 1 && e->sections.p == e->segments.p + e->segments.n;
 }
 
-static bool is_go(struct span head)
+static bool is_go(const struct elf *e)
 {
-	struct elf e;
-
-	return has_build_id(head) || (elf_open(head, &e, NULL) == RMG_OK && is_linked_by_go(&e));
+	return has_note(e) || is_linked_by_go(e);
 }
 
 /* PE and Mach-O, of one architecture. */
@@ -87,16 +94,18 @@ static bool is_foreign(struct span head)
 	return span_starts(head, S("MZ"));
 }
 
+static bool is_foreign_go(struct span head)
+{
+	return is_foreign(head) && span_has(head, S("\xff Go build ID: "));
+}
+
 static bool wants(const struct cat_file *f)
 {
 	struct elf e;
 
-	if (is_foreign(f->head))
-		return has_build_id(f->head);
 	if (elf_open(f->head, &e, NULL))
-		return false;
-	return has_build_id(f->head) || is_linked_by_go(&e) || is_packed(f->head) ||
-	       (f->size <= SMALL_BYTES && is_program(&e));
+		return is_foreign_go(f->head);
+	return is_go(&e) || is_packed(f->head) || (f->size <= SMALL_BYTES && is_program(&e));
 }
 
 /* A Go string's header lies at `at`: its bytes' address and length. */
@@ -290,25 +299,28 @@ static void emit_modules(struct cat *c, struct span modules)
 	emit_module(c, &last, modules);
 }
 
+/* The likely place first; all of the file where it is a Go program without doubt. */
+static bool find_build(const struct elf *e, bool go, struct span bytes, struct build *out)
+{
+	return (e && search(e, likely_place(e), out)) || (go && search(e, bytes, out));
+}
+
 static enum rmg_rc parse(struct cat *c, struct span bytes)
 {
-	struct span head = span_head(bytes, LIMIT_HEAD_BYTES);
 	struct elf elf, *e = elf_open(bytes, &elf, NULL) == RMG_OK ? &elf : NULL;
+	bool go = e ? is_go(e) : is_foreign_go(span_head(bytes, LIMIT_HEAD_BYTES));
 	struct build b;
 
-	if (!(e && search(e, likely_place(e), &b)) &&
-	    !((!e || is_go(head)) && search(e, bytes, &b))) {
-		if (is_packed(head))
-			cat_note(c, RMG_E_FORMAT, "packed-program",
-				 "program packed by UPX: what it is made of cannot be read", S(""));
-		else if (is_go(head))
-			cat_note(c, RMG_E_UNSUPPORTED, "golang-no-buildinfo",
-				 "Go program without build information: its modules are not known",
-				 S(""));
-		return RMG_OK;
+	if (find_build(e, go, bytes, &b)) {
+		emit_toolchain(c, b.go);
+		emit_modules(c, b.modules);
+	} else if (is_packed(bytes)) {
+		cat_note(c, RMG_E_FORMAT, "packed-program",
+			 "program packed by UPX: what it is made of cannot be read", S(""));
+	} else if (go) {
+		cat_note(c, RMG_E_UNSUPPORTED, "golang-no-buildinfo",
+			 "Go program without build information: its modules are not known", S(""));
 	}
-	emit_toolchain(c, b.go);
-	emit_modules(c, b.modules);
 	return RMG_OK;
 }
 
