@@ -42,7 +42,8 @@
 	X(INDEX_DEPTH, 4, "indexes", "indexes inside indexes")                                     \
 	X(WORKER_AS_BYTES, GIB(3), "bytes", "address space of the worker")                         \
 	X(WORKER_CPU_S, 900, "seconds", "processor time of the worker for one layer")              \
-	X(WORKER_STALL_S, 120, "seconds", "silence of the worker, or of a registry")               \
+	X(WORKER_STALL_S, 120, "seconds", "silence of the worker")                                 \
+	X(NET_STALL_S, 30, "seconds", "silence of a registry, a publisher or an engine")           \
 	X(CACHE_BYTES, GIB(2), "bytes", "layer facts kept on disk; the oldest go first")           \
 	X(FEED_JSON_BYTES, GIB(1), "bytes", "one JSON document or table that holds a whole feed")  \
 	X(FEED_FILE_BYTES, GIB(4), "bytes", "one file of a feed, packed or unpacked")              \

@@ -201,7 +201,7 @@ static void set_connection(struct http *h)
 {
 	const struct http_opts *o = &h->opts;
 	CURL *c = h->curl;
-	long stall = (long)(o->stall_s ? o->stall_s : LIMIT_WORKER_STALL_S);
+	long stall = (long)(o->stall_s ? o->stall_s : LIMIT_NET_STALL_S);
 
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, h->why);

@@ -26,7 +26,7 @@ struct http_opts {                            /* zero is the default */
 	const char *client_cert, *client_key; /* PEM */
 	bool unverified_tls;
 	uint32_t connect_s; /* 0: 30 */
-	uint32_t stall_s;   /* no byte for so long ends in RMG_E_NET; 0: LIMIT_WORKER_STALL_S */
+	uint32_t stall_s;   /* no byte for so long ends in RMG_E_NET; 0: LIMIT_NET_STALL_S */
 	bool (*stop)(void *user);
 	void *user;
 };

@@ -287,7 +287,7 @@ enum rmg_rc place_get(struct place *p, struct place_request *r, struct rmg_err *
 {
 	struct rmg_err own = {0};
 	struct http_response resp = {0};
-	unsigned auth_tries = 0, generation, pause;
+	unsigned auth_tries = 0, generation, pause, most;
 	uint64_t before = r->progress ? *r->progress : 0;
 	struct http *h = NULL;
 	enum rmg_rc rc = place_connection(p, &h, err);
@@ -301,8 +301,9 @@ enum rmg_rc place_get(struct place *p, struct place_request *r, struct rmg_err *
 		/* A server that sends another range than was asked for does so again. */
 		if (rc == RMG_E_NET && resp.status == 206 && resp.range_first != r->range_first)
 			break;
-		if (http_may_retry(rc, &resp, &pause) && attempt < REGISTRY_ATTEMPTS &&
-		    p->reached) {
+		/* Who answers "later" is asked more often than who stalls or breaks off. */
+		most = rc == RMG_E_NET ? REGISTRY_BROKEN_ATTEMPTS : REGISTRY_ATTEMPTS;
+		if (http_may_retry(rc, &resp, &pause) && attempt < most && p->reached) {
 			rc = place_pause(p, registry_pause_s(attempt++, pause), err);
 			continue;
 		}
