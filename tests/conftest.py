@@ -7,6 +7,7 @@ parametrised. `--statement R9` keeps those whose title names R9.
 RUMMAGE_BUILD         folder with the built programs (default: build)
 RUMMAGE_SHARED        folder with corpus and data (default: shared beside the checkout)
 RUMMAGE_CORPUS        folder with the built images (default: corpus-built in the cache folder)
+RUMMAGE_SLOW          1: run the slow tests too (a registry that stalls is waited for)
 RUMMAGE_BUILD_CORPUS  1: build the images that are missing there (root, minutes)
 """
 
@@ -43,6 +44,11 @@ def title_of(item):
 
 
 def pytest_collection_modifyitems(config, items):
+    if os.environ.get("RUMMAGE_SLOW") != "1" and "slow" not in config.getoption("-m").replace(
+            "not slow", ""):
+        for item in items:
+            if item.get_closest_marker("slow"):
+                item.add_marker(pytest.mark.skip(reason="slow; RUMMAGE_SLOW=1 runs it"))
     statement = config.getoption("--statement")
     if not statement:
         return

@@ -67,7 +67,8 @@ class Run:
             self.code, self.seconds, self.peak_bytes >> 20, self.err.strip()[-400:])
 
 
-def run(*args, cache=None, timeout=120, env=None, stdin=None, path=None, max_file_bytes=None):
+def run(*args, cache=None, timeout=120, env=None, stdin=None, path=None, max_file_bytes=None,
+        cwd=None):
     """Runs rummage to its end, or kills it and all that it started after timeout seconds."""
     told, tell = os.pipe()
     command = [sys.executable, "-I", "-S", os.path.join(TOP, "tests", "launch.py"), str(tell),
@@ -86,7 +87,7 @@ def run(*args, cache=None, timeout=120, env=None, stdin=None, path=None, max_fil
     started = time.monotonic()
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
-                             preexec_fn=bounds, pass_fds=(tell,))
+                             preexec_fn=bounds, pass_fds=(tell,), cwd=cwd)
     os.close(tell)
     out, err = [], []
     readers = [threading.Thread(target=lambda f=f, to=to: to.append(f.read()), daemon=True)

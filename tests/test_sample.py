@@ -2,6 +2,8 @@
 """The sample image of the tree: what has to be found in it, and what not."""
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 
@@ -85,3 +87,20 @@ def test_fail_on(rummage, sample, starter_db, cache):
     """--fail-on says no with exit code 2"""
     assert kit.scan(sample, "--db", starter_db, "--fail-on", "critical", cache=cache).code == kit.POLICY
     assert kit.scan(sample, "--inventory-only", cache=cache).code == kit.OK
+
+
+def test_readme(rummage, sample, starter_db, cache, tmp_path):
+    """The README shows what a scan of the sample image prints"""
+    with open(os.path.join(kit.TOP, "README.md"), encoding="utf-8") as f:
+        shown = re.search(r"```\n\$ rummage scan (\S+)\n(.*?)```", f.read(), re.S)
+    folder = tmp_path / "build"
+    folder.mkdir()
+    shutil.copy(sample.partition(":")[2], folder / "sample.oci.tar")
+    done = kit.run("scan", shown.group(1), "--db", starter_db, "-o", "table", cache=cache, cwd=str(tmp_path))
+
+    def steady(text):
+        """Without the digest, which is zlib's too, and the database's age and size."""
+        text = re.sub(r"sha256:[0-9a-f.]+", "sha256:", text)
+        return re.sub(r"(?m)^(Database: ).*$|[\d.]+ KiB$", r"\1", text).strip()
+
+    assert steady(shown.group(2)) == steady(done.out)
