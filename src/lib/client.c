@@ -298,29 +298,44 @@ enum rmg_rc client_blob(struct client *c, const struct source_layer *blob, sourc
 	return rc;
 }
 
+/* A server that does not know ranges begins with the whole blob. */
+static bool without_ranges(const struct transfer *t, enum rmg_rc rc)
+{
+	return t->whole || rc == RMG_E_LIMIT;
+}
+
 enum rmg_rc client_range(struct client *c, struct span digest, uint64_t first, uint64_t last,
 			 source_sink *sink, void *user, struct rmg_err *err)
 {
 	struct transfer t = {.sink = sink, .user = user, .err = err, .first = first};
 	struct place *p = &c->places[c->first];
-	struct place_request r = {
-	    .range_first = first,
-	    .range_last = last,
-	    .max_bytes = last - first + 1,
-	    .sink = take,
-	    .user = &t,
-	    .progress = &t.done,
-	};
+	uint64_t want = last - first + 1, before;
 	struct arena arena;
-	enum rmg_rc rc;
+	enum rmg_rc rc = RMG_E_NET;
+	char *path;
 
 	arena_init(&arena, KIB(64));
-	r.path = registry_blob_url(S(""), p->repository, digest, &arena);
-	rc = r.path ? place_get(p, &r, err) : err_set(err, RMG_E_NOMEM, "no memory for a URL");
+	path = registry_blob_url(S(""), p->repository, digest, &arena);
+	do {
+		struct place_request r = {
+		    .path = path,
+		    .range_first = first + t.done,
+		    .range_last = last,
+		    .max_bytes = want - t.done,
+		    .sink = take,
+		    .user = &t,
+		    .progress = &t.done,
+		};
+
+		before = t.done;
+		t.begun = false;
+		rc =
+		    path ? place_get(p, &r, err) : err_set(err, RMG_E_NOMEM, "no memory for a URL");
+	} while (rc == RMG_E_NET && t.rc == RMG_OK && t.done > before && t.done < want);
 	arena_done(&arena);
 	if (t.rc != RMG_OK)
 		return t.rc;
-	if (t.whole || (rc == RMG_OK && t.done != last - first + 1))
+	if (without_ranges(&t, rc) || (rc == RMG_OK && t.done != want))
 		return err_set(err, RMG_E_UNSUPPORTED, "the registry does not give parts of blobs");
 	return rc;
 }

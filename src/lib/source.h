@@ -50,7 +50,9 @@ struct source_layer {
 	const struct oci_pair *annotations; /* the descriptor's */
 	size_t n_annotations;
 	bool foreign;   /* the manifest gives other places for it; reading tries them too */
-	bool synthetic; /* the bytes are a tar that we made: no digest can vouch for them */
+	/* The bytes are a tar that we made, or parts of the layer in one: its digest cannot vouch for them
+	 * (the source has checked the parts), and what it says is not what the whole would say. */
+	bool synthetic;
 };
 
 struct source_ops;

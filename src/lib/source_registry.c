@@ -2,8 +2,11 @@
 /* source_registry.c - registry:HOST/REPOSITORY[:TAG][@DIGEST], by the distribution API. */
 #include "base/limits.h"
 #include "base/strbuf.h"
+#include "format/sha256.h"
 #include "lib/client.h"
+#include "lib/partial.h"
 #include "lib/source_image.h"
+#include "oci/digest.h"
 #include "oci/reference.h"
 
 struct registry {
@@ -47,6 +50,16 @@ static enum rmg_rc fetch(struct source *s, const struct descriptor *d, bool mani
 	return rc;
 }
 
+static void find_partial(struct source *s)
+{
+	for (size_t i = 0; s->env.opts->partial && i < s->n_layers; i++) {
+		struct source_layer *l = &s->layers[i];
+
+		l->synthetic =
+		    toc_locate(l->annotations, l->n_annotations, l->size_bytes).kind != TOC_NONE;
+	}
+}
+
 static enum rmg_rc open_image(struct source *s, const char *rest, struct rmg_err *err)
 {
 	struct registry *r = registry_of(s);
@@ -64,13 +77,61 @@ static enum rmg_rc open_image(struct source *s, const char *rest, struct rmg_err
 				     &doc, err);
 	if (rc == RMG_OK)
 		rc = source_resolve(s, doc.bytes, doc.media_type, doc.digest, fetch, err);
+	if (rc == RMG_OK)
+		find_partial(s);
+	return rc;
+}
+
+/* Hashes what passes: nobody else checks a layer that was to be read in parts. */
+struct checked {
+	source_sink *sink;
+	void *user;
+	struct sha256 *sha;
+};
+
+static enum rmg_rc pass(void *user, struct span bytes, struct rmg_err *err)
+{
+	struct checked *c = user;
+
+	sha256_put(c->sha, bytes);
+	return c->sink(c->user, bytes, err);
+}
+
+static enum rmg_rc read_checked(struct source *s, size_t i, source_sink *sink, void *user,
+				struct rmg_err *err)
+{
+	const struct source_layer *l = &s->layers[i];
+	struct checked c = {.sink = sink, .user = user, .sha = sha256_new()};
+	uint8_t want[SHA256_BYTES], have[SHA256_BYTES];
+	enum rmg_rc rc;
+
+	if (c.sha == NULL)
+		return err_set(err, RMG_E_NOMEM, "no memory for a hash");
+	rc = client_blob(registry_of(s)->client, l, pass, &c, err);
+	sha256_end(c.sha, have);
+	sha256_free(c.sha);
+	if (rc == RMG_OK &&
+	    (!digest_sha256(l->digest, want) || memcmp(want, have, sizeof want) != 0))
+		rc = err_set(err, RMG_E_FORMAT,
+			     "its bytes do not have the digest that names it: wrong or incomplete");
 	return rc;
 }
 
 static enum rmg_rc read_layer(struct source *s, size_t i, source_sink *sink, void *user,
 			      struct rmg_err *err)
 {
-	return client_blob(registry_of(s)->client, &s->layers[i], sink, user, err);
+	struct client *client = registry_of(s)->client;
+	enum rmg_rc rc;
+
+	if (!s->layers[i].synthetic)
+		return client_blob(client, &s->layers[i], sink, user, err);
+	rc = partial_read(s, client, i, sink, user, err);
+	if (rc != RMG_E_UNSUPPORTED)
+		return rc;
+	source_note(s, NOTE_INFO, "partial-whole", S(""), "layer " SPAN_FMT " was read whole: %s",
+		    SPAN_ARG(span_head(s->layers[i].digest, 19)),
+		    err ? err->msg : "it has no parts");
+	return read_checked(s, i, sink, user, err);
 }
 
 static void close_image(struct source *s)
