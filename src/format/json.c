@@ -71,12 +71,7 @@ enum rmg_rc json_parse(struct json_doc *d, struct span bytes, size_t max_bytes, 
 void json_done(struct json_doc *d)
 {
 	free(d->pool);
-	*d = (struct json_doc){ 0 };
-}
-
-json *json_get(json *object, const char *key)
-{
-	return yyjson_obj_get(object, key);
+	*d = (struct json_doc){0};
 }
 
 json *json_get_span(json *object, struct span key)
@@ -91,12 +86,7 @@ json *json_at(json *array, size_t i)
 
 struct span json_str(json *v)
 {
-	return yyjson_is_str(v) ? span_of(yyjson_get_str(v), yyjson_get_len(v)) : (struct span){ 0 };
-}
-
-struct span json_get_str(json *object, const char *key)
-{
-	return json_str(json_get(object, key));
+	return yyjson_is_str(v) ? span_of(yyjson_get_str(v), yyjson_get_len(v)) : (struct span){0};
 }
 
 bool json_get_bool(json *object, const char *key)
@@ -141,7 +131,7 @@ size_t json_len(json *v)
 
 struct json_iter json_iter(json *container)
 {
-	struct json_iter it = { .object = yyjson_is_obj(container), .left = json_len(container) };
+	struct json_iter it = {.object = yyjson_is_obj(container), .left = json_len(container)};
 
 	if (it.left)
 		it.at = unsafe_yyjson_get_first(container);

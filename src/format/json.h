@@ -25,18 +25,29 @@ struct json_doc {
 	json *root;
 };
 
-/* A zeroed struct is ready; the same one may be parsed into again and again. Trailing bytes that are not
- * white space, NaN, comments and a byte order mark (except at the start, which is skipped) are errors. */
+/* A zeroed struct is ready; the same one may be parsed into again and again. Trailing bytes that
+ * are not white space, NaN, comments and a byte order mark (except at the start, which is skipped)
+ * are errors. */
 MUST enum rmg_rc json_parse(struct json_doc *d, struct span bytes, size_t max_bytes,
 			    struct rmg_err *err);
 void json_done(struct json_doc *d);
 
-json *json_get(json *object, const char *key);
+/* Inline, so that the length of a literal key is known when compiling: records of feeds ask by the
+ * million. */
+static inline json *json_get(json *object, const char *key)
+{
+	return yyjson_obj_getn(object, key, strlen(key));
+}
+
 json *json_get_span(json *object, struct span key);
 json *json_at(json *array, size_t i); /* constant time only from the front: iterate instead */
 
 struct span json_str(json *v);
-struct span json_get_str(json *object, const char *key);
+static inline struct span json_get_str(json *object, const char *key)
+{
+	return json_str(json_get(object, key));
+}
+
 bool json_get_bool(json *object, const char *key);
 double json_num(json *v); /* integers too */
 /* Whole numbers 0..2^63-1. */
@@ -47,7 +58,8 @@ bool json_is_array(json *v);
 bool json_is_str(json *v);
 size_t json_len(json *v); /* elements or members */
 
-/* for (struct json_iter it = json_iter(v); json_next(&it);) ... it.key, it.value; of arrays key is "". */
+/* for (struct json_iter it = json_iter(v); json_next(&it);) ... it.key, it.value; of arrays key is
+ * "". */
 struct json_iter {
 	struct span key;
 	json *value;

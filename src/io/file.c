@@ -70,7 +70,7 @@ static enum rmg_rc read_all(int fd, const char *name, uint64_t size, size_t max_
 		if (*n > max_bytes)
 			return err_set(err, RMG_E_LIMIT, "%s has more than %zu bytes", name,
 				       max_bytes);
-	} while (got != 0);
+	} while (got != 0 && (size == 0 || *n != size)); /* files of /proc say 0 */
 	buf->p[*n] = '\0';
 	return RMG_OK;
 }

@@ -59,16 +59,17 @@ void advdb_builder_free(struct advdb_builder *b)
 static bool grow_table(struct advdb_builder *b)
 {
 	size_t slots = b->table_slots * 2;
-	uint32_t *table = calloc(slots, sizeof *table);
+	struct string_slot *table = calloc(slots, sizeof *table);
 
 	if (table == NULL)
 		return false;
 	for (uint32_t id = 1; id < b->strings.n; id++) {
-		size_t at = b->strings.v[id].hash & (slots - 1);
+		uint64_t hash = b->strings.v[id].hash;
+		size_t at = hash & (slots - 1);
 
-		while (table[at])
+		while (table[at].id)
 			at = (at + 1) & (slots - 1);
-		table[at] = id + 1;
+		table[at] = (struct string_slot){id + 1, (uint32_t)(hash >> 32)};
 	}
 	free(b->table);
 	b->table = table;
@@ -85,7 +86,7 @@ static uint32_t add_string(struct advdb_builder *b, struct span s, uint64_t hash
 		fail(b, arena_rc(&b->arena) != RMG_OK ? arena_rc(&b->arena) : RMG_E_NOMEM);
 		return 0;
 	}
-	b->table[at] = (uint32_t)b->strings.n;
+	b->table[at] = (struct string_slot){(uint32_t)b->strings.n, (uint32_t)(hash >> 32)};
 	if (b->strings.n * 2 > b->table_slots && !grow_table(b))
 		fail(b, RMG_E_NOMEM);
 	return (uint32_t)b->strings.n - 1;
@@ -99,12 +100,10 @@ uint32_t builder_string(struct advdb_builder *b, struct span s)
 
 	if (s.n == 0 || b->rc != RMG_OK)
 		return 0;
-	for (; b->table[at]; at = (at + 1) & (b->table_slots - 1)) {
-		const struct built_string *have = &b->strings.v[b->table[at] - 1];
-
-		if (have->hash == hash && span_is(have->s, s))
-			return b->table[at] - 1;
-	}
+	for (; b->table[at].id; at = (at + 1) & (b->table_slots - 1))
+		if (b->table[at].tag == hash >> 32 &&
+		    span_is(b->strings.v[b->table[at].id - 1].s, s))
+			return b->table[at].id - 1;
 	return add_string(b, s, hash, at);
 }
 
@@ -356,7 +355,7 @@ void advdb_add_rule(struct advdb_builder *b, struct span ecosystem, struct span 
 
 void advdb_add_cvss(struct advdb_builder *b, struct span cve, const struct adv_cvss *cvss)
 {
-	struct built_vector v = {.cve = builder_string(b, cve)};
+	struct built_vector v = {.cve = hash_span(cve)};
 
 	cvss_words(b, cvss, v.word);
 	v.hash = fold_string(b, fold_string(b, v.word[3], v.word[1]), v.word[2]);
@@ -367,11 +366,10 @@ void advdb_add_cvss(struct advdb_builder *b, struct span cve, const struct adv_c
 void advdb_add_epss(struct advdb_builder *b, struct span cve, double score, double percentile)
 {
 	struct built_score s = {
-	    .cve = builder_string(b, cve),
+	    .cve = hash_span(cve),
 	    .epss = in_units(score, EPSS_UNIT, 1),
 	    .percentile = in_units(percentile, EPSS_UNIT, 1),
 	};
-
 	uint32_t have;
 
 	if (!VEC_PUSH(&b->scores, s) ||
@@ -385,8 +383,7 @@ void advdb_add_epss(struct advdb_builder *b, struct span cve, double score, doub
 
 void advdb_add_kev(struct advdb_builder *b, struct span cve, struct span added, struct span due)
 {
-	struct built_kev k = {builder_string(b, cve), builder_string(b, added),
-			      builder_string(b, due)};
+	struct built_kev k = {hash_span(cve), builder_string(b, added), builder_string(b, due)};
 	uint32_t have;
 
 	if (!VEC_PUSH(&b->kevs, k) || !map_add(&b->by_kev, k.cve, (uint32_t)b->kevs.n - 1, &have)) {

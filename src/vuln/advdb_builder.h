@@ -74,25 +74,30 @@ struct built_rule {
 	uint64_t hash;
 };
 
+/* CVEs that feeds of scores name are hashes of their ids: most of them no advisory here has. */
 struct built_score {
-	uint32_t cve;
+	uint64_t cve;
 	uint32_t epss, percentile;
 };
 
 struct built_vector {
-	uint32_t cve;
+	uint64_t cve;
 	uint32_t word[CVSS_WORDS]; /* as in a list */
 	uint64_t hash;
 };
 
 struct built_kev {
-	uint32_t cve, added, due;
+	uint64_t cve;
+	uint32_t added, due;
 };
 
 struct advdb_builder {
 	struct arena arena; /* bytes of strings */
 	VEC(struct built_string) strings;
-	uint32_t *table; /* strings by hash: id + 1; 0: free */
+	struct string_slot {
+		uint32_t id;  /* + 1; 0: free */
+		uint32_t tag; /* the hash's upper half: a string of another kind is not looked at */
+	} * table;
 	size_t table_slots;
 	VEC(struct built_list) lists;
 	VEC(uint32_t) words;

@@ -15,7 +15,7 @@ static int vector_cmp(const void *x, const void *y)
 }
 
 /* The first vector of a CVE among the sorted ones. */
-static size_t first_vector(const struct advdb_builder *b, uint32_t cve)
+static size_t first_vector(const struct advdb_builder *b, uint64_t cve)
 {
 	size_t low = 0, high = b->vectors.n;
 
@@ -41,7 +41,7 @@ static bool scratch_has(const struct advdb_builder *b, uint32_t vector)
 /* The card's own vectors first, then the others' that it lacks. */
 static void join_vectors(struct advdb_builder *b, struct built_card *c)
 {
-	uint32_t cve = c->text[CARD_CANONICAL];
+	uint64_t cve = b->strings.v[c->text[CARD_CANONICAL]].hash;
 	size_t at = first_vector(b, cve);
 	struct built_list own = b->lists.v[c->cvss];
 
@@ -109,8 +109,9 @@ static void borrow(struct advdb_builder *b, const struct donors *d, uint32_t cvs
 }
 
 /* Takes what is known of one CVE into a card: the worst score, the earliest date. */
-static void join_cve(const struct advdb_builder *b, struct built_card *c, uint32_t cve)
+static void join_cve(const struct advdb_builder *b, struct built_card *c, uint32_t id)
 {
+	uint64_t cve = b->strings.v[id].hash;
 	uint32_t score = map_find(&b->by_score, cve), kev = map_find(&b->by_kev, cve);
 
 	if (score != MAP_NONE && (!c->has_epss || c->epss < b->scores.v[score].epss)) {
