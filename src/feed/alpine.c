@@ -30,6 +30,7 @@ static uint32_t card_of(struct input *in, struct span ids, bool *ok)
 	in->aliases.n = 0;
 	*ok = false;
 	while (span_word(&rest, &word)) {
+		word = span_rtrim_chr(word, ','); /* "CVE-2026-45078, GHSA-..." */
 		if (!is_id(word)) {
 			odd = true;
 			continue;

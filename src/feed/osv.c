@@ -60,21 +60,30 @@ static void take_names(struct input *in, struct span id, json *names)
 	}
 }
 
+/* What a copy of a distribution's record is a copy of: "XSA-155" of "ALPINE-XSA-155". */
+static struct span original_of(struct span id)
+{
+	static const char *const heads[] = {"DEBIAN-", "ALPINE-", "UBUNTU-"};
+
+	for (size_t i = 0; i < COUNT_OF(heads); i++) {
+		struct span head = span_cstr(heads[i]);
+
+		/* "ALPINE-13661" is Alpine's own. */
+		if (span_starts(id, head) && span_chr(span_from(id, head.n), '-') != SIZE_MAX)
+			return span_from(id, head.n);
+	}
+	return id;
+}
+
 /* The one CVE that the record stands for: its id, that inside its id, or the only one among its
  * names. */
 static struct span canonical_of(const struct input *in, struct span id)
 {
-	static const char *const heads[] = {"DEBIAN-", "ALPINE-", "UBUNTU-"};
 	struct span found = {0};
 
+	id = original_of(id);
 	if (is_cve(id))
 		return id;
-	for (size_t i = 0; i < COUNT_OF(heads); i++) {
-		struct span head = span_cstr(heads[i]);
-
-		if (span_starts(id, head) && is_cve(span_from(id, head.n)))
-			return span_from(id, head.n);
-	}
 	for (size_t i = 0; i < in->aliases.n; i++) {
 		if (!is_cve(in->aliases.v[i]))
 			continue;
