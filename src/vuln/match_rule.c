@@ -19,14 +19,17 @@ static bool is_modular(struct advdb *db, const struct adv_rule *rule)
 }
 
 /* A module's package is judged by advisories on its stream, or on a module whose stream is not
- * said; a package outside modules by those that speak of none. */
+ * said; a package outside modules by those that speak of none. Where lists lack the label, the
+ * release tells that there is one. */
 static bool fits_module(struct advdb *db, const struct adv_rule *rule, const struct subject *s)
 {
+	bool modular = s->module.n || span_has(s->version, S(".module"));
+
 	if (rule->module.n)
-		return has_stream(s->module, rule->module);
+		return s->module.n ? has_stream(s->module, rule->module) : modular;
 	if (s->cmp != ver_rpm && s->cmp != ver_rpm_no_epoch)
 		return true;
-	return (s->module.n != 0) == is_modular(db, rule);
+	return modular == is_modular(db, rule);
 }
 
 static bool is_within(const struct subject *s, const struct adv_event *e)
