@@ -438,14 +438,16 @@ static void finish(struct merge *m)
 		p->c.origin = m->inv->layers[p->c.layer].origin;
 		p->index = (uint32_t)i;
 	}
-	qsort(m->parts.v, n, sizeof *m->parts.v, by_purl);
+	if (n > 1)
+		qsort(m->parts.v, n, sizeof *m->parts.v, by_purl);
 	for (size_t i = 0; i < n; i++) {
 		moved[m->parts.v[i].index] = (uint32_t)i;
 		all[i] = m->parts.v[i].c;
 	}
 	VEC_EACH(x, &m->execs)
 		x->owner = x->owner == MAP_NONE ? NO_COMPONENT : moved[x->owner];
-	qsort(m->execs.v, m->execs.n, sizeof *m->execs.v, by_path);
+	if (m->execs.n > 1)
+		qsort(m->execs.v, m->execs.n, sizeof *m->execs.v, by_path);
 	m->inv->components = all;
 	m->inv->n_components = n;
 	m->inv->executables = m->execs.v;
