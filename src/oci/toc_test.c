@@ -128,6 +128,10 @@ static void chunked_tables(void **state)
 	assert_int_equal(t.chunks[2].end, 90);
 }
 
+#define NOT_WHOLE                                                                                  \
+	"{\"name\":\"a\",\"type\":\"reg\",\"size\":9,\"offset\":1,\"chunkSize\":5},"               \
+	"{\"name\":\"b\",\"type\":\"reg\"}"
+
 static void refused(void **state)
 {
 	static const char *const rows[] = {
@@ -142,8 +146,7 @@ static void refused(void **state)
 	    "{\"name\":\"a\",\"type\":\"reg\",\"size\":1,\"offset\":-1}",
 	    "{\"name\":\"a\",\"type\":\"reg\",\"size\":9,\"offset\":1,\"chunkSize\":10}",
 	    "{\"name\":\"a\",\"type\":\"reg\",\"size\":9,\"offset\":1,\"chunkSize\":5}",
-	    "{\"name\":\"a\",\"type\":\"reg\",\"size\":9,\"offset\":1,\"chunkSize\":5},{\"name\":"
-	    "\"b\"}",
+	    NOT_WHOLE,
 	};
 	struct toc t;
 
