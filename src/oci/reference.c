@@ -219,10 +219,12 @@ enum rmg_rc reference_parse(struct span text, struct arena *arena, struct refere
 	}
 	if (span_is(r.host, S("index.docker.io")))
 		r.host = S("docker.io");
+	/* The bound on the length is that of the whole name. */
+	if (span_is(r.host, S("docker.io")) && r.repository.n &&
+	    span_chr(r.repository, '/') == SIZE_MAX)
+		r.repository = ARENA_JOIN(arena, S("library/"), r.repository);
 	if (!host_valid(r.host) || !repository_valid(r.repository))
 		return refuse(text, &r, err);
-	if (span_is(r.host, S("docker.io")) && span_chr(r.repository, '/') == SIZE_MAX)
-		r.repository = ARENA_JOIN(arena, S("library/"), r.repository);
 	if (r.tag.n == 0 && r.digest.n == 0)
 		r.tag = S("latest");
 	if (arena_rc(arena) != RMG_OK)
