@@ -139,17 +139,33 @@ static struct span registry_name(struct matcher *m, const struct pkg *p)
 	return ARENA_JOIN(&m->scratch, p->ns, maven ? S(":") : S("/"), p->name);
 }
 
-/* Told once for each ecosystem. */
-static void not_covered(struct matcher *m, struct span ecosystem)
+/* Whether it is the first time that this ecosystem or kind of package is told of. */
+static bool is_news(struct matcher *m, struct span what)
 {
 	VEC_EACH (e, &m->uncovered)
-		if (span_is(*e, ecosystem))
-			return;
-	if (!VEC_PUSH(&m->uncovered, ecosystem))
+		if (span_is(*e, what))
+			return false;
+	if (!VEC_PUSH(&m->uncovered, what))
 		m->join.rc = RMG_E_NOMEM;
-	note(m, NOTE_LOST, S("no-feed"),
-	     ARENA_JOIN(&m->v->arena, S("no advisory feed in the database covers "), ecosystem,
-			S(": its packages are not judged")));
+	return true;
+}
+
+/* The database lacks a feed that there is. */
+static void tell_no_feed(struct matcher *m, struct span ecosystem)
+{
+	if (is_news(m, ecosystem))
+		note(m, NOTE_LOST, S("no-feed"),
+		     ARENA_JOIN(&m->v->arena, S("no advisory feed in the database covers "),
+				ecosystem, S(": its packages are not judged")));
+}
+
+/* There is no feed that speaks of such packages. */
+static void tell_no_ecosystem(struct matcher *m, struct span type)
+{
+	if (is_news(m, type))
+		note(m, NOTE_WARN, S("no-ecosystem"),
+		     ARENA_JOIN(&m->v->arena, S("packages of type "), type,
+				S(" are not judged: no advisory feed speaks of them")));
 }
 
 static void language_subjects(struct matcher *m, const struct pkg *p)
@@ -169,8 +185,10 @@ static void language_subjects(struct matcher *m, const struct pkg *p)
 		s.cmp = cmp_of[order];
 		add_subject(m, s);
 	}
-	if (i && !covered && ecosystem_of_type(p->type, i - 1, &ecosystem))
-		not_covered(m, ecosystem);
+	if (i == 0)
+		tell_no_ecosystem(m, p->type);
+	else if (!covered && ecosystem_of_type(p->type, i - 1, &ecosystem))
+		tell_no_feed(m, ecosystem);
 }
 
 static bool is_version(struct span version)

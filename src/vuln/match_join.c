@@ -424,9 +424,9 @@ void join_component(struct join *j, uint32_t component)
 	size_t n, clear = 0;
 
 	read_hits(j);
-	read_clears(j);
 	if (j->hits.n == 0)
 		return;
+	read_clears(j);
 	qsort(j->hits.v, j->hits.n, sizeof *j->hits.v, id_cmp);
 	follow_aliases(j);
 	qsort(j->hits.v, j->hits.n, sizeof *j->hits.v, hit_cmp);

@@ -426,8 +426,10 @@ static void doubt_about_languages(void **state)
 
 	begin(&w, "", "");
 	simple(&w, "CVE-1", "PyPI", "x", "introduced 0");
+	add_pkg(&w, "generic", "x", "1");
 	add_pkg(&w, "pypi", "x", "");
 	match(&w);
+	expect_note(&w, "no-ecosystem");
 	expect(&w, "");
 	expect_note(&w, "no-version");
 	assert_true(w.v->complete);
