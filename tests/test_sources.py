@@ -3,14 +3,17 @@
 
 import gzip
 import http.client
+import http.server
 import io
 import json
 import os
 import shutil
 import socket
+import socketserver
 import stat
 import subprocess
 import tarfile
+import threading
 import time
 
 import pytest
@@ -670,6 +673,43 @@ def test_docker_archives(scan, tmp_path):
     assert ("other", "1-r0") in found(scan("docker-archive:%s:b:1" % two))
 
 
+def save_of_today(image, path, name="docker.io/team/app:1", others=()):
+    """What "docker save" of version 25 and later writes: a layout, with manifest.json beside it. An index
+    may name images of other platforms that are not in it."""
+    documents = index_of([(image, {"os": "linux", "architecture": "amd64"})])
+    index = json.loads(documents[-1][1])
+    index["manifests"] += others
+    documents[-1] = (documents[-1][0], json.dumps(index).encode())
+    for _, data in documents:
+        image.blobs[sha256(data)] = data
+    media_type, top = documents[-1]
+    files = image.files(index=json.dumps({"schemaVersion": 2, "manifests": [{
+        "mediaType": media_type, "digest": sha256(top), "size": len(top),
+        "annotations": {"io.containerd.image.name": name,
+                        "org.opencontainers.image.ref.name": name.rpartition(":")[2]}}]}).encode())
+    files["manifest.json"] = json.dumps([{
+        "Config": "blobs/" + sha256(image.config()).replace(":", "/"), "RepoTags": ["team/app:1"],
+        "Layers": ["blobs/" + layer["digest"].replace(":", "/") for layer in image.layers]}]).encode()
+    with open(str(path), "wb") as f:
+        f.write(tar_of([File(name, data) for name, data in files.items()]))
+    return str(path)
+
+
+def test_docker_archives_of_today(scan, tmp_path):
+    """R16: what docker saves since it has layouts, as either kind"""
+    image = sample()
+    path = save_of_today(image, tmp_path / "a.tar")
+    for ref, source in ((path, "oci-archive"), ("docker-archive:" + path, "docker-archive"),
+                        ("oci-archive:" + path, "oci-archive"),
+                        ("oci-archive:%s:1" % path, "oci-archive"),
+                        ("oci-archive:%s:team/app:1" % path, "oci-archive"),
+                        ("docker-archive:%s:team/app:1" % path, "docker-archive")):
+        done = scan(ref)
+        assert found(done) == SOUND
+        assert done.json["target"]["source"] == source
+        assert done.json["target"]["config"] == sha256(image.config())
+
+
 def test_docker_archive_lies(scan, tmp_path):
     """R13: a layer in an archive that is not what its configuration names is told"""
     image = sample()
@@ -836,6 +876,52 @@ def load(where, variable, path):
         text = answer.read()
     if answer.status != 200 or b"error" in text:
         pytest.skip("%s does not load images here: %r" % (variable, text[:200]))
+
+
+class FakeEngine(socketserver.ThreadingUnixStreamServer):
+    """Answers as an engine's socket does: inspect and save of one image."""
+
+    def __init__(self, path, name, saved):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                known = {"/images/%s/json" % name: b'{"RepoTags":["%s"]}' % name.encode(),
+                         "/images/%s/get" % name: saved}
+                body = known.get(self.path)
+                self.send_response(200 if body else 404)
+                self.end_headers()
+                self.wfile.write(body or b'{"message":"No such image"}')
+
+            def address_string(self):
+                return "engine"
+
+            def log_message(self, *args):
+                pass
+
+        super().__init__(path, Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+def test_engine_of_today(scan, tmp_path):
+    """R13: an engine that saves layouts gives the digests that the registry knows"""
+    image = sample()
+    other = {"mediaType": OCI + "manifest.v1+json", "digest": sha256(b"not here"), "size": 8,
+             "platform": {"os": "linux", "architecture": "s390x"}}
+    with open(save_of_today(image, tmp_path / "a.tar", others=[other]), "rb") as f:
+        saved = f.read()
+    engine = FakeEngine(str(tmp_path / "s"), "team/app:1", saved)
+    env = {"DOCKER_HOST": "unix://%s/s" % tmp_path}
+    try:
+        done = scan("docker:team/app:1", "--platform", "linux/amd64", env=env)
+        assert found(done) == SOUND
+        assert done.json["target"]["manifest"] == sha256(image.manifest())
+        assert done.json["target"]["index"]
+        failed(scan("docker:team/app:1", "--platform", "linux/s390x", env=env), "not in the archive")
+        failed(scan("docker:team/app:2", env=env), "no image 'team/app:2'")
+    finally:
+        engine.shutdown()
+        engine.server_close()
+    failed(scan("docker:team/app:1", env=env), "docker")
+    failed(scan("docker:team/app:1", env={"DOCKER_HOST": "ssh://somewhere"}), "DOCKER_HOST")
 
 
 def check_engine(scan, kind, variable, where, tmp_path):
