@@ -18,8 +18,11 @@ struct file {
 
 static void put(struct file *f, unsigned width, uint64_t v)
 {
-	for (unsigned i = 0; i < width; i++)
-		f->p[f->n++] = (uint8_t)(v >> 8 * (f->big ? width - 1 - i : i));
+	for (unsigned i = 0; i < width; i++) {
+		unsigned byte = f->big ? width - 1 - i : i;
+
+		f->p[f->n++] = byte < 8 ? (uint8_t)(v >> 8 * byte) : 0;
+	}
 }
 
 static void ident(struct file *f, bool wide, bool big)
