@@ -129,7 +129,7 @@ bool severity_word(struct span word, enum adv_severity *out)
 	    {"none", SEV_NEGLIGIBLE},
 	};
 
-	for (size_t i = 0; i < COUNT_OF(words); i++) {
+	for (size_t i = 0; word.n && i < COUNT_OF(words); i++) {
 		if (span_is_icase(word, span_cstr(words[i].word))) {
 			*out = words[i].is;
 			return true;

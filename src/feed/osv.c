@@ -306,6 +306,8 @@ static const struct status_word status_words[] = {
 /* A fix that is known outweighs a state that is older than it. */
 static void take_status(struct input *in, struct span word, struct adv_rule *rule)
 {
+	if (word.n == 0)
+		return;
 	for (size_t i = 0; i < COUNT_OF(status_words); i++) {
 		if (!span_is(word, span_cstr(status_words[i].word)))
 			continue;
@@ -317,8 +319,7 @@ static void take_status(struct input *in, struct span word, struct adv_rule *rul
 			rule->status_text = word;
 		return;
 	}
-	if (word.n)
-		input_warn(in, "status \"" SPAN_FMT "\" is not known", SPAN_ARG(word));
+	input_warn(in, "status \"" SPAN_FMT "\" is not known", SPAN_ARG(word));
 }
 
 static void take_specifics(struct input *in, json *affected, struct adv_rule *rule)

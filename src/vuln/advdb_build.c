@@ -93,9 +93,8 @@ static uint32_t add_string(struct advdb_builder *b, struct span s, uint64_t hash
 }
 
 /* The id of a string, which is copied where it is new. */
-uint32_t builder_string(struct advdb_builder *b, struct span s)
+static uint32_t string_of_hash(struct advdb_builder *b, struct span s, uint64_t hash)
 {
-	uint64_t hash = hash_span(s);
 	size_t at = hash & (b->table_slots - 1);
 
 	if (s.n == 0 || b->rc != RMG_OK)
@@ -105,6 +104,34 @@ uint32_t builder_string(struct advdb_builder *b, struct span s)
 		    span_is(b->strings.v[b->table[at].id - 1].s, s))
 			return b->table[at].id - 1;
 	return add_string(b, s, hash, at);
+}
+
+uint32_t builder_string(struct advdb_builder *b, struct span s)
+{
+	return string_of_hash(b, s, hash_span(s));
+}
+
+enum { AT_ONCE = 16 };
+
+/* Ids of up to AT_ONCE strings. The table is larger than any cache: what each of them needs is
+ * fetched while the others are worked on. */
+static void string_ids(struct advdb_builder *b, const struct span *s, size_t n, uint32_t *ids)
+{
+	uint64_t hash[AT_ONCE];
+
+	CHECK(n <= AT_ONCE);
+	for (size_t i = 0; i < n; i++) {
+		hash[i] = hash_span(s[i]);
+		__builtin_prefetch(&b->table[hash[i] & (b->table_slots - 1)]);
+	}
+	for (size_t i = 0; i < n; i++) {
+		const struct string_slot *slot = &b->table[hash[i] & (b->table_slots - 1)];
+
+		if (slot->id && slot->tag == hash[i] >> 32)
+			__builtin_prefetch(&b->strings.v[slot->id - 1]);
+	}
+	for (size_t i = 0; i < n; i++)
+		ids[i] = string_of_hash(b, s[i], hash[i]);
 }
 
 static uint64_t fold_string(const struct advdb_builder *b, uint64_t hash, uint32_t id)
@@ -275,18 +302,21 @@ uint32_t advdb_add_card(struct advdb_builder *b, const struct adv_card *card,
 			const struct span *symbols)
 {
 	struct built_card c = {.severity = card->severity, .source = card->source};
+	const struct span texts[CARD_TEXTS] = {
+	    [CARD_ID] = card->id,
+	    [CARD_CANONICAL] = card->canonical.n ? card->canonical : card->id,
+	    [CARD_SUMMARY] = card->summary,
+	    [CARD_URL] = card->url,
+	    [CARD_PUBLISHED] = card->published,
+	    [CARD_MODIFIED] = card->modified,
+	    [CARD_WITHDRAWN] = card->withdrawn,
+	    [CARD_SEVERITY_FROM] = card->severity_from,
+	    [CARD_KEV_ADDED] = card->kev_added,
+	    [CARD_KEV_DUE] = card->kev_due,
+	};
 
 	CHECK(card->source < b->sources.n || b->rc != RMG_OK);
-	c.text[CARD_ID] = builder_string(b, card->id);
-	c.text[CARD_CANONICAL] = builder_string(b, card->canonical.n ? card->canonical : card->id);
-	c.text[CARD_SUMMARY] = builder_string(b, card->summary);
-	c.text[CARD_URL] = builder_string(b, card->url);
-	c.text[CARD_PUBLISHED] = builder_string(b, card->published);
-	c.text[CARD_MODIFIED] = builder_string(b, card->modified);
-	c.text[CARD_WITHDRAWN] = builder_string(b, card->withdrawn);
-	c.text[CARD_SEVERITY_FROM] = builder_string(b, card->severity_from);
-	c.text[CARD_KEV_ADDED] = builder_string(b, card->kev_added);
-	c.text[CARD_KEV_DUE] = builder_string(b, card->kev_due);
+	string_ids(b, texts, CARD_TEXTS, c.text);
 	c.has_kev = card->has_kev;
 	c.has_epss = card->has_epss;
 	c.epss = in_units(card->epss, EPSS_UNIT, 1);
