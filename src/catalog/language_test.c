@@ -51,7 +51,7 @@ static void grows(const struct cataloger *c, const char *path, make_fn *make, si
 static void put_le(struct strbuf *b, size_t bytes, uint64_t v)
 {
 	for (size_t i = 0; i < bytes; i++)
-		strbuf_putc(b, i < 8 ? (char)(v >> 8 * i) : 0);
+		strbuf_putc(b, (char)(i < 8 ? v >> 8 * i : 0));
 }
 
 static void record(struct strbuf *b, size_t n)

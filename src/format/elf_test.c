@@ -21,7 +21,7 @@ static void put(struct file *f, unsigned width, uint64_t v)
 	for (unsigned i = 0; i < width; i++) {
 		unsigned byte = f->big ? width - 1 - i : i;
 
-		f->p[f->n++] = byte < 8 ? (uint8_t)(v >> 8 * byte) : 0;
+		f->p[f->n++] = (uint8_t)(byte < 8 ? v >> 8 * byte : 0);
 	}
 }
 
