@@ -5,8 +5,10 @@
  *
  * An ecosystem begins with its zip. Later only records that changed since are fetched, one by one;
  * when they are many, or have become many, the zip comes again and they go. ECO/since is the newest
- * time that is covered. */
+ * time that is covered, and how many records have it: an import gives one time to many, not all at
+ * once. */
 #include <dirent.h>
+#include <inttypes.h>
 #include <unistd.h>
 
 #include "base/limits.h"
@@ -21,16 +23,18 @@ enum {
 	SINGLES_AT_ONCE = 300,
 	SINGLES_KEPT = 3000,
 	ID_BYTES = 128,
-	NAME_BYTES = 512
+	NAME_BYTES = 512,
+	TIME_BYTES = 40
 };
 
 struct folder {
 	struct fetch *f;
-	char name[128], escaped[384]; /* "Red Hat", "Red%20Hat" */
-	char since[40], newest[40];   /* RFC 3339 */
-	VEC(struct span) ids;         /* that changed since; of text */
-	struct span text;             /* modified_id.csv */
-	size_t singles;               /* records that lie beside the zip */
+	char name[128], escaped[384];               /* "Red Hat", "Red%20Hat" */
+	char since[TIME_BYTES], newest[TIME_BYTES]; /* RFC 3339 */
+	uint64_t n_since, n_newest;                 /* records of that very time */
+	VEC(struct span) ids;                       /* that changed since; of text */
+	struct span text;                           /* modified_id.csv */
+	size_t singles;                             /* records that lie beside the zip */
 };
 
 static bool is_record(struct span name)
@@ -110,51 +114,73 @@ static void each_single(struct folder *d, bool remove)
 static void read_since(struct folder *d)
 {
 	char path[PATH_MAX_BYTES];
-	struct span text, time;
+	struct span text, time, count;
 
 	path_of(d, "since", path, sizeof path);
 	if (file_read(path, KIB(1), &text, NULL) != RMG_OK)
 		return;
-	time = span_trim(text);
-	if (time.n < sizeof d->since)
+	if (span_cut(span_trim(text), ' ', &time, &count) && time.n < sizeof d->since &&
+	    span_u64(count, 10, UINT32_MAX, &d->n_since))
 		snprintf(d->since, sizeof d->since, SPAN_FMT, SPAN_ARG(time));
 	file_free(&text);
 }
 
 static enum rmg_rc write_since(struct folder *d, struct rmg_err *err)
 {
-	char path[PATH_MAX_BYTES];
+	char path[PATH_MAX_BYTES], text[80];
 
 	if (d->newest[0] == '\0')
 		return RMG_OK;
 	path_of(d, "since", path, sizeof path);
-	return file_write(path, span_cstr(d->newest), err);
+	snprintf(text, sizeof text, "%s %" PRIu64, d->newest, d->n_newest);
+	return file_write(path, span_cstr(text), err);
 }
 
-/* Which records changed since, and the newest time of all. */
+static bool next_change(struct rd *r, struct span *time, struct span *id)
+{
+	while (rd_more(r))
+		if (span_cut(rd_line(r), ',', time, id) && time->n < TIME_BYTES)
+			return true;
+	return false;
+}
+
+/* The newest time of the list, how many have it, and how many have the time that we had. */
+static uint64_t find_newest(struct folder *d)
+{
+	struct span newest = span_cstr(d->since), time, id;
+	struct rd r = rd_of(d->text);
+	uint64_t again = 0;
+
+	while (next_change(&r, &time, &id)) {
+		again += span_is(time, span_cstr(d->since));
+		if (span_cmp(time, newest) > 0) {
+			newest = time;
+			d->n_newest = 0;
+		}
+		d->n_newest += span_is(time, newest);
+	}
+	snprintf(d->newest, sizeof d->newest, SPAN_FMT, SPAN_ARG(newest));
+	return again;
+}
+
+/* Which records changed since. */
 static enum rmg_rc read_changes(struct folder *d, struct rmg_err *err)
 {
 	char path[PATH_MAX_BYTES];
-	struct span newest = span_cstr(d->since), line, time, id;
+	struct span time, id;
 	struct rd r;
 	enum rmg_rc rc;
+	int least;
 
 	path_of(d, "modified_id.csv", path, sizeof path);
 	rc = file_read(path, LIMIT_FEED_JSON_BYTES, &d->text, err);
 	if (rc != RMG_OK)
 		return rc;
+	least = find_newest(d) > d->n_since ? 0 : 1;
 	r = rd_of(d->text);
-	while (rd_more(&r)) {
-		line = rd_line(&r);
-		if (!span_cut(line, ',', &time, &id) || time.n >= sizeof d->newest ||
-		    span_cmp(time, span_cstr(d->since)) <= 0)
-			continue;
-		if (span_cmp(time, newest) > 0)
-			newest = time;
-		if (!VEC_PUSH(&d->ids, id))
+	while (next_change(&r, &time, &id))
+		if (span_cmp(time, span_cstr(d->since)) >= least && !VEC_PUSH(&d->ids, id))
 			return err_set(err, RMG_E_NOMEM, "no memory for %s", path);
-	}
-	snprintf(d->newest, sizeof d->newest, SPAN_FMT, SPAN_ARG(newest));
 	return RMG_OK;
 }
 
