@@ -90,6 +90,7 @@ enum rmg_rc place_init(struct place *p, const struct rmg_opts *opts, struct span
 	    .http = {.ca_file = opts->ca_cert, .stop = opts->stop, .user = opts->user},
 	};
 	arena_init(&p->arena, ARENA_CAP);
+	pthread_mutex_init(&p->first, NULL);
 	pthread_mutex_init(&p->lock, NULL);
 	p->http.unverified_tls = p->insecure;
 	if (!mirror && opts->client_cert) {
@@ -111,16 +112,12 @@ void place_done(struct place *p)
 	free(p->authorization);
 	arena_done(&p->arena);
 	pthread_mutex_destroy(&p->lock);
+	pthread_mutex_destroy(&p->first);
 }
 
 void place_base(struct place *p, char buf[PLACE_BASE])
 {
-	bool plain;
-
-	pthread_mutex_lock(&p->lock);
-	plain = p->plain;
-	pthread_mutex_unlock(&p->lock);
-	snprintf(buf, PLACE_BASE, "%s://" SPAN_FMT, plain ? "http" : "https",
+	snprintf(buf, PLACE_BASE, "%s://" SPAN_FMT, p->plain ? "http" : "https",
 		 SPAN_ARG(registry_api_host(p->host)));
 }
 
@@ -200,56 +197,44 @@ static enum rmg_rc ask(struct place *p, struct http *h, struct place_request *r,
 	return rc;
 }
 
-static bool may_be_plain(struct place *p)
-{
-	bool may;
-
-	pthread_mutex_lock(&p->lock);
-	may = (p->insecure || p->loopback) && !p->plain && !p->reached;
-	pthread_mutex_unlock(&p->lock);
-	return may;
-}
-
-static void settle(struct place *p, bool plain)
-{
-	pthread_mutex_lock(&p->lock);
-	p->plain = plain;
-	p->reached = true;
-	pthread_mutex_unlock(&p->lock);
-}
-
-static void set_plain(struct place *p, bool plain)
-{
-	pthread_mutex_lock(&p->lock);
-	p->plain = plain;
-	pthread_mutex_unlock(&p->lock);
-}
-
-/* The first exchange with a host finds out how it speaks. Only where plain http is allowed: https
- * first, and what https said where http is no answer either. */
-static enum rmg_rc ask_first(struct place *p, struct http *h, struct place_request *r,
-			     struct http_response *resp, unsigned *generation, struct rmg_err *err)
+/* Only where plain http is allowed: https first, and what https said where http is no answer
+ * either. */
+static enum rmg_rc ask_both(struct place *p, struct http *h, struct place_request *r,
+			    struct http_response *resp, unsigned *generation, struct rmg_err *err)
 {
 	struct rmg_err plain_err = {0};
 	enum rmg_rc rc = ask(p, h, r, resp, generation, err), plain_rc;
 
-	if (resp->status)
-		settle(p, p->plain);
+	p->reached = resp->status != 0;
 	if (rc == RMG_E_NET && err && strstr(err->msg, "certificate"))
 		err_add(err, "give --ca-cert, or --insecure-registry " SPAN_FMT, SPAN_ARG(p->host));
-	if (rc != RMG_E_NET || !may_be_plain(p))
+	if (rc != RMG_E_NET || p->reached || !(p->insecure || p->loopback))
 		return rc;
-	set_plain(p, true);
+	p->plain = true;
 	plain_rc = ask(p, h, r, resp, generation, &plain_err);
 	/* A TLS server answers 400 to plain http: then what is wrong is how we speak TLS. */
-	if (plain_rc != RMG_OK || resp->status == 400) {
-		set_plain(p, false);
+	p->reached = resp->status != 0 && resp->status != 400;
+	p->plain = p->reached;
+	if (!p->reached)
 		return rc;
-	}
-	settle(p, true);
 	if (err)
 		*err = plain_err;
-	return RMG_OK;
+	return plain_rc;
+}
+
+/* One exchange; the first one with a host finds out how it speaks. */
+static enum rmg_rc exchange(struct place *p, struct http *h, struct place_request *r,
+			    struct http_response *resp, unsigned *generation, struct rmg_err *err)
+{
+	enum rmg_rc rc;
+
+	if (p->reached)
+		return ask(p, h, r, resp, generation, err);
+	pthread_mutex_lock(&p->first);
+	rc = p->reached ? ask(p, h, r, resp, generation, err)
+			: ask_both(p, h, r, resp, generation, err);
+	pthread_mutex_unlock(&p->first);
+	return rc;
 }
 
 /* Whether an answer is the end of it. Else what stood in the way has been done about, and *again.
@@ -295,7 +280,7 @@ enum rmg_rc place_get(struct place *p, struct place_request *r, struct rmg_err *
 
 	err = err ? err : &own;
 	for (unsigned attempt = 1; rc == RMG_OK && again;) {
-		rc = ask_first(p, h, r, &resp, &generation, err);
+		rc = exchange(p, h, r, &resp, &generation, err);
 		if (r->progress && *r->progress != before)
 			break;
 		/* A server that sends another range than was asked for does so again. */

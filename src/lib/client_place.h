@@ -5,6 +5,7 @@
 #define LIB_CLIENT_PLACE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "io/http.h"
 #include "lib/client.h"
@@ -20,10 +21,12 @@ struct place {
 	bool mirror, insecure, loopback;
 	struct http_opts http; /* with certificates of this host */
 
+	pthread_mutex_t first; /* held while it is found out how the host speaks */
+	atomic_bool plain;     /* by http: https did not answer */
+	atomic_bool reached;   /* it has answered once: the scheme is settled */
+
 	pthread_mutex_t lock; /* guards what follows */
 	struct arena arena;   /* of secrets and texts */
-	bool plain;           /* by http: https did not answer */
-	bool reached;         /* it has answered once: the scheme is settled */
 	struct challenge challenge;
 	bool asked_credentials;
 	struct credentials credentials;
