@@ -3,7 +3,8 @@
 
 #include "oci/digest.h"
 
-enum { REPOSITORY_MAX = 255, TAG_MAX = 128 };
+/* RFC 1035: a domain name has at most 253 characters as it is written. */
+enum { REPOSITORY_MAX = 255, TAG_MAX = 128, HOST_NAME_MAX_BYTES = 253 };
 
 bool tag_valid(struct span tag)
 {
@@ -58,7 +59,7 @@ static bool domain_valid(struct span s)
 {
 	struct span rest = s, part;
 
-	if (s.n == 0 || s.p[s.n - 1] == '.')
+	if (s.n == 0 || s.n > HOST_NAME_MAX_BYTES || s.p[s.n - 1] == '.')
 		return false;
 	while (span_next(&rest, '.', &part)) {
 		if (part.n == 0 || part.p[0] == '-' || part.p[part.n - 1] == '-')
@@ -76,7 +77,7 @@ static bool ipv6_valid(struct span s)
 		if (!is_digit(s.p[i]) && !(to_lower(s.p[i]) >= 'a' && to_lower(s.p[i]) <= 'f') &&
 		    s.p[i] != ':')
 			return false;
-	return s.n != 0;
+	return s.n != 0 && s.n <= HOST_NAME_MAX_BYTES;
 }
 
 /* Cuts a host into its name (without brackets) and port ("" where there is none). */
