@@ -245,6 +245,16 @@ def test_borrowed_diff_id(scan, tmp_path):
                 assert packages(done) == {("xz-libs", "5.6.1-r0")}
 
 
+def test_cache_keys(scan, tmp_path, cache):
+    """R13: facts are kept under the digest of the bytes that were read, and under nothing else"""
+    img = base()
+    folder = tmp_path / "img"
+    whole(scan(img.write_layout(folder)))
+    blobs = set(os.listdir(folder / "blobs" / "sha256"))
+    kept = {name[:64] for name in os.listdir(os.path.join(cache, "facts"))}
+    assert kept and kept <= blobs
+
+
 def test_fewer_diff_ids(scan, tmp_path):
     """R13: a configuration that lists fewer layers than the manifest is said"""
     img = base()

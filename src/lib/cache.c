@@ -112,14 +112,15 @@ static bool lost_something(const struct facts *f)
 	return f->notes_dropped != 0;
 }
 
-static void put_one(struct cache *c, const uint8_t key[32], struct span packed)
+void cache_put(struct cache *c, const struct facts *f, struct span packed)
 {
 	char path[PATH_MAX_BYTES];
 	uint8_t sum[SHA256_BYTES];
 	struct file_writer w;
 	struct rmg_err err = { 0 };
 
-	if (!facts_path(c, key, path, sizeof path))
+	if (f->synthetic || lost_something(f) ||
+	    !facts_path(c, f->blob_sha256, path, sizeof path))
 		return;
 	sha256_of(packed, sum);
 	if (file_writer_open(&w, path, &err) != RMG_OK) {
@@ -133,16 +134,6 @@ static void put_one(struct cache *c, const uint8_t key[32], struct span packed)
 		trouble(c, &err);
 	file_writer_done(&w);
 	c->wrote = true;
-}
-
-void cache_put(struct cache *c, const struct facts *f, struct span packed)
-{
-	if (c->facts_dir == NULL || f->synthetic || lost_something(f))
-		return;
-	put_one(c, f->blob_sha256, packed);
-	/* The same tar in another compression is the same layer; this digest we have computed. */
-	if (f->has_diff && memcmp(f->diff_sha256, f->blob_sha256, SHA256_BYTES) != 0)
-		put_one(c, f->diff_sha256, packed);
 }
 
 static bool base_path(const struct cache *c, const uint8_t chain[32], char *buf, size_t n)

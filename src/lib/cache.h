@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cache.h - layer facts on disk, so that no layer is read twice by this user.
  *
- * Keyed by a digest that was verified over the bytes that made the facts (the blob's, and the
- * decompressed tar's where it was computed), the catalogers' versions and the facts' version.
- * A configuration's diff_id is a claim and is never a key by itself. Each file carries its own
+ * Keyed by the digest of the blob, which the parent computed over the bytes that made the facts, the
+ * catalogers' versions and the facts' version. A diff_id is never a key: a configuration's is a claim,
+ * and the worker's may come from one that was taken over. Each file carries its own
  * checksum and appears whole or not at all; anything else reads as "not there". Any number of processes
  * may share the folder. Failing to write is not a failure of the scan: cache_trouble() tells. */
 #ifndef LIB_CACHE_H
