@@ -79,6 +79,16 @@ static bool ends_scan(enum rmg_rc rc)
 	       rc == RMG_E_NOTFOUND || rc == RMG_E_NOMEM;
 }
 
+/* Compares the diff_id that the facts have with the configuration's claim. */
+static void check_diff_id(const struct source_layer *l, const struct facts *f, struct layer_result *out)
+{
+	uint8_t claimed[SHA256_BYTES];
+
+	if (l->diff_id.n && f->has_diff)
+		out->diff_wrong = !digest_sha256(l->diff_id, claimed) ||
+				  memcmp(claimed, f->diff_sha256, sizeof claimed) != 0;
+}
+
 /* The facts are the layer's where the bytes have the digest that names it. */
 static enum rmg_rc accept(struct passage *p, struct layer_result *out, struct span packed)
 {
@@ -103,9 +113,7 @@ static enum rmg_rc accept(struct passage *p, struct layer_result *out, struct sp
 		return err_set(&out->why, RMG_E_FORMAT,
 			       "its bytes do not have the digest that names it: wrong or incomplete");
 	}
-	if (l->diff_id.n && f->has_diff)
-		out->diff_wrong = !digest_sha256(l->diff_id, want) ||
-				  memcmp(want, f->diff_sha256, sizeof want) != 0;
+	check_diff_id(l, f, out);
 	out->facts = f;
 	return RMG_OK;
 }
@@ -166,7 +174,7 @@ static bool known(struct passage *p, struct layer_result *out)
 {
 	const struct rmg_opts *opts = p->all->source->env.opts;
 	const struct source_layer *l = &p->all->source->layers[p->index];
-	uint8_t key[SHA256_BYTES], want[SHA256_BYTES];
+	uint8_t key[SHA256_BYTES];
 	bool named = l->digest.n != 0;
 
 	if ((l->synthetic && !named) || !digest_sha256(named ? l->digest : l->diff_id, key) ||
@@ -176,9 +184,7 @@ static bool known(struct passage *p, struct layer_result *out)
 		out->facts = NULL;
 		return false;
 	}
-	if (l->diff_id.n && out->facts->has_diff)
-		out->diff_wrong = !digest_sha256(l->diff_id, want) ||
-				  memcmp(want, out->facts->diff_sha256, sizeof want) != 0;
+	check_diff_id(l, out->facts, out);
 	out->from_cache = true;
 	return true;
 }

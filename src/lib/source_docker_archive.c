@@ -189,18 +189,10 @@ enum rmg_rc docker_archive_read(struct source *s, size_t i, source_sink *sink, v
 
 static enum rmg_rc open_file(struct source *s, const char *rest, struct rmg_err *err)
 {
-	struct docker_archive *a = archive_of(s);
 	struct span want;
-	char *path;
-	enum rmg_rc rc;
+	enum rmg_rc rc = layout_open_archive(s, rest, &want, err);
 
-	layout_begin(s);
-	rc = source_split_path(s, rest, &path, &want, err);
-	if (rc == RMG_OK)
-		rc = archive_open(path, s->env.opts, &s->arena, &a->layout.archive, err);
-	if (rc != RMG_OK)
-		return rc;
-	return docker_archive_resolve(s, want, false, err);
+	return rc == RMG_OK ? docker_archive_resolve(s, want, false, err) : rc;
 }
 
 const struct source_ops source_docker_archive = {

@@ -258,20 +258,25 @@ static enum rmg_rc open_dir(struct source *s, const char *rest, struct rmg_err *
 	return layout_resolve(s, want, err);
 }
 
-static enum rmg_rc open_archive(struct source *s, const char *rest, struct rmg_err *err)
+enum rmg_rc layout_open_archive(struct source *s, const char *rest, struct span *want,
+				struct rmg_err *err)
 {
-	struct layout *l = layout_of(s);
-	struct span want;
 	char *path;
 	enum rmg_rc rc;
 
 	layout_begin(s);
-	rc = source_split_path(s, rest, &path, &want, err);
-	if (rc == RMG_OK)
-		rc = archive_open(path, s->env.opts, &s->arena, &l->archive, err);
+	rc = source_split_path(s, rest, &path, want, err);
 	if (rc != RMG_OK)
 		return rc;
-	return layout_resolve(s, want, err);
+	return archive_open(path, s->env.opts, &s->arena, &layout_of(s)->archive, err);
+}
+
+static enum rmg_rc open_archive(struct source *s, const char *rest, struct rmg_err *err)
+{
+	struct span want;
+	enum rmg_rc rc = layout_open_archive(s, rest, &want, err);
+
+	return rc == RMG_OK ? layout_resolve(s, want, err) : rc;
 }
 
 const struct source_ops source_oci_dir = {

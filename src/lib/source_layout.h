@@ -15,6 +15,10 @@ struct layout {
 
 void layout_begin(struct source *s); /* before anything that may fail */
 
+/* FILE[:TAG|@DIGEST]: opens the archive FILE, gives the rest. */
+MUST enum rmg_rc layout_open_archive(struct source *s, const char *rest, struct span *want,
+				     struct rmg_err *err);
+
 /* want: "", a tag, a whole name, or a digest. */
 MUST enum rmg_rc layout_resolve(struct source *s, struct span want, struct rmg_err *err);
 MUST enum rmg_rc layout_read(struct source *s, size_t i, source_sink *sink, void *user,

@@ -38,6 +38,9 @@ static inline struct span ver_letters(struct span *s)
 /* Runs of digits as numbers; the empty run is 0. */
 int ver_number_cmp(struct span a, struct span b);
 
+/* Numbers between dots, a missing one is 0: 1.2 = 1.2.0 < 1.10. */
+int ver_dotted_cmp(struct span a, struct span b);
+
 /* As span_cmp, ASCII letters of either case alike. */
 int ver_icase_cmp(struct span a, struct span b);
 

@@ -143,21 +143,6 @@ static bool parse(struct span s, struct version *v)
 	return s.n == 0;
 }
 
-static int release_cmp(struct span a, struct span b)
-{
-	while (a.n || b.n) {
-		struct span x = {0}, y = {0};
-		int order;
-
-		(void)span_next(&a, '.', &x);
-		(void)span_next(&b, '.', &y);
-		order = ver_number_cmp(x, y);
-		if (order)
-			return order;
-	}
-	return 0;
-}
-
 static struct span local_part(struct span *s)
 {
 	size_t n = 0;
@@ -207,7 +192,7 @@ int ver_pypi(struct span a, struct span b)
 		return good_x != good_y ? (good_x ? 1 : -1) : ver_sign(span_cmp(a, b));
 	order = ver_number_cmp(x.epoch, y.epoch);
 	if (order == 0)
-		order = release_cmp(x.release, y.release);
+		order = ver_dotted_cmp(x.release, y.release);
 	if (order == 0)
 		order = (x.pre > y.pre) - (x.pre < y.pre);
 	if (order == 0)

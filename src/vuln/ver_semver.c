@@ -38,21 +38,6 @@ static struct version version_of(struct span s)
 	return v;
 }
 
-static int core_cmp(struct span a, struct span b)
-{
-	while (a.n || b.n) {
-		struct span x = {0}, y = {0};
-		int order;
-
-		(void)span_next(&a, '.', &x);
-		(void)span_next(&b, '.', &y);
-		order = ver_number_cmp(x, y);
-		if (order)
-			return order;
-	}
-	return 0;
-}
-
 /* Takes an identifier off; split also parts letters from digits that follow. */
 static struct span next_id(struct span *s, bool split)
 {
@@ -88,7 +73,7 @@ static int ids_cmp(struct span a, bool split_a, struct span b, bool split_b,
 static int precedence(const struct version *x, const struct version *y, bool split,
 		      int (*text_cmp)(struct span, struct span))
 {
-	int order = core_cmp(x->core, y->core);
+	int order = ver_dotted_cmp(x->core, y->core);
 
 	if (order)
 		return order;

@@ -49,6 +49,21 @@ int ver_number_cmp(struct span a, struct span b)
 	return ver_sign(span_cmp(a, b));
 }
 
+int ver_dotted_cmp(struct span a, struct span b)
+{
+	while (a.n || b.n) {
+		struct span x = {0}, y = {0};
+		int order;
+
+		(void)span_next(&a, '.', &x);
+		(void)span_next(&b, '.', &y);
+		order = ver_number_cmp(x, y);
+		if (order)
+			return order;
+	}
+	return 0;
+}
+
 int ver_icase_cmp(struct span a, struct span b)
 {
 	for (size_t i = 0; i < a.n && i < b.n; i++) {
