@@ -26,7 +26,8 @@ extern "C" {
 #define RMG_API __attribute__((visibility("default")))
 #define RMG_MUST RMG_API __attribute__((warn_unused_result))
 
-enum rmg_rc { /* append only */
+/* Only ever appended to. */
+enum rmg_rc {
 	RMG_OK,
 	RMG_E_NOMEM,
 	RMG_E_ARG,
@@ -42,7 +43,8 @@ enum rmg_rc { /* append only */
 	RMG_E_STOPPED
 };
 
-struct rmg_err { /* filled, never allocated */
+/* Filled by the library, never allocated. */
+struct rmg_err {
 	enum rmg_rc rc;
 	int os_errno;
 	char msg[504];
@@ -57,9 +59,10 @@ struct rmg_progress {
 	uint64_t done, total;
 };
 
-struct rmg_opts { /* a zero field means the default; start from RMG_OPTS */
-	size_t size;           /* sizeof, so that we can grow without breaking you */
-	const char *platform;  /* "linux/arm64/v8"; NULL: this machine's */
+/* A zero field means the default; start from RMG_OPTS. */
+struct rmg_opts {
+	size_t size;          /* sizeof, so that we can grow without breaking you */
+	const char *platform; /* "linux/arm64/v8"; NULL: this machine's */
 	uint64_t max_bytes, max_file_bytes, max_seconds;
 	uint32_t max_files, max_depth;
 	bool no_sandbox;       /* written into every report made from the result */
@@ -67,13 +70,17 @@ struct rmg_opts { /* a zero field means the default; start from RMG_OPTS */
 	bool partial;          /* eStargz, zstd:chunked: fetch only what catalogers want */
 	bool skip_diff_id;     /* do not compute diff_ids of compressed layers */
 	const char *cache_dir; /* NULL: the user's */
-	const char *worker;    /* path of rummage-parse; NULL: found beside the program, then libexec */
+	/* path of rummage-parse; NULL: found beside the program, then libexec */
+	const char *worker;
 	const char *username, *password; /* for the registry; NULL: from the usual files */
-	const char *const *insecure_registries; /* HOST[:PORT], NULL-terminated: plain HTTP or unverified TLS */
-	const char *const *mirrors; /* "HOST=MIRROR", NULL-terminated */
+	/* HOST[:PORT], NULL-terminated: plain HTTP or unverified TLS */
+	const char *const *insecure_registries;
+	const char *const *mirrors;                     /* "HOST=MIRROR", NULL-terminated */
 	const char *ca_cert, *client_cert, *client_key; /* PEM files */
-	bool (*stop)(void *user); /* polled; true ends in RMG_E_STOPPED; from any thread of the call */
-	void (*progress)(void *user, const struct rmg_progress *p); /* never from two threads at once */
+	/* polled; true ends in RMG_E_STOPPED; from any thread of the call */
+	bool (*stop)(void *user);
+	/* never from two threads at once */
+	void (*progress)(void *user, const struct rmg_progress *p);
 	void *user;
 };
 /* clang-format off */
@@ -85,7 +92,8 @@ struct rmg_opts { /* a zero field means the default; start from RMG_OPTS */
 struct rmg_image;
 RMG_MUST enum rmg_rc rmg_image_open(const char *source, const struct rmg_opts *opts,
 				    struct rmg_image **out, struct rmg_err *err);
-RMG_API const char *rmg_image_digest(const struct rmg_image *image); /* "sha256:..."; "" for rootfs */
+/* "sha256:..."; "" for rootfs */
+RMG_API const char *rmg_image_digest(const struct rmg_image *image);
 RMG_API void rmg_image_free(struct rmg_image *image);
 
 /* One installed thing and the evidence for it. Fields are only ever appended. */
@@ -126,7 +134,8 @@ struct rmg_db_info {
 	size_t n_sources;
 };
 RMG_API void rmg_db_about(const struct rmg_db *db, struct rmg_db_info *out);
-RMG_API const struct rmg_db_source *rmg_db_source_at(const struct rmg_db *db, size_t i); /* NULL: end */
+/* NULL: end */
+RMG_API const struct rmg_db_source *rmg_db_source_at(const struct rmg_db *db, size_t i);
 
 /* Where the user's database is, whether it exists or not; NUL-terminated into buf. */
 RMG_API void rmg_db_default_path(const char *cache_dir, char *buf, size_t n);
@@ -135,7 +144,8 @@ struct rmg_db_opts {
 	size_t size;
 	const char *out;       /* NULL: the user's database */
 	const char *cache_dir; /* where downloads are kept between updates; NULL: the user's */
-	const char *const *feeds; /* NULL: all; else names: "osv", "debian", "alpine", "kev", "epss" */
+	/* NULL: all; else names: "osv", "debian", "alpine", "kev", "epss" */
+	const char *const *feeds;
 	/* "FEED=URL" base addresses, NULL-terminated; NULL: the publishers'. */
 	const char *const *urls;
 	const char *const *ecosystems; /* OSV ecosystems to take, NULL-terminated; NULL: all */
@@ -150,18 +160,22 @@ struct rmg_db_opts {
 #define RMG_DB_OPTS { sizeof(struct rmg_db_opts) }
 /* clang-format on */
 
-/* From a folder of publishers' files (air gap), written whole or not at all. dir NULL: the starter set
- * that is built in. */
-RMG_MUST enum rmg_rc rmg_db_build(const char *dir, const struct rmg_db_opts *opts, struct rmg_err *err);
-/* From the publishers, only what changed. changed tells whether there is a new database. One feed's failure
- * does not end the others: it is warned of, and RMG_E_NET is returned after the rest was built. */
-RMG_MUST enum rmg_rc rmg_db_update(const struct rmg_db_opts *opts, bool *changed, struct rmg_err *err);
-/* Calls back per package key that differs, in order: "Debian:12", "openssl", "added|removed|changed". */
+/* From a folder of publishers' files (air gap), written whole or not at all. dir NULL: the starter
+ * set that is built in. */
+RMG_MUST enum rmg_rc rmg_db_build(const char *dir, const struct rmg_db_opts *opts,
+				  struct rmg_err *err);
+/* From the publishers, only what changed. changed tells whether there is a new database. One feed's
+ * failure does not end the others: it is warned of, and RMG_E_NET is returned after the rest was
+ * built. */
+RMG_MUST enum rmg_rc rmg_db_update(const struct rmg_db_opts *opts, bool *changed,
+				   struct rmg_err *err);
+/* Per package key that differs, in order: "Debian:12", "openssl", "added|removed|changed". */
 typedef bool rmg_db_diff_fn(void *user, const char *ecosystem, const char *name, const char *how);
 RMG_MUST enum rmg_rc rmg_db_diff(const struct rmg_db *older, const struct rmg_db *newer,
 				 rmg_db_diff_fn *fn, void *user, struct rmg_err *err);
 
-enum rmg_status { /* after VEX */
+/* As VEX has them. */
+enum rmg_status {
 	RMG_AFFECTED,
 	RMG_FIXED, /* affected, and a version that fixes it is known */
 	RMG_NOT_AFFECTED,
@@ -181,7 +195,8 @@ RMG_MUST bool rmg_severity_of(const char *name, enum rmg_severity *out);
 
 struct rmg_finding {
 	const struct rmg_pkg *pkg;
-	const char *advisory, *severity, *fixed_in, *why; /* why: the range that matched, verbatim */
+	const char *advisory, *severity, *fixed_in;
+	const char *why; /* the range that matched, verbatim */
 	enum rmg_status status;
 	enum rmg_severity level;
 	bool suppressed;
@@ -189,25 +204,25 @@ struct rmg_finding {
 struct rmg_verdict;
 RMG_MUST enum rmg_rc rmg_match(const struct rmg_inventory *inventory, const struct rmg_db *db,
 			       struct rmg_verdict **out, struct rmg_err *err);
-/* Suppresses what a YAML file names (docs rummage-ignore(5)); an expired or unused row is a note. */
+/* Suppresses what a YAML file names (rummage-ignore(5)); an expired or unused row is a note. */
 RMG_MUST enum rmg_rc rmg_verdict_ignore(struct rmg_verdict *verdict, const char *file,
 					struct rmg_err *err);
 /* Leaves only findings that have a fix. */
 RMG_API void rmg_verdict_only_fixed(struct rmg_verdict *verdict);
-RMG_API const struct rmg_finding *rmg_verdict_at(const struct rmg_verdict *verdict,
-						 size_t i); /* NULL: end */
-/* Whether no finding that counts is of fail_on or above. RMG_SEV_NEGLIGIBLE takes every finding, those
- * of unknown severity too; RMG_SEV_UNKNOWN is no threshold. */
+/* NULL: end */
+RMG_API const struct rmg_finding *rmg_verdict_at(const struct rmg_verdict *verdict, size_t i);
+/* Whether no finding that counts is of fail_on or above. RMG_SEV_NEGLIGIBLE takes every finding,
+ * those of unknown severity too; RMG_SEV_UNKNOWN is no threshold. */
 RMG_MUST bool rmg_verdict_within(const struct rmg_verdict *verdict, enum rmg_severity fail_on);
 RMG_MUST bool rmg_verdict_complete(const struct rmg_verdict *verdict);
 RMG_API void rmg_verdict_free(struct rmg_verdict *verdict);
 
 struct rmg_report_opts {
 	size_t size;
-	const char *created;     /* RFC 3339; NULL: now */
-	const char *policy_file; /* shown in the report */
+	const char *created;       /* RFC 3339; NULL: now */
+	const char *policy_file;   /* shown in the report */
 	enum rmg_severity fail_on; /* RMG_SEV_UNKNOWN: no threshold */
-	unsigned columns;        /* 0: unlimited */
+	unsigned columns;          /* 0: unlimited */
 	bool color;
 };
 /* clang-format off */
@@ -231,7 +246,7 @@ RMG_MUST enum rmg_rc rmg_vercmp(const char *type, const char *a, const char *b, 
 RMG_API const char *rmg_vercmp_type_at(size_t i); /* NULL: end */
 
 RMG_API const char *rmg_version(void);
-RMG_API const char *rmg_build(void); /* compiler, libraries */
+RMG_API const char *rmg_build(void);      /* compiler, libraries */
 RMG_API const char *rmg_catalogers(void); /* "apk/1 dpkg/1 ..." */
 /* The level that the worker reaches on this machine: "seccomp+landlock/4"; asks it. */
 RMG_API void rmg_sandbox_level(const struct rmg_opts *opts, char *buf, size_t n);

@@ -6,9 +6,9 @@
 #ifndef BASE_LIMITS_H
 #define BASE_LIMITS_H
 
-#define KIB(n) ((n) * UINT64_C(1024))
-#define MIB(n) ((n) * UINT64_C(1048576))
-#define GIB(n) ((n) * UINT64_C(1073741824))
+#define KIB(n) (UINT64_C(1024) * (n))
+#define MIB(n) (UINT64_C(1048576) * (n))
+#define GIB(n) (UINT64_C(1073741824) * (n))
 
 /* Sizes of buffers must be constants of their own. */
 #define LIMIT_PATH_BYTES_MAX 4096
@@ -20,11 +20,11 @@
 	X(CODEC_WINDOW_BYTES, MIB(128), "bytes", "window (dictionary) of zstd and xz")             \
 	X(LAYER_ENTRIES, 4000000, "entries", "entries of one layer's tar")                         \
 	X(LAYERS, 1000, "layers", "layers of one image")                                           \
-	X(PATH_BYTES, LIMIT_PATH_BYTES_MAX, "bytes", "one path in an image")                                       \
-	X(PATH_DEPTH, LIMIT_PATH_DEPTH_MAX, "components", "components of one path")                                 \
+	X(PATH_BYTES, LIMIT_PATH_BYTES_MAX, "bytes", "one path in an image")                       \
+	X(PATH_DEPTH, LIMIT_PATH_DEPTH_MAX, "components", "components of one path")                \
 	X(LINK_DEPTH, 40, "links", "symbolic links followed for one path")                         \
 	X(PAX_BYTES, MIB(1), "bytes", "one PAX header or GNU long name")                           \
-	X(SPARSE_BYTES, GIB(16), "bytes", "holes of one layer's sparse files, read as zeros")       \
+	X(SPARSE_BYTES, GIB(16), "bytes", "holes of one layer's sparse files, read as zeros")      \
 	X(FILE_HELD_BYTES, MIB(768), "bytes", "one file held in memory for a cataloger")           \
 	X(HEAD_BYTES, KIB(64), "bytes", "the beginning of a file that a cataloger may ask for")    \
 	X(NEST_DEPTH, 8, "archives", "archives inside archives")                                   \
@@ -47,7 +47,7 @@
 	X(CACHE_BYTES, GIB(2), "bytes", "layer facts kept on disk; the oldest go first")           \
 	X(FEED_JSON_BYTES, GIB(1), "bytes", "one JSON document or table that holds a whole feed")  \
 	X(FEED_FILE_BYTES, GIB(4), "bytes", "one file of a feed, packed or unpacked")              \
-	X(DB_BYTES, GIB(4), "bytes", "texts of an advisory database that is being built")           \
+	X(DB_BYTES, GIB(4), "bytes", "texts of an advisory database that is being built")          \
 	X(REPORT_BYTES, GIB(1), "bytes", "one report, and what is prepared for it")                \
 	X(SETTINGS_BYTES, MIB(1), "bytes", "one settings file")                                    \
 	X(IGNORE_BYTES, MIB(1), "bytes", "one ignore file")                                        \

@@ -22,9 +22,9 @@ struct box_job {
 	pid_t pid;
 	int control, answer;
 	uint8_t *ring;
-	size_t slot, fill;  /* the slot being filled, and how far */
-	unsigned in_use;    /* slots that the worker has not given back */
-	VEC(uint8_t) out;   /* the answer so far */
+	size_t slot, fill; /* the slot being filled, and how far */
+	unsigned in_use;   /* slots that the worker has not given back */
+	VEC(uint8_t) out;  /* the answer so far */
 	bool answer_ended;
 };
 
@@ -70,7 +70,8 @@ static enum rmg_rc make_ring(struct box_job *job, int *ring_fd, struct rmg_err *
 		return err_os(err, RMG_E_NOMEM, "map the worker's ring");
 	}
 	job->ring = p;
-	(void)fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL);
+	(void)fcntl(fd, F_ADD_SEALS,
+		    F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL);
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 	*ring_fd = open(path, O_RDONLY | O_CLOEXEC);
 	close_fd(&fd);
@@ -79,10 +80,11 @@ static enum rmg_rc make_ring(struct box_job *job, int *ring_fd, struct rmg_err *
 	return RMG_OK;
 }
 
-static enum rmg_rc spawn(struct box_job *job, int control, int answer, int ring, struct rmg_err *err)
+static enum rmg_rc spawn(struct box_job *job, int control, int answer, int ring,
+			 struct rmg_err *err)
 {
-	char *const argv[] = { (char *)(uintptr_t)"rummage-parse", NULL };
-	char *const quiet_env[] = { NULL };
+	char *const argv[] = {(char *)(uintptr_t) "rummage-parse", NULL};
+	char *const quiet_env[] = {NULL};
 	bool talk = getenv("RUMMAGE_WORKER_STDERR") != NULL;
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
@@ -100,7 +102,8 @@ static enum rmg_rc spawn(struct box_job *job, int control, int answer, int ring,
 	if (!talk)
 		posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
 	posix_spawn_file_actions_adddup2(&files, ring, WIRE_FD_RING);
-	rc = posix_spawn(&job->pid, job->opts.worker, &files, &attr, argv, talk ? environ : quiet_env);
+	rc = posix_spawn(&job->pid, job->opts.worker, &files, &attr, argv,
+			 talk ? environ : quiet_env);
 	posix_spawnattr_destroy(&attr);
 	posix_spawn_file_actions_destroy(&files);
 	if (rc == 0)
@@ -121,7 +124,7 @@ static int high(int fd)
 
 static enum rmg_rc connect_worker(struct box_job *job, struct rmg_err *err)
 {
-	int pair[2] = { -1, -1 }, pipe_fds[2] = { -1, -1 }, ring = -1;
+	int pair[2] = {-1, -1}, pipe_fds[2] = {-1, -1}, ring = -1;
 	enum rmg_rc rc = make_ring(job, &ring, err);
 
 	if (rc == RMG_OK && (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0 ||
@@ -158,8 +161,9 @@ static enum rmg_rc post_mortem(struct box_job *job, struct rmg_err *err)
 		usleep(5000);
 	}
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
-		return err_set(err, RMG_E_SANDBOX,
-			       "the worker asked for a system call that it may not have and was killed");
+		return err_set(
+		    err, RMG_E_SANDBOX,
+		    "the worker asked for a system call that it may not have and was killed");
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
 		return err_set(err, RMG_E_LIMIT, "the worker used all of its processor time");
 	if (WIFSIGNALED(status))
@@ -197,14 +201,16 @@ static enum rmg_rc drain(struct box_job *job, struct rmg_err *err)
 			break;
 		}
 		if (job->opts.sink) {
-			enum rmg_rc rc = job->opts.sink(job->opts.user, span_of(buf, (size_t)n), err);
+			enum rmg_rc rc =
+			    job->opts.sink(job->opts.user, span_of(buf, (size_t)n), err);
 
 			if (rc != RMG_OK)
 				return rc;
 			continue;
 		}
 		if (job->out.n + (size_t)n > max)
-			return err_set(err, RMG_E_LIMIT, "the worker's answer is larger than %llu bytes",
+			return err_set(err, RMG_E_LIMIT,
+				       "the worker's answer is larger than %llu bytes",
 				       (unsigned long long)job->opts.max_bytes);
 		if (!VEC_RESERVE(&job->out, job->out.n + (size_t)n))
 			return err_set(err, RMG_E_NOMEM, "no memory for the worker's answer");
@@ -223,7 +229,8 @@ static enum rmg_rc take_back(struct box_job *job, struct rmg_err *err)
 		return post_mortem(job, err);
 	if (n > 0) {
 		if ((unsigned)n > job->in_use)
-			return err_set(err, RMG_E_SANDBOX, "the worker gave back what it did not have");
+			return err_set(err, RMG_E_SANDBOX,
+				       "the worker gave back what it did not have");
 		job->in_use -= (unsigned)n;
 	}
 	return RMG_OK;
@@ -235,7 +242,7 @@ static enum rmg_rc wait_for(struct box_job *job, unsigned max, struct rmg_err *e
 	unsigned waited_ms = 0;
 
 	while (max ? job->in_use >= max : !job->answer_ended) {
-		struct pollfd fds[2] = { { job->control, POLLIN, 0 }, { job->answer, POLLIN, 0 } };
+		struct pollfd fds[2] = {{job->control, POLLIN, 0}, {job->answer, POLLIN, 0}};
 		/* At the end the worker closes the control socket first: only the answer counts. */
 		int n = poll(max ? fds : fds + 1, max ? 2 : 1, POLL_MS);
 		enum rmg_rc rc = RMG_OK;
@@ -260,7 +267,7 @@ enum rmg_rc box_start(enum wire_job kind, const struct box_opts *opts, struct bo
 		      struct rmg_err *err)
 {
 	struct box_job *job = calloc(1, sizeof *job);
-	struct wire_order order = { .op = OP_JOB, .value = kind };
+	struct wire_order order = {.op = OP_JOB, .value = kind};
 	enum rmg_rc rc;
 
 	if (job == NULL)
@@ -270,7 +277,8 @@ enum rmg_rc box_start(enum wire_job kind, const struct box_opts *opts, struct bo
 	job->control = job->answer = -1;
 	if (job->opts.max_bytes == 0)
 		job->opts.max_bytes = LIMIT_FACTS_BYTES;
-	order.flags = (opts->no_sandbox ? WIRE_NO_SANDBOX : 0u) | (opts->diff_id ? WIRE_DIFF_ID : 0u);
+	order.flags =
+	    (opts->no_sandbox ? WIRE_NO_SANDBOX : 0u) | (opts->diff_id ? WIRE_DIFF_ID : 0u);
 	order.max_bytes = job->opts.max_bytes;
 	rc = connect_worker(job, err);
 	if (rc == RMG_OK)
@@ -285,7 +293,7 @@ enum rmg_rc box_start(enum wire_job kind, const struct box_opts *opts, struct bo
 
 static enum rmg_rc flush(struct box_job *job, struct rmg_err *err)
 {
-	struct wire_order order = { .op = OP_SLOT, .value = (uint32_t)job->fill };
+	struct wire_order order = {.op = OP_SLOT, .value = (uint32_t)job->fill};
 	enum rmg_rc rc;
 
 	if (job->fill == 0)
@@ -328,8 +336,9 @@ static enum rmg_rc open_answer(struct box_job *job, struct span *result, char *l
 	if (level)
 		memcpy(level, a.level, sizeof a.level);
 	if (a.rc != RMG_OK)
-		return err_set(err, a.rc <= RMG_E_STOPPED ? (enum rmg_rc)a.rc : RMG_E_SANDBOX, "%.*s",
-			       (int)MIN_OF(a.bytes, UINT64_C(480)), (char *)job->out.v + sizeof a);
+		return err_set(err, a.rc <= RMG_E_STOPPED ? (enum rmg_rc)a.rc : RMG_E_SANDBOX,
+			       "%.*s", (int)MIN_OF(a.bytes, UINT64_C(480)),
+			       (char *)job->out.v + sizeof a);
 	memmove(job->out.v, job->out.v + sizeof a, a.bytes);
 	*result = span_of(job->out.v, a.bytes);
 	job->out.v = NULL;
@@ -341,7 +350,7 @@ enum rmg_rc box_finish(struct box_job *job, struct span *result, char *level, st
 	enum rmg_rc rc = flush(job, err);
 
 	if (rc == RMG_OK)
-		rc = send_order(job, (struct wire_order){ .op = OP_END }, err);
+		rc = send_order(job, (struct wire_order){.op = OP_END}, err);
 	if (rc == RMG_OK)
 		rc = wait_for(job, 0, err);
 	if (rc != RMG_OK)
@@ -351,8 +360,9 @@ enum rmg_rc box_finish(struct box_job *job, struct span *result, char *level, st
 		pid_t pid = job->pid;
 
 		job->pid = 0;
-		*result = (struct span){ 0 };
-		if (waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		*result = (struct span){0};
+		if (waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
+		    WEXITSTATUS(status) == 0)
 			return RMG_OK;
 		return err_set(err, RMG_E_FORMAT, "it could not be decompressed to its end");
 	}

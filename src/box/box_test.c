@@ -12,7 +12,7 @@ static const char *worker;
 
 static void the_worker_reaches_a_sandbox(void **state)
 {
-	struct box_opts opts = { .worker = worker };
+	struct box_opts opts = {.worker = worker};
 	struct box_job *job;
 	struct span none;
 	char level[32];
@@ -43,7 +43,7 @@ static enum rmg_rc count(void *user, struct span bytes, struct rmg_err *err)
 static void much_goes_in_and_out_at_once(void **state)
 {
 	size_t out = 0, piece = 1 << 20, pieces = 40;
-	struct box_opts opts = { .worker = worker, .sink = count, .user = &out };
+	struct box_opts opts = {.worker = worker, .sink = count, .user = &out};
 	uint8_t *bytes = calloc(1, piece);
 	struct box_job *job;
 	struct span none;
@@ -60,9 +60,9 @@ static void much_goes_in_and_out_at_once(void **state)
 
 static void fails(const char *program, enum rmg_rc want, const char *says)
 {
-	struct box_opts opts = { .worker = program };
+	struct box_opts opts = {.worker = program};
 	struct box_job *job = NULL;
-	struct rmg_err err = { 0 };
+	struct rmg_err err = {0};
 	struct span none;
 	enum rmg_rc rc = box_start(JOB_LAYER, &opts, &job, &err);
 
@@ -84,9 +84,9 @@ static void a_worker_that_is_none_is_an_error(void **state)
 /* A gzip that was cut: it cannot be unpacked to its end, and that is said. */
 static void what_is_cut_is_an_error(void **state)
 {
-	static const uint8_t cut[] = { 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0x4b };
+	static const uint8_t cut[] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0x4b};
 	size_t out = 0;
-	struct box_opts opts = { .worker = worker, .sink = count, .user = &out };
+	struct box_opts opts = {.worker = worker, .sink = count, .user = &out};
 	struct box_job *job;
 	struct span none;
 
@@ -100,10 +100,10 @@ static void what_is_cut_is_an_error(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_worker_reaches_a_sandbox),
-		cmocka_unit_test(much_goes_in_and_out_at_once),
-		cmocka_unit_test(a_worker_that_is_none_is_an_error),
-		cmocka_unit_test(what_is_cut_is_an_error),
+	    cmocka_unit_test(the_worker_reaches_a_sandbox),
+	    cmocka_unit_test(much_goes_in_and_out_at_once),
+	    cmocka_unit_test(a_worker_that_is_none_is_an_error),
+	    cmocka_unit_test(what_is_cut_is_an_error),
 	};
 
 	worker = getenv("RUMMAGE_WORKER");

@@ -7,7 +7,7 @@
 
 static ProtobufCBinaryData bin(struct span s)
 {
-	return (ProtobufCBinaryData){ .len = s.n, .data = (uint8_t *)(uintptr_t)s.p };
+	return (ProtobufCBinaryData){.len = s.n, .data = (uint8_t *)(uintptr_t)s.p};
 }
 
 static struct span unbin(ProtobufCBinaryData b)
@@ -16,11 +16,13 @@ static struct span unbin(ProtobufCBinaryData b)
 }
 
 /* The fields of PbPkg and struct fact_pkg that are one to one. */
-#define PKG_TEXTS(X)                                                                               \
-	X(type) X(ns) X(name) X(version) X(arch) X(src_name) X(src_version) X(license) X(vendor)   \
+/* clang-format off */
+#define PKG_TEXTS(X) \
+	X(type) X(ns) X(name) X(version) X(arch) X(src_name) X(src_version) X(license) X(vendor) \
 	X(module) X(cpe) X(build)
-#define OS_TEXTS(X)                                                                                \
+#define OS_TEXTS(X) \
 	X(id) X(id_like) X(version_id) X(version) X(codename) X(name) X(variant_id) X(cpe) X(build_id)
+/* clang-format on */
 
 /* Declares an array of messages and of pointers to them, as protobuf-c wants both. */
 #define MESSAGES(type, INIT, count, list)                                                          \
@@ -241,10 +243,14 @@ static bool take_dirs(const Rmg__PbFacts *m, struct arena *a, struct facts *f)
 		const Rmg__PbDir *d = m->dirs[i];
 
 		f->dirs[i] = (struct fact_dir){
-			.path = unbin(d->path),	  .entry = d->entry,
-			.opaque = d->opaque,	  .names = d->names,
-			.sizes = d->sizes,	  .n_names = d->n_names,
-			.whiteouts = d->whiteouts, .n_whiteouts = d->n_whiteouts,
+		    .path = unbin(d->path),
+		    .entry = d->entry,
+		    .opaque = d->opaque,
+		    .names = d->names,
+		    .sizes = d->sizes,
+		    .n_names = d->n_names,
+		    .whiteouts = d->whiteouts,
+		    .n_whiteouts = d->n_whiteouts,
 		};
 		if (d->n_names != d->n_sizes || !is_path(f->dirs[i].path) ||
 		    !is_sorted(d->names, d->n_names) || !is_sorted(d->whiteouts, d->n_whiteouts))
@@ -260,10 +266,10 @@ static bool take_links(const Rmg__PbFacts *m, struct arena *a, struct facts *f)
 	for (size_t i = 0; f->links && i < m->n_links; i++) {
 		const Rmg__PbLink *l = m->links[i];
 
-		f->links[i] = (struct fact_link){ .path = unbin(l->path),
-						  .dir = l->dir,
-						  .target = unbin(l->target),
-						  .hard = l->hard };
+		f->links[i] = (struct fact_link){.path = unbin(l->path),
+						 .dir = l->dir,
+						 .target = unbin(l->target),
+						 .hard = l->hard};
 		if (l->dir >= m->n_dirs || !is_path(f->links[i].path))
 			return false;
 	}
@@ -307,12 +313,12 @@ static bool take_execs(const Rmg__PbFacts *m, struct arena *a, struct facts *f)
 		if (e->dir >= m->n_dirs || e->sha256.len != sizeof out->sha256 ||
 		    e->format > EXEC_MACHO || !is_text(unbin(e->arch)) || !is_path(unbin(e->path)))
 			return false;
-		*out = (struct fact_exec){ .path = unbin(e->path),
-					   .dir = e->dir,
-					   .size = e->size,
-					   .mode = e->mode & 07777,
-					   .format = (enum exec_format)e->format,
-					   .arch = unbin(e->arch) };
+		*out = (struct fact_exec){.path = unbin(e->path),
+					  .dir = e->dir,
+					  .size = e->size,
+					  .mode = e->mode & 07777,
+					  .format = (enum exec_format)e->format,
+					  .arch = unbin(e->arch)};
 		memcpy(out->sha256, e->sha256.data, sizeof out->sha256);
 	}
 	return f->execs != NULL;
@@ -327,12 +333,17 @@ static bool take_owned(const Rmg__PbFacts *m, struct arena *a, struct facts *f)
 		uint64_t total = 0;
 
 		f->owned[i] = (struct fact_owned){
-			.type = unbin(o->type),	      .name = unbin(o->name),
-			.version = unbin(o->version), .arch = unbin(o->arch),
-			.path = unbin(o->path),	      .dir = o->dir,
-			.dirs = o->dirs,	      .counts = o->counts,
-			.n_dirs = o->n_dirs,	      .names = o->names,
-			.n_names = o->n_names,
+		    .type = unbin(o->type),
+		    .name = unbin(o->name),
+		    .version = unbin(o->version),
+		    .arch = unbin(o->arch),
+		    .path = unbin(o->path),
+		    .dir = o->dir,
+		    .dirs = o->dirs,
+		    .counts = o->counts,
+		    .n_dirs = o->n_dirs,
+		    .names = o->names,
+		    .n_names = o->n_names,
 		};
 		for (size_t d = 0; d < o->n_dirs && o->n_dirs == o->n_counts; d++) {
 			total += o->counts[d];
@@ -377,14 +388,15 @@ static bool take_notes(const Rmg__PbFacts *m, struct arena *a, struct facts *f)
 	for (size_t i = 0; f->notes && i < m->n_notes; i++) {
 		const Rmg__PbNote *n = m->notes[i];
 
-		if (n->level > NOTE_LOST || !is_text(unbin(n->code)) || !is_text(unbin(n->cataloger)) ||
-		    !is_text(unbin(n->text)) || n->path.len > LIMIT_PATH_BYTES)
+		if (n->level > NOTE_LOST || !is_text(unbin(n->code)) ||
+		    !is_text(unbin(n->cataloger)) || !is_text(unbin(n->text)) ||
+		    n->path.len > LIMIT_PATH_BYTES)
 			return false;
-		f->notes[i] = (struct note){ .level = (enum note_level)n->level,
-					     .code = unbin(n->code),
-					     .cataloger = unbin(n->cataloger),
-					     .path = unbin(n->path),
-					     .text = unbin(n->text) };
+		f->notes[i] = (struct note){.level = (enum note_level)n->level,
+					    .code = unbin(n->code),
+					    .cataloger = unbin(n->cataloger),
+					    .path = unbin(n->path),
+					    .text = unbin(n->text)};
 	}
 	return f->notes != NULL && m->n_notes <= LIMIT_NOTES;
 }
@@ -421,9 +433,10 @@ static void arena_nofree(void *user, void *p)
 	(void)p;
 }
 
-enum rmg_rc facts_unpack(struct span bytes, struct arena *a, struct facts **out, struct rmg_err *err)
+enum rmg_rc facts_unpack(struct span bytes, struct arena *a, struct facts **out,
+			 struct rmg_err *err)
 {
-	ProtobufCAllocator memory = { arena_malloc, arena_nofree, a };
+	ProtobufCAllocator memory = {arena_malloc, arena_nofree, a};
 	struct facts *f = ARENA_NEW(a, struct facts);
 	Rmg__PbFacts *m = NULL;
 	bool has_blob, good;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* facts_wire.h - the facts of a layer as bytes and back (facts.proto).
  *
- * What comes back is as hostile as the image: a worker may have been taken over, a cache file may be
- * anybody's. Unpacking therefore checks everything that code behind it relies on: indexes, counts
- * that must agree, paths that must be normal, text that must be clean UTF-8 within its limits. */
+ * What comes back is as hostile as the image: a worker may have been taken over, a cache file may
+ * be anybody's. Unpacking therefore checks everything that code behind it relies on: indexes,
+ * counts that must agree, paths that must be normal, text that must be clean UTF-8 within its
+ * limits. */
 #ifndef BOX_FACTS_WIRE_H
 #define BOX_FACTS_WIRE_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* facts_wire_fuzz.c - any message is refused or gives facts that hold what facts.h promises, and that
- * pack into a message which is read as the same. */
+/* facts_wire_fuzz.c - any message is refused or gives facts that hold what facts.h promises, and
+ * that pack into a message which is read as the same. */
 #include "base/utf8.h"
 #include "box/facts_wire.h"
 

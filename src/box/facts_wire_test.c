@@ -13,21 +13,21 @@ static struct facts *sample(struct facts_builder *b)
 
 	facts_folder(b, S("usr/bin"));
 	facts_file(b, S("usr/bin/x"), 10);
-	facts_exec(b, &(struct fact_exec){ .path = S("usr/bin/x"), .size = 10, .mode = 04755 });
+	facts_exec(b, &(struct fact_exec){.path = S("usr/bin/x"), .size = 10, .mode = 04755});
 	facts_link(b, S("bin"), S("usr/bin"), false);
 	facts_whiteout(b, S("etc/gone"));
 	facts_file(b, S("var/db"), 5);
-	facts_pkg(b, &(struct fact_pkg){ .pkg = { .type = S("deb"),
-						  .name = S("x"),
-						  .version = S("1:2~3"),
-						  .license = S("MIT") },
-					 .cataloger = S("dpkg"),
-					 .path = S("var/db") });
-	facts_own(b, &(struct fact_owned){ .type = S("deb"), .name = S("x"), .path = S("var/db") });
+	facts_pkg(b, &(struct fact_pkg){.pkg = {.type = S("deb"),
+						.name = S("x"),
+						.version = S("1:2~3"),
+						.license = S("MIT")},
+					.cataloger = S("dpkg"),
+					.path = S("var/db")});
+	facts_own(b, &(struct fact_owned){.type = S("deb"), .name = S("x"), .path = S("var/db")});
 	facts_own_path(b, S("/usr/bin/x"));
 	facts_own_path(b, S("/usr/bin/y"));
-	facts_os(b, &(struct fact_os){ .path = S("etc/os-release"), .id = S("debian") });
-	facts_note(b, &(struct note){ .level = NOTE_WARN, .code = S("c"), .text = S("t") });
+	facts_os(b, &(struct fact_os){.path = S("etc/os-release"), .id = S("debian")});
+	facts_note(b, &(struct note){.level = NOTE_WARN, .code = S("c"), .text = S("t")});
 	assert_int_equal(facts_done(b, &f), RMG_OK);
 	f->compression = S("gzip");
 	f->has_diff = true;
@@ -120,9 +120,9 @@ static void lies_are_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_is_packed_comes_back),
-		cmocka_unit_test(damage_is_refused_or_harmless),
-		cmocka_unit_test(lies_are_refused),
+	    cmocka_unit_test(what_is_packed_comes_back),
+	    cmocka_unit_test(damage_is_refused_or_harmless),
+	    cmocka_unit_test(lies_are_refused),
 	};
 
 	return cmocka_run_group_tests_name("facts as a message", tests, NULL, NULL);

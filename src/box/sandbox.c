@@ -36,7 +36,7 @@ struct landlock_ruleset {
 
 static enum rmg_rc limit(unsigned what, rlim_t value, const char *name, struct rmg_err *err)
 {
-	struct rlimit now, want = { value, value };
+	struct rlimit now, want = {value, value};
 
 	if (getrlimit(what, &now) == 0 && now.rlim_max < value)
 		want.rlim_cur = want.rlim_max = now.rlim_max;
@@ -80,8 +80,8 @@ static enum rmg_rc drop_user(struct rmg_err *err)
 
 static enum rmg_rc drop_capabilities(struct rmg_err *err)
 {
-	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
-	struct __user_cap_data_struct none[2] = { { 0 }, { 0 } };
+	struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct none[2] = {{0}, {0}};
 
 	if (syscall(SYS_capset, &head, none) != 0)
 		return err_os(err, RMG_E_SANDBOX, "drop capabilities");
@@ -91,14 +91,15 @@ static enum rmg_rc drop_capabilities(struct rmg_err *err)
 /* An empty ruleset that handles every right forbids all of them. Rights by ABI: landlock(7). */
 static enum rmg_rc landlock(struct sandbox *s, struct rmg_err *err)
 {
-	static const uint8_t fs_rights[] = { 0, 13, 14, 15, 15, 16 };
+	static const uint8_t fs_rights[] = {0, 13, 14, 15, 15, 16};
 	long abi = syscall(SYS_LANDLOCK_CREATE, NULL, 0, LANDLOCK_VERSION_FLAG);
-	struct landlock_ruleset rules = { 0 };
+	struct landlock_ruleset rules = {0};
 	size_t size = sizeof rules.access_fs;
 	long fd;
 
+	/* Without Landlock seccomp stands alone, and the level says so. */
 	if (abi <= 0)
-		return RMG_OK; /* no Landlock here: seccomp stands alone, and the level says so */
+		return RMG_OK;
 	rules.access_fs = (UINT64_C(1) << fs_rights[MIN_OF(abi, 5L)]) - 1;
 	if (abi >= 4) {
 		rules.access_net = 3;
@@ -152,13 +153,26 @@ static int allow_memory(scmp_filter_ctx ctx)
 static int allow_calls(scmp_filter_ctx ctx)
 {
 	static const int calls[] = {
-		SCMP_SYS(read),		 SCMP_SYS(write),	   SCMP_SYS(close),
-		SCMP_SYS(munmap),	 SCMP_SYS(mremap),	   SCMP_SYS(brk),
-		SCMP_SYS(madvise),	 SCMP_SYS(futex),	   SCMP_SYS(exit),
-		SCMP_SYS(exit_group),	 SCMP_SYS(rt_sigreturn),   SCMP_SYS(rt_sigprocmask),
-		SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday),   SCMP_SYS(sched_yield),
-		SCMP_SYS(getpid),	 SCMP_SYS(gettid),	   SCMP_SYS(tgkill),
-		SCMP_SYS(restart_syscall), SCMP_SYS(getrandom),
+	    SCMP_SYS(read),
+	    SCMP_SYS(write),
+	    SCMP_SYS(close),
+	    SCMP_SYS(munmap),
+	    SCMP_SYS(mremap),
+	    SCMP_SYS(brk),
+	    SCMP_SYS(madvise),
+	    SCMP_SYS(futex),
+	    SCMP_SYS(exit),
+	    SCMP_SYS(exit_group),
+	    SCMP_SYS(rt_sigreturn),
+	    SCMP_SYS(rt_sigprocmask),
+	    SCMP_SYS(clock_gettime),
+	    SCMP_SYS(gettimeofday),
+	    SCMP_SYS(sched_yield),
+	    SCMP_SYS(getpid),
+	    SCMP_SYS(gettid),
+	    SCMP_SYS(tgkill),
+	    SCMP_SYS(restart_syscall),
+	    SCMP_SYS(getrandom),
 	};
 	int rc = allow_memory(ctx);
 

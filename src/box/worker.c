@@ -79,7 +79,7 @@ void worker_write(struct worker *w, struct span bytes)
 
 void worker_answer(struct worker *w, enum rmg_rc rc, struct span result)
 {
-	struct wire_answer a = { .magic = WIRE_MAGIC, .rc = (uint32_t)rc, .bytes = result.n };
+	struct wire_answer a = {.magic = WIRE_MAGIC, .rc = (uint32_t)rc, .bytes = result.n};
 
 	memcpy(a.level, w->sandbox->level, sizeof a.level);
 	write_all(WIRE_FD_ANSWER, span_of(&a, sizeof a));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* worker.h - the worker's end of the wire. Used before and inside the sandbox; a broken channel ends the
- * process, since there is nobody left to work for. */
+/* worker.h - the worker's end of the wire. Used before and inside the sandbox; a broken channel
+ * ends the process, since there is nobody left to work for. */
 #ifndef BOX_WORKER_H
 #define BOX_WORKER_H
 

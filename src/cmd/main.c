@@ -158,7 +158,8 @@ int main(int argc, char **argv)
 	if (strcmp(words[0], "--version") == 0 && verb_find(1, version, &verb, &used))
 		return run_verb(verb, argc - 2, argv + 2);
 	if (!verb_find(n, words, &verb, &used)) {
-		bool asks = n == 2 && (strcmp(words[1], "--help") == 0 || strcmp(words[1], "-h") == 0);
+		bool asks =
+		    n == 2 && (strcmp(words[1], "--help") == 0 || strcmp(words[1], "-h") == 0);
 
 		return asks && help_of_words(words[0]) ? EXIT_WHOLE : verb_unknown(n, words);
 	}

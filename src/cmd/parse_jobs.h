@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* parse_jobs.h - what the worker can do: one function per job kind of box/wire.h. Each reads all of its
- * input, answers, and does not return. hashpipe_new() has made the only thread before the seal. */
+/* parse_jobs.h - what the worker can do: one function per job kind of box/wire.h. Each reads all of
+ * its input, answers, and does not return. hashpipe_new() has made the only thread before the
+ * seal. */
 #ifndef CMD_PARSE_JOBS_H
 #define CMD_PARSE_JOBS_H
 

@@ -80,8 +80,10 @@ static enum rmg_rc feed(void *user, struct span bytes)
 
 NORETURN static void fail(struct worker *w, enum rmg_rc rc)
 {
-	worker_answer(w, rc, rc == RMG_E_LIMIT ? S("the facts of the layer take more memory than is allowed") :
-						 S("no memory to read the layer"));
+	worker_answer(w, rc,
+		      rc == RMG_E_LIMIT
+			  ? S("the facts of the layer take more memory than is allowed")
+			  : S("no memory to read the layer"));
 }
 
 static void fill_in(struct facts *f, const struct blob *b, const struct worker *w)
@@ -95,11 +97,11 @@ static void fill_in(struct facts *f, const struct blob *b, const struct worker *
 
 void parse_layer(struct worker *w, struct hashpipe *pipe)
 {
-	struct blob b = { .w = w, .pipe = pipe };
+	struct blob b = {.w = w, .pipe = pipe};
 	struct facts_builder *builder = NULL;
 	struct layer_reader *reader = NULL;
 	struct facts *facts = NULL;
-	struct rmg_err err = { 0 };
+	struct rmg_err err = {0};
 	struct span packed;
 	enum rmg_rc rc = facts_builder_new(&builder);
 
@@ -130,7 +132,7 @@ static enum rmg_rc pass_on(void *user, struct span bytes)
 
 void parse_inflate(struct worker *w, struct hashpipe *pipe)
 {
-	struct blob b = { .w = w, .pipe = pipe };
+	struct blob b = {.w = w, .pipe = pipe};
 	enum rmg_rc rc = read_blob(&b, pass_on, w);
 
 	_exit(rc == RMG_OK && !b.broken ? 0 : 1);

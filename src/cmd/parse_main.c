@@ -21,10 +21,10 @@ static void warm_up(void)
 
 int main(void)
 {
-	struct sandbox sandbox = { 0 };
-	struct worker w = { .sandbox = &sandbox };
+	struct sandbox sandbox = {0};
+	struct worker w = {.sandbox = &sandbox};
 	struct hashpipe *pipe = NULL;
-	struct rmg_err err = { 0 };
+	struct rmg_err err = {0};
 	enum rmg_rc rc;
 	bool hash;
 
@@ -51,6 +51,6 @@ int main(void)
 	case JOB_INFLATE:
 		parse_inflate(&w, pipe);
 	default:
-		worker_answer(&w, RMG_OK, (struct span){ 0 });
+		worker_answer(&w, RMG_OK, (struct span){0});
 	}
 }

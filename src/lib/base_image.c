@@ -21,7 +21,8 @@ static void chain_next(uint8_t chain[32], bool first, const uint8_t link[32])
  * diff_ids were not computed. */
 static const uint8_t *link_of(const struct layer_result *l, bool diff)
 {
-	if (l->facts == NULL || l->facts->synthetic || l->diff_wrong || (diff && !l->facts->has_diff))
+	if (l->facts == NULL || l->facts->synthetic || l->diff_wrong ||
+	    (diff && !l->facts->has_diff))
 		return NULL;
 	return diff ? l->facts->diff_sha256 : l->facts->blob_sha256;
 }
@@ -31,8 +32,8 @@ static void find_by_chain(struct inventory *inv, const struct source *s,
 {
 	/* A layout's or an archive's tag alone would name nothing. */
 	bool named = span_chr(s->name, '/') != SIZE_MAX;
-	struct cached_base found, self = { .name = named ? s->name : s->ref,
-					   .digest = s->manifest_digest };
+	struct cached_base self = {.name = named ? s->name : s->ref, .digest = s->manifest_digest};
+	struct cached_base found;
 	uint8_t chain[32];
 
 	for (size_t i = 0; i < s->n_layers; i++) {
@@ -45,11 +46,11 @@ static void find_by_chain(struct inventory *inv, const struct source *s,
 			cache_base_put(cache, chain, &self);
 		else if (i + 1 > inv->base.layers &&
 			 cache_base_get(cache, chain, &inv->arena, &found))
-			inv->base = (struct base_image){ .known = true,
-							 .name = found.name,
-							 .digest = found.digest,
-							 .how = "chain",
-							 .layers = (uint32_t)i + 1 };
+			inv->base = (struct base_image){.known = true,
+							.name = found.name,
+							.digest = found.digest,
+							.how = "chain",
+							.layers = (uint32_t)i + 1};
 	}
 }
 
@@ -64,26 +65,43 @@ static void find_by_annotation(struct inventory *inv, const struct source *s)
 {
 	struct span name = said(s, "org.opencontainers.image.base.name");
 	struct span digest = said(s, "org.opencontainers.image.base.digest");
-	bool label = oci_pair_find(s->annotations, s->n_annotations,
-				   "org.opencontainers.image.base.name").n == 0;
+	struct span annotated =
+	    oci_pair_find(s->annotations, s->n_annotations, "org.opencontainers.image.base.name");
 
 	if (name.n == 0)
 		return;
-	inv->base = (struct base_image){ .known = true,
-					 .name = arena_dup(&inv->arena, name),
-					 .digest = arena_dup(&inv->arena, digest),
-					 .how = label ? "label" : "annotation" };
+	inv->base = (struct base_image){.known = true,
+					.name = arena_dup(&inv->arena, name),
+					.digest = arena_dup(&inv->arena, digest),
+					.how = annotated.n ? "annotation" : "label"};
 }
 
 /* Steps that bring the packages of what is there already up to date. */
 static bool is_patch(struct span step)
 {
 	static const char *const verbs[] = {
-		"apt-get upgrade", "apt-get -y upgrade", "apt-get dist-upgrade", "apt upgrade",
-		"apt-get -y dist-upgrade", "apt-get upgrade -y", "apk upgrade", "apk -U upgrade",
-		"apk --no-cache upgrade", "yum update", "yum -y update", "dnf upgrade", "dnf -y upgrade",
-		"dnf update", "dnf -y update", "microdnf update", "microdnf upgrade", "tdnf update",
-		"tdnf upgrade", "zypper patch", "zypper update", "zypper up",
+	    "apt-get upgrade",
+	    "apt-get -y upgrade",
+	    "apt-get dist-upgrade",
+	    "apt upgrade",
+	    "apt-get -y dist-upgrade",
+	    "apt-get upgrade -y",
+	    "apk upgrade",
+	    "apk -U upgrade",
+	    "apk --no-cache upgrade",
+	    "yum update",
+	    "yum -y update",
+	    "dnf upgrade",
+	    "dnf -y upgrade",
+	    "dnf update",
+	    "dnf -y update",
+	    "microdnf update",
+	    "microdnf upgrade",
+	    "tdnf update",
+	    "tdnf upgrade",
+	    "zypper patch",
+	    "zypper update",
+	    "zypper up",
 	};
 
 	for (size_t i = 0; i < COUNT_OF(verbs); i++)
@@ -92,8 +110,8 @@ static bool is_patch(struct span step)
 	return false;
 }
 
-void base_image_find(struct inventory *inv, const struct source *s, const struct layer_result *layers,
-		     struct cache *cache)
+void base_image_find(struct inventory *inv, const struct source *s,
+		     const struct layer_result *layers, struct cache *cache)
 {
 	find_by_chain(inv, s, layers, cache, true);
 	find_by_chain(inv, s, layers, cache, false);

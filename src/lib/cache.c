@@ -40,9 +40,9 @@ static void trouble(struct cache *c, const struct rmg_err *err)
 void cache_open(struct cache *c, const char *dir, bool no_cache)
 {
 	char user[PATH_MAX_BYTES];
-	struct rmg_err err = { 0 };
+	struct rmg_err err = {0};
 
-	*c = (struct cache){ 0 };
+	*c = (struct cache){0};
 	pthread_mutex_init(&c->lock, NULL);
 	if (no_cache)
 		return;
@@ -117,10 +117,9 @@ void cache_put(struct cache *c, const struct facts *f, struct span packed)
 	char path[PATH_MAX_BYTES];
 	uint8_t sum[SHA256_BYTES];
 	struct file_writer w;
-	struct rmg_err err = { 0 };
+	struct rmg_err err = {0};
 
-	if (f->synthetic || lost_something(f) ||
-	    !facts_path(c, f->blob_sha256, path, sizeof path))
+	if (f->synthetic || lost_something(f) || !facts_path(c, f->blob_sha256, path, sizeof path))
 		return;
 	sha256_of(packed, sum);
 	if (file_writer_open(&w, path, &err) != RMG_OK) {
@@ -172,7 +171,7 @@ void cache_base_put(struct cache *c, const uint8_t chain[32], const struct cache
 {
 	char path[PATH_MAX_BYTES];
 	struct strbuf text = strbuf_of(LIMIT_TEXT_BYTES);
-	struct rmg_err err = { 0 };
+	struct rmg_err err = {0};
 
 	if (!base_path(c, chain, path, sizeof path) || file_exists(path))
 		return;
@@ -201,7 +200,7 @@ static int by_age(const void *a, const void *b)
 /* Names are copied first: a folder that changes while it is listed lists anything. */
 static void evict(const char *dir)
 {
-	VEC(struct old_file) files = { 0 };
+	VEC(struct old_file) files = {0};
 	uint64_t total = 0;
 	DIR *d = opendir(dir);
 	struct dirent *e;
@@ -238,5 +237,5 @@ void cache_close(struct cache *c)
 	free(c->facts_dir);
 	free(c->base_dir);
 	pthread_mutex_destroy(&c->lock);
-	*c = (struct cache){ 0 };
+	*c = (struct cache){0};
 }

@@ -17,7 +17,7 @@ struct reading {
 	struct cache *cache;
 	struct layer_result *out;
 	atomic_size_t next;
-	atomic_bool ended; /* a failure that ends the scan */
+	atomic_bool ended;    /* a failure that ends the scan */
 	pthread_mutex_t lock; /* of progress */
 };
 
@@ -50,13 +50,14 @@ static void tell(struct passage *p, bool end)
 	p->told = p->bytes;
 	snprintf(name, sizeof name, "%.*s", 12, hex.n > 19 ? (const char *)hex.p + 7 : "files");
 	pthread_mutex_lock(&p->all->lock);
-	opts->progress(opts->user, &(struct rmg_progress){
-					   .id = (uint32_t)p->index,
-					   .verb = "read",
-					   .name = name,
-					   .done = p->bytes,
-					   .total = end ? p->bytes : MAX_OF(l->size_bytes, p->bytes + 1),
-				   });
+	opts->progress(opts->user,
+		       &(struct rmg_progress){
+			   .id = (uint32_t)p->index,
+			   .verb = "read",
+			   .name = name,
+			   .done = p->bytes,
+			   .total = end ? p->bytes : MAX_OF(l->size_bytes, p->bytes + 1),
+		       });
 	pthread_mutex_unlock(&p->all->lock);
 }
 
@@ -72,7 +73,7 @@ static enum rmg_rc pass(void *user, struct span bytes, struct rmg_err *err)
 	return p->job ? box_put(p->job, bytes, err) : RMG_OK;
 }
 
-/* Failures that say nothing about the layer's bytes end the scan; the others are the layer's own. */
+/* Failures that say nothing about the layer's bytes end the scan; others are the layer's own. */
 static bool ends_scan(enum rmg_rc rc)
 {
 	return rc == RMG_E_STOPPED || rc == RMG_E_NET || rc == RMG_E_AUTH || rc == RMG_E_IO ||
@@ -80,7 +81,8 @@ static bool ends_scan(enum rmg_rc rc)
 }
 
 /* Compares the diff_id that the facts have with the configuration's claim. */
-static void check_diff_id(const struct source_layer *l, const struct facts *f, struct layer_result *out)
+static void check_diff_id(const struct source_layer *l, const struct facts *f,
+			  struct layer_result *out)
 {
 	uint8_t claimed[SHA256_BYTES];
 
@@ -110,8 +112,9 @@ static enum rmg_rc accept(struct passage *p, struct layer_result *out, struct sp
 	if (l->digest.n && !l->synthetic &&
 	    (!digest_sha256(l->digest, want) || memcmp(want, f->blob_sha256, sizeof want) != 0)) {
 		out->digest_wrong = true;
-		return err_set(&out->why, RMG_E_FORMAT,
-			       "its bytes do not have the digest that names it: wrong or incomplete");
+		return err_set(
+		    &out->why, RMG_E_FORMAT,
+		    "its bytes do not have the digest that names it: wrong or incomplete");
 	}
 	check_diff_id(l, f, out);
 	out->facts = f;
@@ -134,12 +137,12 @@ static enum rmg_rc read_one(struct passage *p, struct layer_result *out)
 {
 	const struct rmg_opts *opts = p->all->source->env.opts;
 	const struct source_layer *l = &p->all->source->layers[p->index];
-	struct box_opts box = { .worker = opts->worker,
-				.no_sandbox = opts->no_sandbox,
-				.diff_id = !opts->skip_diff_id && !l->synthetic,
-				.stop = stopped,
-				.user = p->all };
-	struct span packed = { 0 };
+	struct box_opts box = {.worker = opts->worker,
+			       .no_sandbox = opts->no_sandbox,
+			       .diff_id = !opts->skip_diff_id && !l->synthetic,
+			       .stop = stopped,
+			       .user = p->all};
+	struct span packed = {0};
 	enum rmg_rc rc = box_start(JOB_LAYER, &box, &p->job, &out->why);
 
 	if (rc != RMG_OK)
@@ -192,7 +195,7 @@ static bool known(struct passage *p, struct layer_result *out)
 static void do_layer(struct reading *r, size_t i)
 {
 	struct layer_result *out = &r->out[i];
-	struct passage p = { .all = r, .index = i, .sha = sha256_new() };
+	struct passage p = {.all = r, .index = i, .sha = sha256_new()};
 
 	arena_init(&out->arena, 2 * LIMIT_FACTS_BYTES);
 	if (p.sha == NULL)
@@ -210,8 +213,7 @@ static void *work(void *user)
 	struct reading *r = user;
 	size_t i;
 
-	while (!atomic_load(&r->ended) &&
-	       (i = atomic_fetch_add(&r->next, 1)) < r->source->n_layers)
+	while (!atomic_load(&r->ended) && (i = atomic_fetch_add(&r->next, 1)) < r->source->n_layers)
 		do_layer(r, i);
 	return NULL;
 }
@@ -227,7 +229,7 @@ static size_t jobs_for(size_t n_layers)
 enum rmg_rc layers_read(struct source *s, struct cache *cache, struct layer_result *out,
 			struct rmg_err *err)
 {
-	struct reading r = { .source = s, .cache = cache, .out = out };
+	struct reading r = {.source = s, .cache = cache, .out = out};
 	pthread_t threads[MOST_JOBS];
 	size_t want = jobs_for(s->n_layers), started = 0;
 

@@ -14,13 +14,14 @@ struct layer_result {
 	struct arena arena;  /* of facts */
 	enum rmg_rc rc;
 	struct rmg_err why;
-	bool digest_wrong, diff_wrong; /* the bytes are not what the manifest, the configuration says */
+	/* the bytes are not what the manifest, the configuration says */
+	bool digest_wrong, diff_wrong;
 	bool from_cache;
 	char level[32]; /* of the sandbox; "" where it was not needed */
 };
 
-/* n results, one per layer of s, in order; each arena is the caller's to end. Not RMG_OK: something that
- * ends the scan (stopped, no worker, the source is out of reach). */
+/* n results, one per layer of s, in order; each arena is the caller's to end. Not RMG_OK: something
+ * that ends the scan (stopped, no worker, the source is out of reach). */
 MUST enum rmg_rc layers_read(struct source *s, struct cache *cache, struct layer_result *out,
 			     struct rmg_err *err);
 

@@ -20,10 +20,11 @@ struct rmg_image {
 	double ms_fetch;
 };
 
-static bool wanted(void *user, struct span path, uint32_t mode, uint64_t size_bytes, struct span head)
+static bool wanted(void *user, struct span path, uint32_t mode, uint64_t size_bytes,
+		   struct span head)
 {
 	const struct rmg_image *image = user;
-	struct cat_file f = { .path = path, .mode = mode, .size = size_bytes, .head = head };
+	struct cat_file f = {.path = path, .mode = mode, .size = size_bytes, .head = head};
 
 	return layer_wants(image->select, &f);
 }
@@ -71,7 +72,7 @@ enum rmg_rc rmg_image_open(const char *source, const struct rmg_opts *opts, stru
 	if (rc == RMG_OK)
 		rc = worker_path(image->opts.worker, &image->worker, err);
 	image->opts.worker = image->worker;
-	env = (struct source_env){ .opts = &image->opts, .wanted = wanted, .user = image };
+	env = (struct source_env){.opts = &image->opts, .wanted = wanted, .user = image};
 	if (rc == RMG_OK)
 		rc = source_open(source, &env, &image->source, err);
 	if (rc == RMG_OK) {
@@ -109,13 +110,13 @@ static void describe_layer(struct inventory *inv, const struct source_layer *l,
 {
 	char digest[DIGEST_TEXT];
 
-	*out = (struct layer){ .digest = dup(inv, l->digest),
-			       .diff_id = dup(inv, l->diff_id),
-			       .media_type = dup(inv, l->media_type),
-			       .created = dup(inv, l->created),
-			       .created_by = dup(inv, l->created_by),
-			       .comment = dup(inv, l->comment),
-			       .size = l->size_bytes };
+	*out = (struct layer){.digest = dup(inv, l->digest),
+			      .diff_id = dup(inv, l->diff_id),
+			      .media_type = dup(inv, l->media_type),
+			      .created = dup(inv, l->created),
+			      .created_by = dup(inv, l->created_by),
+			      .comment = dup(inv, l->comment),
+			      .size = l->size_bytes};
 	if (r->facts == NULL || r->facts->synthetic)
 		return;
 	out->size = r->facts->blob_bytes;
@@ -151,22 +152,24 @@ static void layer_notes(struct inventory *inv, const struct layer_result *r, uin
 {
 	if (r->facts == NULL)
 		inventory_note(inv,
-			       &(struct note){ .level = NOTE_LOST,
-					       .code = r->digest_wrong ? S("digest-mismatch") :
-					       r->why.rc == RMG_E_SANDBOX ? S("worker-died") :
-									    S("layer-unreadable"),
-					       .cataloger = S("layer"),
-					       .text = span_cstr(r->why.msg) },
+			       &(struct note){.level = NOTE_LOST,
+					      .code = r->digest_wrong ? S("digest-mismatch")
+						      : r->why.rc == RMG_E_SANDBOX
+							  ? S("worker-died")
+							  : S("layer-unreadable"),
+					      .cataloger = S("layer"),
+					      .text = span_cstr(r->why.msg)},
 			       i);
 	if (r->diff_wrong)
-		inventory_note(inv,
-			       &(struct note){ .level = NOTE_LOST,
-					       .code = S("diff-id-mismatch"),
-					       .cataloger = S("layer"),
-					       .text = S("the configuration names other content for this "
-							 "layer than it has: runtimes refuse such an "
-							 "image; what the layer really has is reported") },
-			       i);
+		inventory_note(
+		    inv,
+		    &(struct note){.level = NOTE_LOST,
+				   .code = S("diff-id-mismatch"),
+				   .cataloger = S("layer"),
+				   .text = S("the configuration names other content for this "
+					     "layer than it has: runtimes refuse such an "
+					     "image; what the layer really has is reported")},
+		    i);
 }
 
 static void other_notes(struct inventory *inv, const struct source *s, const struct cache *cache,
@@ -175,29 +178,31 @@ static void other_notes(struct inventory *inv, const struct source *s, const str
 	for (size_t i = 0; i < s->notes.n; i++)
 		inventory_note(inv, &s->notes.v[i], NO_LAYER);
 	if (s->config_digest.n && s->config.n_diff_ids != s->n_layers)
-		inventory_note(inv,
-			       &(struct note){ .level = NOTE_LOST,
-					       .code = S("diff-id-count"),
-					       .cataloger = S("source"),
-					       .text = S("the configuration names another number of layers "
-							 "than the manifest: runtimes refuse such an "
-							 "image") },
-			       NO_LAYER);
+		inventory_note(
+		    inv,
+		    &(struct note){.level = NOTE_LOST,
+				   .code = S("diff-id-count"),
+				   .cataloger = S("source"),
+				   .text = S("the configuration names another number of layers "
+					     "than the manifest: runtimes refuse such an "
+					     "image")},
+		    NO_LAYER);
 	if (cache->trouble.rc != RMG_OK)
 		inventory_note(inv,
-			       &(struct note){ .level = NOTE_WARN,
-					       .code = S("cache-unusable"),
-					       .cataloger = S("cache"),
-					       .text = span_cstr(cache->trouble.msg) },
+			       &(struct note){.level = NOTE_WARN,
+					      .code = S("cache-unusable"),
+					      .cataloger = S("cache"),
+					      .text = span_cstr(cache->trouble.msg)},
 			       NO_LAYER);
 	if (opts->no_sandbox)
-		inventory_note(inv,
-			       &(struct note){ .level = NOTE_WARN,
-					       .code = S("no-sandbox"),
-					       .cataloger = S("worker"),
-					       .text = S("the image was parsed without a sandbox, as asked "
-							 "for") },
-			       NO_LAYER);
+		inventory_note(
+		    inv,
+		    &(struct note){.level = NOTE_WARN,
+				   .code = S("no-sandbox"),
+				   .cataloger = S("worker"),
+				   .text = S("the image was parsed without a sandbox, as asked "
+					     "for")},
+		    NO_LAYER);
 }
 
 /* The weakest level that any layer was read with; from the cache alone, "cache". */
@@ -206,13 +211,15 @@ static const char *sandbox_level(struct inventory *inv, const struct layer_resul
 	const char *level = NULL;
 
 	for (size_t i = 0; i < n; i++)
-		if (layers[i].level[0] && (level == NULL || strlen(layers[i].level) < strlen(level)))
+		if (layers[i].level[0] &&
+		    (level == NULL || strlen(layers[i].level) < strlen(level)))
 			level = layers[i].level;
 	return level ? arena_cstr(&inv->arena, span_cstr(level)) : "cache";
 }
 
 static enum rmg_rc merge(const struct rmg_image *image, struct cache *cache,
-			 const struct layer_result *layers, struct inventory *inv, struct rmg_err *err)
+			 const struct layer_result *layers, struct inventory *inv,
+			 struct rmg_err *err)
 {
 	const struct source *s = image->source;
 	const struct facts **facts = calloc(s->n_layers + 1, sizeof *facts);
@@ -249,18 +256,18 @@ static void view_pkg(struct rmg_inventory *r, const struct component *c, struct 
 	struct arena *a = &r->arena;
 
 	*out = (struct rmg_pkg){
-		.purl = lib_text(a, c->purl),
-		.name = lib_text(a, c->pkg.name),
-		.version = lib_text(a, c->pkg.version),
-		.cataloger = lib_text(a, c->cataloger),
-		.path = lib_text(a, c->n_paths ? c->paths[0] : (struct span){ 0 }),
-		.layer = lib_text(a, c->layer < r->inv->n_layers ? r->inv->layers[c->layer].digest :
-								   (struct span){ 0 }),
-		.type = lib_text(a, c->pkg.type),
-		.arch = lib_text(a, c->pkg.arch),
-		.source_name = lib_text(a, c->pkg.src_name),
-		.source_version = lib_text(a, c->pkg.src_version),
-		.origin = origin_name(c->origin),
+	    .purl = lib_text(a, c->purl),
+	    .name = lib_text(a, c->pkg.name),
+	    .version = lib_text(a, c->pkg.version),
+	    .cataloger = lib_text(a, c->cataloger),
+	    .path = lib_text(a, c->n_paths ? c->paths[0] : (struct span){0}),
+	    .layer = lib_text(a, c->layer < r->inv->n_layers ? r->inv->layers[c->layer].digest
+							     : (struct span){0}),
+	    .type = lib_text(a, c->pkg.type),
+	    .arch = lib_text(a, c->pkg.arch),
+	    .source_name = lib_text(a, c->pkg.src_name),
+	    .source_version = lib_text(a, c->pkg.src_version),
+	    .origin = origin_name(c->origin),
 	};
 }
 
@@ -276,12 +283,12 @@ static enum rmg_rc make_views(struct rmg_inventory *r, struct rmg_err *err)
 		const struct note *n = &inv->notes[i].note;
 
 		r->notes[i] = (struct rmg_note){
-			.rc = n->level == NOTE_LOST ? RMG_E_FORMAT : RMG_OK,
-			.cataloger = lib_text(&r->arena, n->cataloger),
-			.path = lib_text(&r->arena, n->path),
-			.text = lib_text(&r->arena, n->text),
-			.code = lib_text(&r->arena, n->code),
-			.severity = level_name(n->level),
+		    .rc = n->level == NOTE_LOST ? RMG_E_FORMAT : RMG_OK,
+		    .cataloger = lib_text(&r->arena, n->cataloger),
+		    .path = lib_text(&r->arena, n->path),
+		    .text = lib_text(&r->arena, n->text),
+		    .code = lib_text(&r->arena, n->code),
+		    .severity = level_name(n->level),
 		};
 	}
 	if (arena_rc(&r->arena) != RMG_OK)
@@ -355,11 +362,11 @@ const struct rmg_note *rmg_inventory_note(const struct rmg_inventory *inventory,
 void rmg_sandbox_level(const struct rmg_opts *opts, char *buf, size_t n)
 {
 	struct rmg_opts o = opts_of(opts);
-	struct box_opts box = { .no_sandbox = o.no_sandbox };
+	struct box_opts box = {.no_sandbox = o.no_sandbox};
 	char *worker = NULL, level[32] = "";
 	struct box_job *job = NULL;
-	struct rmg_err err = { 0 };
-	struct span none = { 0 };
+	struct rmg_err err = {0};
+	struct span none = {0};
 	enum rmg_rc rc = worker_path(o.worker, &worker, &err);
 
 	box.worker = worker;

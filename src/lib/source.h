@@ -49,9 +49,10 @@ struct source_layer {
 	size_t n_urls;
 	const struct oci_pair *annotations; /* the descriptor's */
 	size_t n_annotations;
-	bool foreign;   /* the manifest gives other places for it; reading tries them too */
-	/* The bytes are a tar that we made, or parts of the layer in one: its digest cannot vouch for them
-	 * (the source has checked the parts), and what it says is not what the whole would say. */
+	bool foreign; /* the manifest gives other places for it; reading tries them too */
+	/* The bytes are a tar that we made, or parts of the layer in one: its digest cannot vouch
+	 * for them (the source has checked the parts), and what it says is not what the whole would
+	 * say. */
 	bool synthetic;
 };
 

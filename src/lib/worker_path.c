@@ -34,7 +34,8 @@ enum rmg_rc worker_path(const char *given, char **out, struct rmg_err *err)
 		path = RMG_LIBEXEC "/rummage-parse";
 	if (access(path, X_OK) != 0)
 		return err_set(err, RMG_E_NOTFOUND,
-			       "the worker %s cannot be started; set RUMMAGE_WORKER to where it is", path);
+			       "the worker %s cannot be started; set RUMMAGE_WORKER to where it is",
+			       path);
 	*out = strdup(path);
 	return *out ? RMG_OK : err_set(err, RMG_E_NOMEM, "no memory for a path");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* worker_path.h - where rummage-parse is: as given, else $RUMMAGE_WORKER, else beside this program or
- * library, else where it was installed. */
+/* worker_path.h - where rummage-parse is: as given, else $RUMMAGE_WORKER, else beside this program
+ * or library, else where it was installed. */
 #ifndef LIB_WORKER_PATH_H
 #define LIB_WORKER_PATH_H
 

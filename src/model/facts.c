@@ -158,7 +158,7 @@ static uint32_t add_dir(struct facts_builder *b, struct span path, uint64_t hash
 	struct span copy = arena_dup(&b->arena, path);
 
 	if (arena_rc(&b->arena) != RMG_OK || index == MAP_NONE ||
-	    !VEC_PUSH(&b->dirs, (struct build_dir){ .path = copy }) ||
+	    !VEC_PUSH(&b->dirs, (struct build_dir){.path = copy}) ||
 	    !map_set(&b->dir_of, hash, index)) {
 		out_of_memory(b);
 		return MAP_NONE;
@@ -215,9 +215,9 @@ void facts_file(struct facts_builder *b, struct span path, uint64_t size_bytes)
 	if (dir == MAP_NONE)
 		return;
 	b->facts.n_entries++;
-	if (!VEC_PUSH(&b->names, (struct child){ .name = hash_span(span_basename(path)),
-						 .size = size_bytes,
-						 .dir = dir }))
+	if (!VEC_PUSH(&b->names, (struct child){.name = hash_span(span_basename(path)),
+						.size = size_bytes,
+						.dir = dir}))
 		out_of_memory(b);
 }
 
@@ -227,7 +227,7 @@ void facts_whiteout(struct facts_builder *b, struct span path)
 
 	if (dir != MAP_NONE &&
 	    !VEC_PUSH(&b->whiteouts,
-		      (struct child){ .name = hash_span(span_basename(path)), .dir = dir }))
+		      (struct child){.name = hash_span(span_basename(path)), .dir = dir}))
 		out_of_memory(b);
 }
 
@@ -254,13 +254,13 @@ static void link_exec(struct facts_builder *b, struct span path, struct span tar
 
 void facts_link(struct facts_builder *b, struct span path, struct span target, bool hard)
 {
-	struct fact_link link = { .dir = dir_index(b, span_dirname(path)), .hard = hard };
+	struct fact_link link = {.dir = dir_index(b, span_dirname(path)), .hard = hard};
 
 	facts_file(b, path, 0);
 	link.path = arena_dup(&b->arena, path);
 	link.target = arena_dup(&b->arena, target);
-	if (link.dir == MAP_NONE || arena_rc(&b->arena) != RMG_OK ||
-	    !VEC_PUSH(&b->links, link) || !VEC_PUSH(&b->link_time, now(b)))
+	if (link.dir == MAP_NONE || arena_rc(&b->arena) != RMG_OK || !VEC_PUSH(&b->links, link) ||
+	    !VEC_PUSH(&b->link_time, now(b)))
 		out_of_memory(b);
 	if (hard)
 		link_exec(b, path, target);
@@ -298,14 +298,15 @@ static struct span intern(struct facts_builder *b, struct span s)
 	if (have != MAP_NONE && span_is(b->texts.v[have], s))
 		return b->texts.v[have];
 	copy = arena_dup(&b->arena, s);
-	if (have == MAP_NONE && (!VEC_PUSH(&b->texts, copy) ||
-				 !map_set(&b->text_of, hash, (uint32_t)b->texts.n - 1)))
+	if (have == MAP_NONE &&
+	    (!VEC_PUSH(&b->texts, copy) || !map_set(&b->text_of, hash, (uint32_t)b->texts.n - 1)))
 		out_of_memory(b);
 	return copy;
 }
 
 /* Text of a package: clean and bounded, or made so and said. */
-static struct span text(struct facts_builder *b, struct span s, uint64_t max, const struct fact_pkg *p)
+static struct span text(struct facts_builder *b, struct span s, uint64_t max,
+			const struct fact_pkg *p)
 {
 	bool cut = s.n > max, dirty;
 	char *copy;
@@ -316,18 +317,18 @@ static struct span text(struct facts_builder *b, struct span s, uint64_t max, co
 		return intern(b, s);
 	copy = arena_cstr(&b->arena, s);
 	if (copy == NULL)
-		return (struct span){ 0 };
+		return (struct span){0};
 	for (size_t i = 0; i < s.n; i++)
 		copy[i] = copy[i] == '\0' ? '?' : copy[i];
 	utf8_clean_cstr(copy, s.n + 1);
 	facts_note(b, &(struct note){
-			      .level = cut ? NOTE_LOST : NOTE_WARN,
-			      .code = cut ? S("text-cut") : S("text-cleaned"),
-			      .cataloger = p->cataloger,
-			      .path = p->path,
-			      .text = cut ? S("a name, version or other text is too long and was cut") :
-					    S("a name, version or other text is not clean UTF-8; the "
-					      "bytes in question were replaced by '?'"),
+			  .level = cut ? NOTE_LOST : NOTE_WARN,
+			  .code = cut ? S("text-cut") : S("text-cleaned"),
+			  .cataloger = p->cataloger,
+			  .path = p->path,
+			  .text = cut ? S("a name, version or other text is too long and was cut")
+				      : S("a name, version or other text is not clean UTF-8; the "
+					  "bytes in question were replaced by '?'"),
 		      });
 	return span_of(copy, s.n);
 }
@@ -335,16 +336,16 @@ static struct span text(struct facts_builder *b, struct span s, uint64_t max, co
 static void copy_pkg(struct facts_builder *b, struct fact_pkg *p)
 {
 	struct span *const fields[] = {
-		&p->pkg.type,	  &p->pkg.ns,	      &p->pkg.name,   &p->pkg.version,
-		&p->pkg.arch,	  &p->pkg.src_name,   &p->pkg.src_version, &p->pkg.vendor,
-		&p->pkg.module,	  &p->pkg.cpe,	      &p->pkg.build,
+	    &p->pkg.type,   &p->pkg.ns,       &p->pkg.name,        &p->pkg.version,
+	    &p->pkg.arch,   &p->pkg.src_name, &p->pkg.src_version, &p->pkg.vendor,
+	    &p->pkg.module, &p->pkg.cpe,      &p->pkg.build,
 	};
 	const struct fact_pkg as_given = *p;
 
 	for (size_t i = 0; i < COUNT_OF(fields); i++)
 		*fields[i] = text(b, *fields[i], LIMIT_TEXT_BYTES, &as_given);
-	p->pkg.license = text(b, span_head(p->pkg.license, LIMIT_LICENSE_BYTES), LIMIT_TEXT_BYTES,
-			      &as_given);
+	p->pkg.license =
+	    text(b, span_head(p->pkg.license, LIMIT_LICENSE_BYTES), LIMIT_TEXT_BYTES, &as_given);
 	p->pkg.claims = intern(b, p->pkg.claims);
 	p->cataloger = intern(b, p->cataloger);
 	p->path = intern(b, p->path);
@@ -356,11 +357,11 @@ void facts_pkg(struct facts_builder *b, const struct fact_pkg *p)
 	struct fact_pkg copy = *p;
 
 	if (p->pkg.type.n == 0 || p->pkg.name.n == 0) {
-		facts_note(b, &(struct note){ .level = NOTE_LOST,
-					      .code = S("pkg-no-name"),
-					      .cataloger = p->cataloger,
-					      .path = p->path,
-					      .text = S("a package without a name") });
+		facts_note(b, &(struct note){.level = NOTE_LOST,
+					     .code = S("pkg-no-name"),
+					     .cataloger = p->cataloger,
+					     .path = p->path,
+					     .text = S("a package without a name")});
 		return;
 	}
 	copy.dir = dir_index(b, span_dirname(p->path));
@@ -376,7 +377,8 @@ void facts_exec(struct facts_builder *b, const struct fact_exec *e)
 	copy.dir = dir_index(b, span_dirname(e->path));
 	copy.path = arena_dup(&b->arena, e->path);
 	copy.arch = intern(b, e->arch);
-	if (copy.dir == MAP_NONE || !VEC_PUSH(&b->execs, copy) || !VEC_PUSH(&b->exec_time, now(b)) ||
+	if (copy.dir == MAP_NONE || !VEC_PUSH(&b->execs, copy) ||
+	    !VEC_PUSH(&b->exec_time, now(b)) ||
 	    !map_set(&b->exec_of, path_hash(copy.path), (uint32_t)b->execs.n - 1))
 		out_of_memory(b);
 }
@@ -384,10 +386,10 @@ void facts_exec(struct facts_builder *b, const struct fact_exec *e)
 void facts_os(struct facts_builder *b, const struct fact_os *o)
 {
 	struct fact_os copy = *o;
-	const struct fact_pkg at = { .cataloger = S("osrelease"), .path = o->path };
+	const struct fact_pkg at = {.cataloger = S("osrelease"), .path = o->path};
 	struct span *const fields[] = {
-		&copy.id,   &copy.id_like,    &copy.version_id, &copy.version, &copy.codename,
-		&copy.name, &copy.variant_id, &copy.cpe,	&copy.build_id,
+	    &copy.id,   &copy.id_like,    &copy.version_id, &copy.version,  &copy.codename,
+	    &copy.name, &copy.variant_id, &copy.cpe,        &copy.build_id,
 	};
 
 	for (size_t i = 0; i < COUNT_OF(fields); i++)
@@ -400,19 +402,20 @@ void facts_os(struct facts_builder *b, const struct fact_os *o)
 
 void facts_own(struct facts_builder *b, const struct fact_owned *o)
 {
-	const struct fact_pkg at = { .path = o->path };
+	const struct fact_pkg at = {.path = o->path};
 	struct fact_owned copy = {
-		.type = text(b, o->type, LIMIT_TEXT_BYTES, &at),
-		.name = text(b, o->name, LIMIT_TEXT_BYTES, &at),
-		.version = text(b, o->version, LIMIT_TEXT_BYTES, &at),
-		.arch = text(b, o->arch, LIMIT_TEXT_BYTES, &at),
-		.path = intern(b, o->path),
-		.dir = dir_index(b, span_dirname(o->path)),
+	    .type = text(b, o->type, LIMIT_TEXT_BYTES, &at),
+	    .name = text(b, o->name, LIMIT_TEXT_BYTES, &at),
+	    .version = text(b, o->version, LIMIT_TEXT_BYTES, &at),
+	    .arch = text(b, o->arch, LIMIT_TEXT_BYTES, &at),
+	    .path = intern(b, o->path),
+	    .dir = dir_index(b, span_dirname(o->path)),
 	};
 
 	b->last_own_index = MAP_NONE;
-	if (copy.dir == MAP_NONE || !VEC_PUSH(&b->owned, copy) || !VEC_PUSH(&b->owned_time, now(b)) ||
-	    !VEC_PUSH(&b->own_first, b->own_dirs.n) || !VEC_PUSH(&b->own_first, b->own_names.n))
+	if (copy.dir == MAP_NONE || !VEC_PUSH(&b->owned, copy) ||
+	    !VEC_PUSH(&b->owned_time, now(b)) || !VEC_PUSH(&b->own_first, b->own_dirs.n) ||
+	    !VEC_PUSH(&b->own_first, b->own_names.n))
 		out_of_memory(b);
 }
 
@@ -424,7 +427,8 @@ static uint32_t own_path_index(struct facts_builder *b, struct span path)
 	if (index != MAP_NONE)
 		return index;
 	index = (uint32_t)b->paths.n;
-	if (!VEC_PUSH(&b->paths, arena_dup(&b->arena, path)) || !map_set(&b->path_of, hash, index)) {
+	if (!VEC_PUSH(&b->paths, arena_dup(&b->arena, path)) ||
+	    !map_set(&b->path_of, hash, index)) {
 		out_of_memory(b);
 		return MAP_NONE;
 	}
@@ -457,11 +461,11 @@ void facts_own_path(struct facts_builder *b, struct span path)
 		return;
 	if (!path_normal(path, buf, &normal)) {
 		facts_note(b, &(struct note){
-				      .level = NOTE_WARN,
-				      .code = S("owned-path"),
-				      .path = b->owned.v[b->owned.n - 1].path,
-				      .text = S("a list of a package's files names a path that no file "
-						"can have; the row is ignored"),
+				  .level = NOTE_WARN,
+				  .code = S("owned-path"),
+				  .path = b->owned.v[b->owned.n - 1].path,
+				  .text = S("a list of a package's files names a path that no file "
+					    "can have; the row is ignored"),
 			      });
 		return;
 	}
@@ -472,7 +476,7 @@ void facts_own_path(struct facts_builder *b, struct span path)
 		out_of_memory(b);
 }
 
-/* Children folder by folder; within a folder by name, then by time, which takes the place of dir. */
+/* Children folder by folder; in a folder by name, then by time, which takes the place of dir. */
 static int by_name(const void *a, const void *b)
 {
 	const struct child *x = a, *y = b;
@@ -511,8 +515,8 @@ static bool group_children(const struct child *from, size_t n, size_t n_dirs, st
 }
 
 /* One folder's files; of two with one name the later, and that there were two goes into again. */
-static bool finish_names(struct facts_builder *b, struct fact_dir *dir, const struct child *c, size_t n,
-			 struct map *again)
+static bool finish_names(struct facts_builder *b, struct fact_dir *dir, const struct child *c,
+			 size_t n, struct map *again)
 {
 	uint64_t *names = ARENA_ARRAY(&b->arena, n, uint64_t);
 	uint64_t *sizes = ARENA_ARRAY(&b->arena, n, uint64_t);
@@ -612,7 +616,7 @@ static void finish_owned(struct facts_builder *b)
 
 enum rmg_rc facts_done(struct facts_builder *b, struct facts **out)
 {
-	struct map again = { 0 };
+	struct map again = {0};
 	struct facts *f = &b->facts;
 
 	if (b->rc == RMG_OK && arena_rc(&b->arena) == RMG_OK && !finish_dirs(b, &again))

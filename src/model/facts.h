@@ -18,23 +18,26 @@
 #include "model/note.h"
 #include "model/pkg.h"
 
-#define FACTS_VERSION 1 /* raise when the meaning of any field changes: old caches are then unread */
+/* Raise when the meaning of any field changes: old caches are then unread. */
+#define FACTS_VERSION 1
 
 /* A folder that the layer mentions: as an entry of its own, or as the parent of one. */
 struct fact_dir {
-	struct span path;         /* "" is the root */
-	bool entry;               /* has a tar entry of its own */
-	bool opaque;              /* ".wh..wh..opq": hides all that lower layers have in it */
-	const uint64_t *names;    /* hash_span() of each child that is not a folder, ascending */
-	const uint64_t *sizes;    /* beside names: bytes of a regular file, 0 for other kinds */
+	struct span path;      /* "" is the root */
+	bool entry;            /* has a tar entry of its own */
+	bool opaque;           /* ".wh..wh..opq": hides all that lower layers have in it */
+	const uint64_t *names; /* hash_span() of each child that is not a folder, ascending */
+	const uint64_t *sizes; /* beside names: bytes of a regular file, 0 for other kinds */
 	size_t n_names;
-	const uint64_t *whiteouts; /* hash_span() of each name that lower layers lose, ascending */
+	/* hash_span() of each name that lower layers lose, ascending */
+	const uint64_t *whiteouts;
 	size_t n_whiteouts;
 };
 
 struct fact_link {
 	struct span path;
-	uint32_t dir;       /* the folder that path is in: index into facts.dirs; as in all that follow */
+	/* the folder that path is in: index into facts.dirs; as in all that follow */
+	uint32_t dir;
 	struct span target; /* symbolic: as written; hard: a normal path */
 	bool hard;
 };
@@ -42,7 +45,7 @@ struct fact_link {
 struct fact_pkg {
 	struct pkg pkg;
 	struct span cataloger;
-	struct span path;  /* the evidence: the file that said so */
+	struct span path; /* the evidence: the file that said so */
 	uint32_t dir;
 	struct span inner; /* path inside that file: "BOOT-INF/lib/a.jar!META-INF/..." ; "" */
 };
@@ -64,8 +67,8 @@ struct fact_owned {
 	struct span type, name, version, arch; /* which package; version and arch may be "" */
 	struct span path;                      /* evidence: the list, or the database */
 	uint32_t dir;
-	const uint32_t *dirs;                  /* index into facts.paths, one per group */
-	const uint32_t *counts;                /* names in that group */
+	const uint32_t *dirs;   /* index into facts.paths, one per group */
+	const uint32_t *counts; /* names in that group */
 	size_t n_dirs;
 	const uint64_t *names; /* hash_span() of the names, group after group */
 	size_t n_names;
@@ -75,18 +78,22 @@ struct fact_owned {
 struct fact_os {
 	struct span path;
 	uint32_t dir;
-	uint32_t rank; /* lower is better: 0 etc/os-release, 10 usr/lib/os-release, 20 and up older files */
-	bool refines;  /* does not stand alone: only adds its version to another (debian_version, alpine-release) */
+	/* lower is better: 0 etc/os-release, 10 usr/lib/os-release, 20 and up older files */
+	uint32_t rank;
+	/* only adds its version to another (debian_version, alpine-release) */
+	bool refines;
 	struct span id, id_like, version_id, version, codename, name, variant_id, cpe, build_id;
 };
 
 struct facts {
-	uint8_t blob_sha256[32]; /* of the bytes that were read; set and verified by the parent */
-	uint8_t diff_sha256[32]; /* of the decompressed bytes; all zero where it was not computed */
+	/* of the bytes that were read; set and verified by the parent */
+	uint8_t blob_sha256[32];
+	/* of the decompressed bytes; all zero where it was not computed */
+	uint8_t diff_sha256[32];
 	bool has_diff;
 	uint64_t blob_bytes, tar_bytes, n_entries;
 	struct span compression; /* "gzip", "zstd", "xz", "bzip2", "none" */
-	bool synthetic;          /* made from files or ranges, not from a tar that somebody published */
+	bool synthetic; /* made from files or ranges, not from a tar that somebody published */
 
 	struct fact_dir *dirs;
 	struct fact_link *links;
@@ -95,7 +102,8 @@ struct facts {
 	struct fact_owned *owned;
 	struct fact_os *oses;
 	struct note *notes;
-	struct span *paths; /* folders that owned refers to, as the lists write them, normalised */
+	/* folders that owned refers to, as the lists write them, normalised */
+	struct span *paths;
 	size_t n_dirs, n_links, n_pkgs, n_execs, n_owned, n_oses, n_notes, n_paths;
 	uint64_t notes_dropped; /* beyond LIMIT_NOTES; counts as lost */
 };
@@ -125,7 +133,7 @@ void facts_note(struct facts_builder *b, const struct note *n);
 void facts_own(struct facts_builder *b, const struct fact_owned *o);
 void facts_own_path(struct facts_builder *b, struct span path);
 
-/* Gives the gathered facts; they live as long as b does. Layer-wide fields are the caller's to fill. */
+/* Gives the gathered facts; they live as long as b does. Layer-wide fields the caller fills. */
 MUST enum rmg_rc facts_done(struct facts_builder *b, struct facts **out);
 
 /* A normal path made of a tar's or a list's name: leading and trailing slashes, doubled slashes and

@@ -5,7 +5,7 @@
 
 const char *origin_name(enum origin o)
 {
-	static const char *const names[] = { "unknown", "base", "patch", "app", "commit" };
+	static const char *const names[] = {"unknown", "base", "patch", "app", "commit"};
 
 	return names[o];
 }
@@ -38,7 +38,7 @@ void inventory_free(struct inventory *inv)
 
 void inventory_note(struct inventory *inv, const struct note *n, uint32_t layer)
 {
-	struct layer_note copy = { .note = *n, .layer = layer };
+	struct layer_note copy = {.note = *n, .layer = layer};
 
 	if (n->level == NOTE_LOST)
 		inv->complete = false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* inventory.h - what one image contains: the merge of its layers' facts. Plain data in one arena. */
+/* inventory.h - what one image contains: its layers' facts, merged. Plain data in one arena. */
 #ifndef MODEL_INVENTORY_H
 #define MODEL_INVENTORY_H
 
@@ -14,15 +14,16 @@ const char *origin_name(enum origin o); /* "unknown", "base", "patch", "app", "c
 
 /* The distribution, after merging and reducing. Empty where it is not known. */
 struct os {
-	struct span id;         /* os-release ID: "debian", "alpine", "rhel", ... */
-	struct span version_id; /* refined: "12.4" for Debian's debian_version, "3.18.5" for Alpine */
+	struct span id; /* os-release ID: "debian", "alpine", "rhel", ... */
+	/* refined: "12.4" for Debian's debian_version, "3.18.5" for Alpine */
+	struct span version_id;
 	struct span codename, name, id_like, variant_id, cpe;
-	struct span eol;        /* "YYYY-MM-DD", "" where not known */
+	struct span eol; /* "YYYY-MM-DD", "" where not known */
 };
 
 struct layer {
-	struct span digest;     /* "sha256:..." of the blob, verified; "" for synthetic layers */
-	struct span diff_id;    /* computed where it could be, else as claimed */
+	struct span digest;  /* "sha256:..." of the blob, verified; "" for synthetic layers */
+	struct span diff_id; /* computed where it could be, else as claimed */
 	bool diff_id_verified;
 	struct span media_type, created, created_by, comment;
 	uint64_t size;
@@ -35,10 +36,11 @@ struct component {
 	struct span cataloger;
 	const struct span *paths; /* evidence, "!" before what is inside a file; sorted */
 	size_t n_paths;
-	uint32_t layer;           /* where this name and version first appears; NO_LAYER */
+	uint32_t layer; /* where this name and version first appears; NO_LAYER */
 	enum origin origin;
-	bool is_os;               /* of the distribution's package manager */
-	/* Language packages that this operating-system package owns: reported here and nowhere else. */
+	bool is_os; /* of the distribution's package manager */
+	/* Language packages that this operating-system package owns: reported here and nowhere
+	 * else. */
 	const struct span *provides;
 	size_t n_provides;
 };
@@ -86,7 +88,7 @@ struct inventory {
 	struct os os;
 	struct base_image base;
 	struct layer *layers;
-	struct component *components; /* sorted by purl */
+	struct component *components;   /* sorted by purl */
 	struct executable *executables; /* sorted by path */
 	struct layer_note *notes;
 	size_t n_layers, n_components, n_executables, n_notes, notes_cap;

@@ -22,12 +22,12 @@ struct merge {
 	size_t n;
 	struct tree *tree;
 	VEC(struct part) parts;
-	struct map part_of;   /* identity -> parts */
-	struct map named;     /* type and name -> parts, for owners */
-	struct map said;      /* identity and evidence and layer: who said it where */
-	struct map owner;     /* path -> part of an operating-system package */
+	struct map part_of;    /* identity -> parts */
+	struct map named;      /* type and name -> parts, for owners */
+	struct map said;       /* identity and evidence and layer: who said it where */
+	struct map owner;      /* path -> part of an operating-system package */
 	struct map attributed; /* path that belongs to something, though to no such package */
-	struct map claimed;   /* folder that belongs to a package */
+	struct map claimed;    /* folder that belongs to a package */
 	VEC(struct executable) execs;
 	bool failed;
 };
@@ -108,19 +108,19 @@ static struct span dup(struct merge *m, struct span s)
 static struct pkg dup_pkg(struct merge *m, const struct pkg *p)
 {
 	return (struct pkg){
-		.type = dup(m, p->type),
-		.ns = dup(m, p->ns),
-		.name = dup(m, p->name),
-		.version = dup(m, p->version),
-		.arch = dup(m, p->arch),
-		.src_name = dup(m, p->src_name.n ? p->src_name : p->name),
-		.src_version = dup(m, p->src_version.n ? p->src_version : p->version),
-		.license = dup(m, p->license),
-		.vendor = dup(m, p->vendor),
-		.module = dup(m, p->module),
-		.cpe = dup(m, p->cpe),
-		.claims = dup(m, p->claims),
-		.build = dup(m, p->build),
+	    .type = dup(m, p->type),
+	    .ns = dup(m, p->ns),
+	    .name = dup(m, p->name),
+	    .version = dup(m, p->version),
+	    .arch = dup(m, p->arch),
+	    .src_name = dup(m, p->src_name.n ? p->src_name : p->name),
+	    .src_version = dup(m, p->src_version.n ? p->src_version : p->version),
+	    .license = dup(m, p->license),
+	    .vendor = dup(m, p->vendor),
+	    .module = dup(m, p->module),
+	    .cpe = dup(m, p->cpe),
+	    .claims = dup(m, p->claims),
+	    .build = dup(m, p->build),
 	};
 }
 
@@ -158,8 +158,8 @@ static void add_pkg(struct merge *m, size_t i, const struct fact_pkg *p)
 {
 	struct part *part = find_part(m, &p->pkg);
 	uint32_t layer = first_layer(m, i, p);
-	struct span path = p->inner.n ? ARENA_JOIN(&m->inv->arena, p->path, S("!"), p->inner) :
-					dup(m, p->path);
+	struct span path =
+	    p->inner.n ? ARENA_JOIN(&m->inv->arena, p->path, S("!"), p->inner) : dup(m, p->path);
 
 	if (part == NULL)
 		part = new_part(m, p);
@@ -235,7 +235,7 @@ static bool belongs_to_os(struct merge *m, size_t i, const struct fact_pkg *p)
 		return false;
 	part = &m->parts.v[owner];
 	purl = purl_of(&p->pkg, &m->inv->os, &m->inv->arena);
-	VEC_EACH(have, &part->provides)
+	VEC_EACH (have, &part->provides)
 		if (span_is(*have, purl))
 			return true;
 	if (!VEC_PUSH(&part->provides, purl))
@@ -269,11 +269,11 @@ static void add_executables(struct merge *m)
 		for (size_t k = 0; m->facts[i] && k < m->facts[i]->n_execs; k++) {
 			const struct fact_exec *e = &m->facts[i]->execs[k];
 			uint64_t name = name_of(e->path);
-			struct executable x = { .size = e->size,
-						.mode = e->mode,
-						.format = e->format,
-						.layer = (uint32_t)i,
-						.origin = m->inv->layers[i].origin };
+			struct executable x = {.size = e->size,
+					       .mode = e->mode,
+					       .format = e->format,
+					       .layer = (uint32_t)i,
+					       .origin = m->inv->layers[i].origin};
 
 			if (!tree_shows(m->tree, i, e->dir, name))
 				continue;
@@ -303,7 +303,7 @@ static bool is_claim(void *user, uint64_t hash)
 static void count_unattributed(struct merge *m, size_t i, uint32_t d)
 {
 	const struct fact_dir *dir = &m->facts[i]->dirs[d];
-	struct claim claim = { .claimed = &m->claimed };
+	struct claim claim = {.claimed = &m->claimed};
 
 	if (!tree_dir_shows(m->tree, i, d) || dir->n_names == 0)
 		return;
@@ -330,10 +330,10 @@ static void add_notes(struct merge *m, size_t i)
 			inventory_note(m->inv, &f->notes[k], (uint32_t)i);
 	if (f->notes_dropped)
 		inventory_note(m->inv,
-			       &(struct note){ .level = NOTE_LOST,
-					       .code = S("too-many-notes"),
-					       .cataloger = S("layer"),
-					       .text = S("the layer had more notes than are kept") },
+			       &(struct note){.level = NOTE_LOST,
+					      .code = S("too-many-notes"),
+					      .cataloger = S("layer"),
+					      .text = S("the layer had more notes than are kept")},
 			       (uint32_t)i);
 }
 
@@ -444,7 +444,7 @@ static void finish(struct merge *m)
 		moved[m->parts.v[i].index] = (uint32_t)i;
 		all[i] = m->parts.v[i].c;
 	}
-	VEC_EACH(x, &m->execs)
+	VEC_EACH (x, &m->execs)
 		x->owner = x->owner == MAP_NONE ? NO_COMPONENT : moved[x->owner];
 	if (m->execs.n > 1)
 		qsort(m->execs.v, m->execs.n, sizeof *m->execs.v, by_path);
@@ -457,7 +457,7 @@ static void finish(struct merge *m)
 
 static void done(struct merge *m)
 {
-	VEC_EACH(p, &m->parts) {
+	VEC_EACH (p, &m->parts) {
 		VEC_DONE(&p->paths);
 		VEC_DONE(&p->provides);
 	}
@@ -475,7 +475,7 @@ static void done(struct merge *m)
 enum rmg_rc merge_layers(struct inventory *inv, const struct facts *const *layers, size_t n,
 			 struct rmg_err *err)
 {
-	struct merge m = { .inv = inv, .facts = layers, .n = n };
+	struct merge m = {.inv = inv, .facts = layers, .n = n};
 	enum rmg_rc rc = tree_new(layers, n, &m.tree);
 
 	CHECK(inv->n_layers == n);

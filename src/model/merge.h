@@ -9,9 +9,10 @@
 
 #include "model/inventory.h"
 
-/* layers[0] is the lowest. A NULL entry is a layer that could not be read; the caller has noted why.
- * inv holds target and layers (n of them, with their origins) already; components, executables, os, notes and the
- * unattributed figures are filled in. facts may be freed afterwards. */
+/* layers[0] is the lowest. A NULL entry is a layer that could not be read; the caller has noted
+ * why. inv holds target and layers (n of them, with their origins) already; components,
+ * executables, os, notes and the unattributed figures are filled in. facts may be freed
+ * afterwards. */
 MUST enum rmg_rc merge_layers(struct inventory *inv, const struct facts *const *layers, size_t n,
 			      struct rmg_err *err);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Expectations are those of OCI image-spec layer.md and of what containerd's applier does with links. */
+/* Expectations are those of OCI image-spec layer.md and of what containerd does with links. */
 #include "model/merge.h"
 
 #include <setjmp.h>
@@ -31,24 +31,23 @@ static void file(struct facts_builder *b, const char *path, uint64_t size)
 static void pkg(struct facts_builder *b, const char *type, const char *name, const char *version,
 		const char *path)
 {
-	facts_pkg(b, &(struct fact_pkg){ .pkg = { .type = span_cstr(type),
-						  .name = span_cstr(name),
-						  .version = span_cstr(version) },
-					 .cataloger = S("test"),
-					 .path = span_cstr(path) });
+	facts_pkg(b, &(struct fact_pkg){.pkg = {.type = span_cstr(type),
+						.name = span_cstr(name),
+						.version = span_cstr(version)},
+					.cataloger = S("test"),
+					.path = span_cstr(path)});
 }
 
 static void exec(struct facts_builder *b, const char *path)
 {
 	file(b, path, 10);
-	facts_exec(b, &(struct fact_exec){ .path = span_cstr(path), .size = 10, .mode = 0755 });
+	facts_exec(b, &(struct fact_exec){.path = span_cstr(path), .size = 10, .mode = 0755});
 }
 
 static void owned(struct facts_builder *b, const char *name, const char *list, const char *path)
 {
-	facts_own(b, &(struct fact_owned){ .type = S("deb"),
-					   .name = span_cstr(name),
-					   .path = span_cstr(list) });
+	facts_own(b, &(struct fact_owned){
+			 .type = S("deb"), .name = span_cstr(name), .path = span_cstr(list)});
 	facts_own_path(b, span_cstr(path));
 }
 
@@ -84,7 +83,7 @@ static const struct component *find(const struct inventory *inv, const char *nam
 
 static void a_package_goes_with_its_file(void **state)
 {
-	struct image m = { 0 };
+	struct image m = {0};
 	struct facts_builder *b = layer(&m);
 	const struct inventory *inv;
 
@@ -109,7 +108,7 @@ static void a_package_goes_with_its_file(void **state)
 
 static void marks_hide_lower_layers_only(void **state)
 {
-	struct image m = { 0 };
+	struct image m = {0};
 	struct facts_builder *b = layer(&m);
 
 	(void)state;
@@ -127,7 +126,7 @@ static void marks_hide_lower_layers_only(void **state)
 
 static void a_package_is_from_where_it_first_appeared(void **state)
 {
-	struct image m = { 0 };
+	struct image m = {0};
 	const char *db = "var/lib/dpkg/status";
 
 	(void)state;
@@ -149,7 +148,7 @@ static void a_package_is_from_where_it_first_appeared(void **state)
 
 static void a_folder_behind_a_link_is_where_the_link_leads(void **state)
 {
-	struct image m = { 0 };
+	struct image m = {0};
 	struct facts_builder *b = layer(&m);
 
 	(void)state;
@@ -170,7 +169,7 @@ static void a_folder_behind_a_link_is_where_the_link_leads(void **state)
 
 static void links_that_go_round_end(void **state)
 {
-	struct image m = { 0 };
+	struct image m = {0};
 	struct facts_builder *b = layer(&m);
 
 	(void)state;
@@ -186,7 +185,7 @@ static void links_that_go_round_end(void **state)
 
 static void what_the_distribution_owns_is_its_own(void **state)
 {
-	struct image m = { 0 };
+	struct image m = {0};
 	struct facts_builder *b = layer(&m);
 	const char *metadata = "usr/lib/python3/dist-packages/six-1.16.0.dist-info/METADATA";
 	const struct component *deb;
@@ -207,18 +206,18 @@ static void what_the_distribution_owns_is_its_own(void **state)
 
 static void what_nobody_owns_is_counted(void **state)
 {
-	struct image m = { 0 };
+	struct image m = {0};
 	struct facts_builder *b = layer(&m);
 
 	(void)state;
 	file(b, "srv/data", 1000);
 	file(b, "srv/app/node_modules/x/index.js", 50);
 	file(b, "srv/app/node_modules/x/package.json", 7);
-	facts_pkg(b, &(struct fact_pkg){ .pkg = { .type = S("npm"),
-						  .name = S("x"),
-						  .version = S("1"),
-						  .claims = S("srv/app/node_modules/x") },
-					 .path = S("srv/app/node_modules/x/package.json") });
+	facts_pkg(b, &(struct fact_pkg){.pkg = {.type = S("npm"),
+						.name = S("x"),
+						.version = S("1"),
+						.claims = S("srv/app/node_modules/x")},
+					.path = S("srv/app/node_modules/x/package.json")});
 	assert_int_equal(merged(&m)->unattributed_files, 1);
 	assert_int_equal(m.inv->unattributed_bytes, 1000);
 	image_done(&m);
@@ -226,7 +225,7 @@ static void what_nobody_owns_is_counted(void **state)
 
 static void of_two_entries_the_later_counts(void **state)
 {
-	struct image m = { 0 };
+	struct image m = {0};
 	struct facts_builder *b = layer(&m);
 
 	(void)state;
@@ -242,14 +241,14 @@ static void of_two_entries_the_later_counts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_package_goes_with_its_file),
-		cmocka_unit_test(marks_hide_lower_layers_only),
-		cmocka_unit_test(a_package_is_from_where_it_first_appeared),
-		cmocka_unit_test(a_folder_behind_a_link_is_where_the_link_leads),
-		cmocka_unit_test(links_that_go_round_end),
-		cmocka_unit_test(what_the_distribution_owns_is_its_own),
-		cmocka_unit_test(what_nobody_owns_is_counted),
-		cmocka_unit_test(of_two_entries_the_later_counts),
+	    cmocka_unit_test(a_package_goes_with_its_file),
+	    cmocka_unit_test(marks_hide_lower_layers_only),
+	    cmocka_unit_test(a_package_is_from_where_it_first_appeared),
+	    cmocka_unit_test(a_folder_behind_a_link_is_where_the_link_leads),
+	    cmocka_unit_test(links_that_go_round_end),
+	    cmocka_unit_test(what_the_distribution_owns_is_its_own),
+	    cmocka_unit_test(what_nobody_owns_is_counted),
+	    cmocka_unit_test(of_two_entries_the_later_counts),
 	};
 
 	return cmocka_run_group_tests_name("R6 R9 R40: layers to one inventory", tests, NULL, NULL);

@@ -13,10 +13,11 @@ enum note_level {
 
 struct note {
 	enum note_level level;
-	struct span code;      /* stable, docs/ERRORS.md: "dpkg-no-version", "gzip-truncated" */
-	struct span cataloger; /* who says it: a cataloger's name, or "tar", "layer", "worker", "source" */
-	struct span path;      /* in the image; "" where it is about no file */
-	struct span text;      /* a sentence: what, and what it means for the result */
+	struct span code; /* stable, docs/ERRORS.md: "dpkg-no-version", "gzip-truncated" */
+	/* who says it: a cataloger's name, or "tar", "layer", "worker", "source" */
+	struct span cataloger;
+	struct span path; /* in the image; "" where it is about no file */
+	struct span text; /* a sentence: what, and what it means for the result */
 };
 
 #endif

@@ -9,20 +9,25 @@
 #include "base/span.h"
 
 struct pkg {
-	struct span type;        /* purl type: "deb", "npm", "golang", ... */
-	struct span ns;          /* purl namespace, undecoded: "@scope", "org.apache.commons", "github.com/x".
-				  * Operating-system packages leave it empty: the distribution's ID goes there. */
+	struct span type; /* purl type: "deb", "npm", "golang", ... */
+	/* purl namespace, undecoded: "@scope", "org.apache.commons", "github.com/x".
+	 * Operating-system packages leave it empty: the distribution's ID goes there. */
+	struct span ns;
 	struct span name;
-	struct span version;     /* as its own tool prints it; rpm: [epoch:]version-release, deb and apk: whole */
+	/* as its own tool prints it; rpm: [epoch:]version-release, deb and apk: whole */
+	struct span version;
 	struct span arch;        /* as its own tool prints it */
 	struct span src_name;    /* source package; empty: name */
 	struct span src_version; /* version of the source package; empty: version */
-	struct span license;     /* one line: an SPDX expression where known, else as found, parts joined by " AND " */
-	struct span vendor;      /* deb Maintainer, rpm Vendor */
-	struct span module;      /* rpm modularity label, "name:stream:version:context" */
+	/* one line: an SPDX expression where known, else as found, parts joined by " AND " */
+	struct span license;
+	struct span vendor; /* deb Maintainer, rpm Vendor */
+	struct span module; /* rpm modularity label, "name:stream:version:context" */
 	struct span cpe;
-	struct span claims;      /* folder whose whole content belongs to this package: "opt/app/node_modules/x" */
-	struct span build;       /* other facts for purl qualifiers, "key=value&key=value", sorted, encoded */
+	/* folder whose whole content belongs to this package: "opt/app/node_modules/x" */
+	struct span claims;
+	/* other facts for purl qualifiers, "key=value&key=value", sorted, encoded */
+	struct span build;
 };
 
 #endif

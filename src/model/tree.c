@@ -11,8 +11,8 @@ struct ref {
 
 enum seen { NOT_YET, SHOWS, HIDDEN };
 
-/* A path being resolved: the hashes of all its folders from the root on, and what is left of the text
- * where a link put new names in front. */
+/* A path being resolved: the hashes of all its folders from the root on, and what is left of the
+ * text where a link put new names in front. */
 struct walk {
 	uint64_t at[LIMIT_PATH_DEPTH_MAX + 1];
 	uint64_t names[LIMIT_PATH_DEPTH_MAX + 1]; /* names[i] leads from at[i - 1] to at[i] */
@@ -41,7 +41,7 @@ struct tree_layer {
 struct tree {
 	struct tree_layer *layers;
 	size_t n;
-	struct walk *walk; /* scratch of resolve() */
+	struct walk *walk;  /* scratch of resolve() */
 	struct map dirs_at; /* path hash -> refs, one per layer that has the folder */
 	VEC(struct ref) refs;
 	struct map link_of; /* path hash -> links */
@@ -158,9 +158,9 @@ static bool links_added(struct tree *t, uint32_t i)
 	for (size_t k = 0; k < f->n_links; k++) {
 		const struct fact_link *l = &f->links[k];
 
-		if (!l->hard && (!VEC_PUSH(&t->links, (struct link){ .fact = l, .layer = i }) ||
-				 !map_set(&t->link_of, resolve(t, l->path, false),
-					  (uint32_t)t->links.n - 1)))
+		if (!l->hard &&
+		    (!VEC_PUSH(&t->links, (struct link){.fact = l, .layer = i}) ||
+		     !map_set(&t->link_of, resolve(t, l->path, false), (uint32_t)t->links.n - 1)))
 			return false;
 	}
 	return true;
@@ -175,7 +175,7 @@ static bool add_folder(struct tree *t, uint32_t i, uint32_t d)
 	f->hash = resolve(t, dir->path, !dir->entry);
 	f->parent = w->depth ? w->at[w->depth - 1] : 0;
 	f->name = w->depth ? w->names[w->depth] : 0;
-	return VEC_PUSH(&t->refs, (struct ref){ .layer = i, .dir = d }) &&
+	return VEC_PUSH(&t->refs, (struct ref){.layer = i, .dir = d}) &&
 	       map_add_another(&t->dirs_at, f->hash, (uint32_t)t->refs.n - 1);
 }
 
@@ -199,7 +199,8 @@ static bool find_folders(struct tree *t)
 }
 
 /* The next layer above i that has the folder, NULL after the last. at begins as 0. */
-static const struct fact_dir *next_above(const struct tree *t, size_t i, uint64_t folder, size_t *at)
+static const struct fact_dir *next_above(const struct tree *t, size_t i, uint64_t folder,
+					 size_t *at)
 {
 	uint32_t r;
 
@@ -274,7 +275,8 @@ static bool hidden_above(const struct tree *t, size_t i, struct span path)
 
 	(void)resolve(t, path, true);
 	for (size_t k = 1; k <= w->depth; k++)
-		if (is_opaque(t, i, w->at[k], &above) || is_replaced(t, i, w->at[k - 1], w->names[k]))
+		if (is_opaque(t, i, w->at[k], &above) ||
+		    is_replaced(t, i, w->at[k - 1], w->names[k]))
 			return true;
 	return is_opaque(t, i, PATH_ROOT, &above);
 }
@@ -294,7 +296,8 @@ static bool shows(struct tree *t, size_t i, struct folder *f, unsigned depth)
 		struct span path = t->layers[i].facts->dirs[f - t->layers[i].folders].path;
 
 		f->seen = hidden_above(t, i, path) ? HIDDEN : SHOWS;
-	} else if (!shows(t, i, up, depth + 1) || (up->below && is_replaced(t, i, f->parent, f->name))) {
+	} else if (!shows(t, i, up, depth + 1) ||
+		   (up->below && is_replaced(t, i, f->parent, f->name))) {
 		f->seen = HIDDEN;
 	}
 	return f->seen == SHOWS;
@@ -366,5 +369,6 @@ bool tree_shows(const struct tree *t, size_t i, uint32_t dir, uint64_t name_hash
 bool tree_covered(const struct tree *t, size_t i, struct span path)
 {
 	return hidden_above(t, i, span_dirname(path)) ||
-	       is_replaced(t, i, tree_folder(t, span_dirname(path)), hash_span(span_basename(path)));
+	       is_replaced(t, i, tree_folder(t, span_dirname(path)),
+			   hash_span(span_basename(path)));
 }

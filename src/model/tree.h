@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tree.h - which files of which layer show once all layers lie on top of each other.
  *
- * Works on hashes of paths (base/hash.h). A file of a layer shows unless a higher layer has a file, a
- * whiteout or a folder at its path, or a file, a whiteout or an opaque mark at a folder above it (OCI
- * image-spec, layer.md). A folder that a layer does not make itself, and whose path goes through a
- * symbolic link of it or of a lower layer, is where the link leads: so containerd and Docker unpack.
- * LIMIT_LINK_DEPTH bounds that. Linear in the number of entries times their depth. */
+ * Works on hashes of paths (base/hash.h). A file of a layer shows unless a higher layer has a file,
+ * a whiteout or a folder at its path, or a file, a whiteout or an opaque mark at a folder above it
+ * (OCI image-spec, layer.md). A folder that a layer does not make itself, and whose path goes
+ * through a symbolic link of it or of a lower layer, is where the link leads: so containerd and
+ * Docker unpack. LIMIT_LINK_DEPTH bounds that. Linear in the number of entries times their
+ * depth. */
 #ifndef MODEL_TREE_H
 #define MODEL_TREE_H
 
@@ -13,7 +14,8 @@
 
 struct tree;
 
-/* facts: n layers, the lowest first, NULL where one could not be read. They must outlive the tree. */
+/* facts: n layers, the lowest first, NULL where one could not be read; they must outlive the tree.
+ */
 MUST enum rmg_rc tree_new(const struct facts *const *facts, size_t n, struct tree **out);
 void tree_free(struct tree *t);
 

@@ -1,19 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/vendor.h"
 
-/* Parts of Maintainer fields, in lower case, of who publishes .deb packages outside of the distributions. */
+/* Parts of Maintainer fields, in lower case, of who publishes .deb packages beside the
+ * distributions. */
 static const char *const deb_others[] = {
-	"docker",      "nvidia",   "google cloud cli", "sap ",	   "hashicorp", "microsoft",
-	"mongodb",     "mariadb.org", "couchdb",       "elastic.co", "nginx-packaging@f5", "konghq",
-	"cloudflare",  "influxdb", "gitlab",	       "grafana",  "datadoghq", "nodesource",
-	"tailscale",   "openrobotics",
+    "docker",
+    "nvidia",
+    "google cloud cli",
+    "sap ",
+    "hashicorp",
+    "microsoft",
+    "mongodb",
+    "mariadb.org",
+    "couchdb",
+    "elastic.co",
+    "nginx-packaging@f5",
+    "konghq",
+    "cloudflare",
+    "influxdb",
+    "gitlab",
+    "grafana",
+    "datadoghq",
+    "nodesource",
+    "tailscale",
+    "openrobotics",
 };
 
 /* rpm's Vendor of the distributions. */
 static const char *const rpm_distributions[] = {
-	"red hat",    "centos",	      "fedora project", "oracle america", "almalinux", "cloudlinux",
-	"vmware",     "suse",	      "opensuse",	"microsoft corporation", "rocky", "amazon",
-	"rpm fusion", "mageia",	      "photon",		"openeuler",
+    "red hat",    "centos", "fedora project", "oracle america", "almalinux",
+    "cloudlinux", "vmware", "suse",           "opensuse",       "microsoft corporation",
+    "rocky",      "amazon", "rpm fusion",     "mageia",         "photon",
+    "openeuler",
 };
 
 static bool has_icase(struct span text, struct span part)

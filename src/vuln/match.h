@@ -2,10 +2,11 @@
 /* match.h - inventory x advisory database = findings. Pure; milliseconds; never stored as truth.
  *
  * Rules of the field, each with its source in match.c: deb and apk packages are judged by source
- * package name and version; rpm by binary name, epoch missing = 0, and by source name with the epoch
- * unknown; rpm modules match their stream only; language packages that the distribution owns are the
- * distribution's to judge; kernel headers are not a kernel; findings of one component that stand for one
- * vulnerability (canonical id) are one finding, the distribution's own tracker before a copy of it. */
+ * package name and version; rpm by binary name, epoch missing = 0, and by source name with the
+ * epoch unknown; rpm modules match their stream only; language packages that the distribution owns
+ * are the distribution's to judge; kernel headers are not a kernel; findings of one component that
+ * stand for one vulnerability (canonical id) are one finding, the distribution's own tracker before
+ * a copy of it. */
 #ifndef VULN_MATCH_H
 #define VULN_MATCH_H
 
@@ -18,13 +19,16 @@ struct suppression {
 };
 
 struct finding {
-	struct span id; /* canonical: the CVE where it stands for exactly one, else the publisher's id */
+	/* canonical: the CVE where it stands for exactly one, else the publisher's id */
+	struct span id;
 	const struct span *aliases;
 	size_t n_aliases;
 	uint32_t component;
-	const struct span *fixed; /* versions that fix it on this component's line, lowest first */
+	/* versions that fix it on this component's line, lowest first */
+	const struct span *fixed;
 	size_t n_fixed;
-	enum adv_status status; /* ADV_AFFECTED (no fix), ADV_FIXED (affected and a fix exists), WONT_FIX, ... */
+	/* ADV_AFFECTED (no fix), ADV_FIXED (affected and a fix exists), WONT_FIX, ... */
+	enum adv_status status;
 	struct span status_text;
 	enum adv_severity severity;
 	struct span severity_from;
@@ -34,8 +38,9 @@ struct finding {
 	double epss, epss_percentile;
 	struct span kev_added, kev_due;
 	struct span published, modified, withdrawn, summary, url;
-	struct span why;    /* the range that matched, verbatim: "Debian:12 openssl: introduced 0, fixed 3.0.11-1" */
-	struct span source; /* the feed: "debian", "osv" */
+	/* the range that matched, verbatim: "Debian:12 openssl: introduced 0, fixed 3.0.11-1" */
+	struct span why;
+	struct span source;                   /* the feed: "debian", "osv" */
 	const struct suppression *suppressed; /* NULL: counts */
 };
 
@@ -45,24 +50,26 @@ struct verdict {
 	struct advdb *db;                  /* borrowed */
 	struct finding *findings;          /* worst first: severity, KEV, EPSS, component, id */
 	size_t n_findings;
-	bool complete; /* the inventory's, and that the database covers what it should and is not damaged */
+	/* the inventory's, and that the database covers what it should and is not damaged */
+	bool complete;
 	struct layer_note *notes; /* about matching: a distribution without a feed, ... */
 	size_t n_notes;
 };
 
-MUST enum rmg_rc match_inventory(const struct inventory *inv, struct advdb *db, struct verdict **out,
-				 struct rmg_err *err);
+MUST enum rmg_rc match_inventory(const struct inventory *inv, struct advdb *db,
+				 struct verdict **out, struct rmg_err *err);
 void verdict_free(struct verdict *v);
 
 const char *severity_name(enum adv_severity s); /* "critical" ... "unknown" */
 MUST bool severity_of(struct span name, enum adv_severity *out);
 const char *status_name(enum adv_status s); /* "affected", "fixed", "not_affected", ... */
 
-/* The OSV ecosystems that judge this distribution, best first ("Debian:12"); n of them, 0 where no feed
- * can. Buffers are the arena's. */
+/* The OSV ecosystems that judge this distribution, best first ("Debian:12"); n of them, 0 where no
+ * feed can. Buffers are the arena's. */
 size_t os_ecosystems(const struct os *os, struct arena *a, struct span *out, size_t max);
 
-/* CVSS v2, v3.0, v3.1 and v4.0 base score of a vector (FIRST's specifications); false where it is not one. */
+/* CVSS v2, v3.0, v3.1 and v4.0 base score of a vector (FIRST's specifications); false: it is none.
+ */
 MUST bool cvss_score(struct span vector, double *score, struct span *version);
 enum adv_severity cvss_severity(double score);
 

@@ -24,15 +24,16 @@ const char *version_order_name(enum version_order order);
 int version_cmp(enum version_order order, struct span a, struct span b);
 
 /* One function per family, each in ver_<family>.c. */
-int ver_deb(struct span a, struct span b);      /* deb-version(7) */
-int ver_rpm(struct span a, struct span b);      /* [epoch:]version[-release], rpm's rpmvercmp */
+int ver_deb(struct span a, struct span b);          /* deb-version(7) */
+int ver_rpm(struct span a, struct span b);          /* [epoch:]version[-release], rpm's rpmvercmp */
 int ver_rpm_no_epoch(struct span a, struct span b); /* epochs ignored on both sides */
 int ver_apk(struct span a, struct span b);
 int ver_alpm(struct span a, struct span b);
-int ver_semver(struct span a, struct span b);   /* semver.org 2.0, a leading v and missing parts tolerated */
+/* semver.org 2.0, a leading v and missing parts tolerated */
+int ver_semver(struct span a, struct span b);
 int ver_npm(struct span a, struct span b);
-int ver_pypi(struct span a, struct span b);     /* PEP 440 */
-int ver_maven(struct span a, struct span b);    /* Maven's ComparableVersion */
+int ver_pypi(struct span a, struct span b);  /* PEP 440 */
+int ver_maven(struct span a, struct span b); /* Maven's ComparableVersion */
 int ver_golang(struct span a, struct span b);
 int ver_cargo(struct span a, struct span b);
 int ver_gem(struct span a, struct span b);
@@ -42,6 +43,6 @@ int ver_cran(struct span a, struct span b);
 int ver_hackage(struct span a, struct span b);
 int ver_hex(struct span a, struct span b);
 int ver_pub(struct span a, struct span b);
-int ver_generic(struct span a, struct span b);  /* digits as numbers, the rest as text */
+int ver_generic(struct span a, struct span b); /* digits as numbers, the rest as text */
 
 #endif
