@@ -11,7 +11,7 @@
 #include "cmd/output.h"
 #include "cmd/progress.h"
 #include "cmd/say.h"
-#include "report/jsonw.h"
+#include "format/jsonw.h"
 
 static const char *const formats[] = {"table", "json", NULL};
 

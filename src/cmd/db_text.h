@@ -6,7 +6,7 @@
 #include <rummage.h>
 
 #include "base/strbuf.h"
-#include "report/jsonw.h"
+#include "format/jsonw.h"
 
 void db_text_table(const struct rmg_db *db, struct strbuf *out);
 void db_text_json(const struct rmg_db *db, struct strbuf *out); /* a document */

@@ -3,7 +3,7 @@
 #ifndef REPORT_WRITE_H
 #define REPORT_WRITE_H
 
-#include "report/jsonw.h"
+#include "format/jsonw.h"
 #include "report/report.h"
 
 #define SEVERITIES (SEV_CRITICAL + 1)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "report/jsonw.h"
+#include "format/jsonw.h"
 
 #include <math.h>
 

@@ -5,8 +5,8 @@
  * both ranges (and DEL) are escaped, so that a document is safe to show on a terminal. No white
  * space is put anywhere: a document is one line. Memory is the strbuf's, failures are the strbuf's.
  * Putting a value without a key into an object is our own bug and not looked for. */
-#ifndef REPORT_JSONW_H
-#define REPORT_JSONW_H
+#ifndef FORMAT_JSONW_H
+#define FORMAT_JSONW_H
 
 #include "base/strbuf.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Expectations are RFC 8259's: section 7 for strings, 6 for numbers. */
-#include "report/jsonw.h"
+#include "format/jsonw.h"
 
 #include <math.h>
 #include <setjmp.h>

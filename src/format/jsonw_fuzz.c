@@ -2,7 +2,7 @@
 /* Any bytes as a JSON string: what comes out is printable UTF-8, and reading it back with a reader
  * written for this test gives the bytes, each one that was not UTF-8 as U+FFFD. */
 #include "base/utf8.h"
-#include "report/jsonw.h"
+#include "format/jsonw.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hub.h - the monitor itself: events and databases in, changes and alerts out.
+ *
+ *     events --> world + store --> lineage -->+
+ *     database --> judge --> deltas --------->+--> alerts --> outbox (store) --> sinks (serve)
+ *     clock --> escalation, silence, expiry ->+           --> stream (store) --> users, other hubs
+ *
+ * One struct hub per process, any number of threads: each call takes the lock that it needs. A
+ * writing call is one transaction of the store; when it fails nothing has happened, and where
+ * memory had gone ahead of the store the world is loaded anew before the call returns. What
+ * returned RMG_OK is on disk. Several hubs on one PostgreSQL: hub_turn() makes one of them the
+ * leader. Others put what they take into the inbox (still RMG_OK: it is on disk and will be
+ * applied) and follow the stream. */
+#ifndef HUB_HUB_H
+#define HUB_HUB_H
+
+#include "base/strbuf.h"
+#include "hub/policy.h"
+#include "hub/world.h"
+#include "model/event.h"
+
+struct hub;
+
+struct hub_opts {
+	const char *store;             /* URL of store.h */
+	const struct policy *policy;   /* borrowed, until replaced; NULL: the default */
+	int64_t (*now_ms)(void *user); /* NULL: the system's clock */
+	void *user;
+	const char *const *sinks; /* names that alerts may go to, NULL-terminated */
+};
+
+MUST enum rmg_rc hub_open(const struct hub_opts *opts, struct hub **out, struct rmg_err *err);
+void hub_close(struct hub *h);
+
+/* What applying did, one an event. */
+enum applied { APPLIED, APPLIED_KNOWN /* seen before */, APPLIED_REFUSED, APPLIED_QUEUED };
+struct hub_result {
+	enum applied applied;
+	bool resync;  /* a gap: send a snapshot */
+	bool unknown; /* nobody has read this image: scan it, or say its layers */
+	char why[120];
+};
+/* A batch in one transaction. now-verdicts of known images cost no reading. */
+MUST enum rmg_rc hub_apply(struct hub *h, const struct event *events, size_t n,
+			   struct hub_result *results, struct rmg_err *err);
+
+/* The inventory of an image, whoever took it (read_by). Makes or completes the image, its aliases
+ * and its executables, judges it, resolves uses that waited for it. */
+struct hub_reading {
+	const struct inventory *inventory;
+	struct span read_by;
+	int64_t taken_ms;
+	int64_t created_ms; /* the image, by its configuration */
+	struct span revision;
+};
+MUST enum rmg_rc hub_image_put(struct hub *h, const struct hub_reading *r, struct rmg_err *err);
+
+/* Images in use, running or dormant, that nobody has read, most used first: work for the scanner.
+ */
+struct hub_wanted {
+	struct span ref, digest, runtime, node;
+};
+typedef bool hub_wanted_fn(void *user, const struct hub_wanted *w);
+MUST enum rmg_rc hub_wanted_each(struct hub *h, hub_wanted_fn *fn, void *user, struct rmg_err *err);
+
+/* Layer facts: which of these blobs nobody has given; giving one. A reader that says other than
+ * the first one did raises an alert, and the first stays. */
+MUST enum rmg_rc hub_facts_has(struct hub *h, struct span digest, bool *has, struct rmg_err *err);
+MUST enum rmg_rc hub_facts_put(struct hub *h, struct span digest, struct span packed,
+			       struct span reader, struct rmg_err *err);
+typedef enum rmg_rc hub_bytes_fn(void *user, struct span bytes);
+MUST enum rmg_rc hub_facts_get(struct hub *h, struct span digest, hub_bytes_fn *fn, void *user,
+			       struct rmg_err *err);
+
+/* A new advisory database, from now on the hub's: release(user) is called when it is done with.
+ * Returns after every delta is judged, written, and its alerts are in the outbox. */
+struct hub_database {
+	struct advdb db;
+	void (*release)(void *user);
+	void *user;
+};
+struct hub_database_result {
+	size_t keys, components, images, deltas, alerts;
+	double ms;
+};
+MUST enum rmg_rc hub_database_set(struct hub *h, const struct hub_database *db,
+				  struct hub_database_result *out, struct rmg_err *err);
+MUST enum rmg_rc hub_policy_set(struct hub *h, const struct policy *p, struct rmg_err *err);
+
+/* Clockwork, about once a second: leadership, inbox, stream, escalation, silence, expiry of
+ * suppressions and exceptions, digests of grouped alerts. *leads tells who is the leader now. */
+MUST enum rmg_rc hub_turn(struct hub *h, bool *leads, struct rmg_err *err);
+
+/* What people do about alerts and risks; all are audited under actor. */
+enum alert_act { ACT_ACKNOWLEDGE, ACT_SUPPRESS, ACT_REOPEN };
+MUST enum rmg_rc hub_alert_act(struct hub *h, uint32_t alert, enum alert_act act, int64_t until_ms,
+			       struct span actor, struct span reason, struct rmg_err *err);
+MUST enum rmg_rc hub_exception_put(struct hub *h, struct exception_row *row, struct span actor,
+				   struct rmg_err *err);
+MUST enum rmg_rc hub_exception_delete(struct hub *h, uint64_t id, struct span actor,
+				      struct rmg_err *err);
+/* An OpenVEX document (JSON) becomes exceptions; and the hub's exceptions as one. */
+MUST enum rmg_rc hub_vex_in(struct hub *h, struct span json, struct span actor, size_t *taken,
+			    struct rmg_err *err);
+MUST enum rmg_rc hub_vex_out(struct hub *h, struct strbuf *out, struct rmg_err *err);
+MUST enum rmg_rc hub_audit(struct hub *h, struct span actor, struct span action,
+			   struct span subject, struct span body, struct rmg_err *err);
+
+/* For ask.h: the world under the read lock, and the database that it was judged by. */
+const struct world *hub_read_lock(struct hub *h, struct advdb **db);
+void hub_read_unlock(struct hub *h);
+/* A connection of its own for reading what is not in memory; one user at a time. */
+struct store *hub_store_lock(struct hub *h, struct rmg_err *err);
+void hub_store_unlock(struct hub *h);
+
+struct hub_figures { /* for /metrics, /readyz and coverage */
+	bool ready, leads;
+	size_t images, images_unread, components, pairs, uses, cached, workloads, dormant,
+	    advisories;
+	size_t alerts_firing, alerts_acknowledged, alerts_suppressed;
+	uint64_t events, events_known, events_refused, deltas, outbox_waiting, outbox_dead;
+	double judge_ms_last, start_ms;
+	int64_t database_loaded_ms, database_built_ms;
+	size_t store_bytes;
+};
+void hub_figures(struct hub *h, struct hub_figures *out);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* judge.h - components x advisory database = findings, and what a change of either side changes.
+ *
+ * A component's findings depend on itself, its distribution and the database alone, so each
+ * distinct component is judged once (match.h, batches by distribution), however many images have
+ * it. A new database is diffed by key against the old one; only components that a changed name may
+ * concern are judged again. A full judgement gives the same state: hub_test.c holds the two against
+ * each other over random histories. */
+#ifndef HUB_JUDGE_H
+#define HUB_JUDGE_H
+
+#include "hub/world.h"
+
+enum delta_kind { DELTA_APPEARED, DELTA_WORSENED, DELTA_IMPROVED, DELTA_WENT };
+
+/* What one advisory newly is for one image. was or is may be NULL (appeared, went). Worsened:
+ * higher severity, known-exploited, EPSS over a step of the policy, a fix withdrawn. */
+struct delta {
+	uint32_t image, advisory;
+	enum delta_kind kind;
+	const struct world_finding *was, *is;
+};
+typedef enum rmg_rc delta_fn(void *user, const struct delta *d);
+
+/* Judges these components (NULL: all) against db, without telling anybody: at start, and for the
+ * components of a new image. */
+MUST enum rmg_rc judge_components(struct world *w, struct advdb *db, const uint32_t *components,
+				  size_t n, struct rmg_err *err);
+
+/* From one database to the next: judges again what may have changed, calls back each delta grouped
+ * by image, and sets the images' counts. */
+MUST enum rmg_rc judge_database(struct world *w, struct advdb *older, struct advdb *newer,
+				delta_fn *fn, void *user, struct rmg_err *err);
+
+/* The counts of one image from its components' findings. */
+void judge_counts(struct world *w, uint32_t image);
+
+/* The findings of one image in full, for a report: the inventory of its components only. */
+MUST enum rmg_rc judge_image(const struct world *w, struct advdb *db, uint32_t image,
+			     struct verdict **out, struct inventory **inv, struct rmg_err *err);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* serve.h - `rummage hub`: the hub with all that it lives among.
+ *
+ *     threads: HTTP server's pool | turn (clock, leadership) | feed | watcher (each) | scanner |
+ * sink (each)
+ *
+ * serve_run() returns when stop() says so, after draining: no new request is taken, running ones
+ * end, the spool is on disk. reload() says that settings and policy should be read again. */
+#ifndef SERVE_SERVE_H
+#define SERVE_SERVE_H
+
+#include <rummage.h>
+
+#include "base/err.h"
+
+struct serve_watch {
+	const char *kind, *address; /* "docker", "/run/docker.sock" */
+};
+
+struct serve_opts {
+	const char *store; /* NULL: sqlite: in the state folder */
+	const char *state_dir;
+	const char *listen; /* "HOST:PORT"; NULL: 127.0.0.1:7381 */
+	const char *cert, *key,
+	    *client_ca;     /* PEM; without a certificate, outside loopback, one is made */
+	bool plain_http;    /* only on loopback, unless insecure is asked for */
+	const char *config; /* the hub's own file: sinks, policy, oidc, retention; NULL: none */
+	const char *policy; /* a file; NULL: the default rules */
+	const char *cluster, *node; /* names of this place; NULL: "default", the host's */
+	const struct serve_watch *watches;
+	size_t n_watches;
+	const char *feed_dir; /* air gap: a folder of the publishers' files, watched; NULL: fetch */
+	const char *const *feed_urls; /* as rmg_db_opts.urls */
+	const char *db;               /* a database file instead of feeds; NULL: the user's */
+	uint32_t feed_s;              /* between updates, 300 at most by default */
+	const struct rmg_opts *scan;  /* how images are scanned */
+	bool (*stop)(void *user);
+	bool (*reload)(void *user);
+	void (*say)(void *user, const char *level, const char *text); /* a line of the log */
+	void *user;
+};
+
+MUST enum rmg_rc serve_run(const struct serve_opts *opts, struct rmg_err *err);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store.h - what the hub knows, kept for ever: one schema, two back ends.
+ *
+ *     store (typed rows, this folder) --statements.def--> struct backend --> sqlite.c | pg.c
+ *
+ * "sqlite:FILE" (write-ahead log, one file) or "postgresql://..." (libpq, prepared, pipelined).
+ * A statement is one row of statements.def, in the SQL that both understand ($1, $2, ... in order
+ * of appearance; BIGINT, TEXT, BLOB/BYTEA). Opening migrates forward, step by step, each in its own
+ * transaction; a schema of a newer Rummage is refused.
+ *
+ * A struct store is one connection and belongs to one thread at a time; open one per thread. All
+ * writes stand between store_begin() and store_commit(): what is not committed has not happened.
+ * After a failure inside a transaction only store_rollback() is of use. RMG_E_IO: the disk, the
+ * server or the connection; store_lost() tells whether to open anew. Spans given to a callback live
+ * until it returns. Times are milliseconds since 1970; 0 is "not yet". */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include <rummage.h>
+
+#include "base/err.h"
+#include "base/span.h"
+
+struct store;
+
+MUST enum rmg_rc store_open(const char *url, struct store **out, struct rmg_err *err);
+void store_close(struct store *st);
+bool store_lost(const struct store *st);
+const char *store_kind(const struct store *st); /* "sqlite", "postgresql" */
+
+MUST enum rmg_rc store_begin(struct store *st, struct rmg_err *err);
+MUST enum rmg_rc store_commit(struct store *st, struct rmg_err *err);
+void store_rollback(struct store *st);
+
+/* The one hub that evaluates and sends. SQLite: a lock on the file's neighbour, held as long as
+ * the store is open. PostgreSQL: a session's advisory lock, gone with the connection, so that one
+ * that was cut off can no longer write as the leader: its transactions end with it.
+ * RMG_OK and *leads. */
+MUST enum rmg_rc store_lead(struct store *st, bool *leads, struct rmg_err *err);
+
+/* Tells the other hubs that there is something new (NOTIFY at commit; nothing on SQLite), and waits
+ * for such a word at most timeout_ms; *woken false where none came. */
+MUST enum rmg_rc store_notify(struct store *st, struct rmg_err *err);
+MUST enum rmg_rc store_wait(struct store *st, unsigned timeout_ms, bool *woken,
+			    struct rmg_err *err);
+
+/* Deletes what is older than told (0: keep), in one transaction each; then gives space back. */
+struct store_keep {
+	int64_t uses_before_ms;    /* ended uses, and the lineage of them stays */
+	int64_t outbox_before_ms;  /* delivered messages */
+	int64_t changes_before_ms; /* the stream of changes */
+};
+MUST enum rmg_rc store_compact(struct store *st, const struct store_keep *keep,
+			       struct rmg_err *err);
+
+/* A copy of the whole while it is in use (SQLite's backup; PostgreSQL: RMG_E_UNSUPPORTED, use
+ * pg_dump). */
+MUST enum rmg_rc store_backup(struct store *st, const char *file, struct rmg_err *err);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* watch.h - a watcher turns what a runtime, an orchestrator or a registry says into events.
+ *
+ * One file a kind, one row of watch.def. watch_run() blocks on a thread of its own until stop()
+ * says so. It subscribes first, lists then (a snapshot), and goes on with the stream; a broken
+ * stream is followed by another snapshot, with a growing pause, so that nothing is lost but time.
+ * Events are handed over in order; a refusal (anything but RMG_OK) makes it pause and take a
+ * snapshot again. */
+#ifndef WATCH_WATCH_H
+#define WATCH_WATCH_H
+
+#include "base/err.h"
+#include "model/event.h"
+
+struct watch_opts {
+	const char *kind;    /* "docker" */
+	const char *address; /* a socket's path, or a URL */
+	struct place place;  /* cluster and node that it speaks of */
+	enum rmg_rc (*events)(void *user, const struct event *e, size_t n, struct rmg_err *err);
+	bool (*stop)(void *user);
+	void (*warn)(void *user, const char *text); /* once a trouble, once its end */
+	void *user;
+};
+
+struct watch_kind {
+	const char *name, *what;
+	enum rmg_rc (*run)(const struct watch_opts *opts, struct rmg_err *err);
+};
+
+const struct watch_kind *watch_kind_at(size_t i); /* NULL: end */
+MUST enum rmg_rc watch_run(const struct watch_opts *opts, struct rmg_err *err);
+
+#endif
