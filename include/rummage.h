@@ -23,6 +23,24 @@
 extern "C" {
 #endif
 
+/* What an options struct starts as: its size, and the defaults. */
+/* clang-format off */
+#ifdef __cplusplus
+extern "C++" {
+template <class T> inline T rmg_sized()
+{
+	T opts = T();
+
+	opts.size = sizeof opts;
+	return opts;
+}
+}
+#define RMG_SIZED(type) rmg_sized<type>()
+#else
+#define RMG_SIZED(type) { .size = sizeof(type) }
+#endif
+/* clang-format on */
+
 #define RMG_API __attribute__((visibility("default")))
 #define RMG_MUST RMG_API __attribute__((warn_unused_result))
 
@@ -83,9 +101,7 @@ struct rmg_opts {
 	void (*progress)(void *user, const struct rmg_progress *p);
 	void *user;
 };
-/* clang-format off */
-#define RMG_OPTS { sizeof(struct rmg_opts) }
-/* clang-format on */
+#define RMG_OPTS RMG_SIZED(struct rmg_opts)
 
 /* References: docs rummage(1). registry:HOST/REPO[:TAG][@DIGEST], oci-dir:, oci-archive:,
  * docker-archive:, docker:, podman:, rootfs:. Opening reads manifests, no layer. */
@@ -156,9 +172,7 @@ struct rmg_db_opts {
 	void (*warn)(void *user, const char *text);
 	void *user;
 };
-/* clang-format off */
-#define RMG_DB_OPTS { sizeof(struct rmg_db_opts) }
-/* clang-format on */
+#define RMG_DB_OPTS RMG_SIZED(struct rmg_db_opts)
 
 /* From a folder of publishers' files (air gap), written whole or not at all. dir NULL: the starter
  * set that is built in. */
@@ -225,9 +239,7 @@ struct rmg_report_opts {
 	unsigned columns;          /* 0: unlimited */
 	bool color;
 };
-/* clang-format off */
-#define RMG_REPORT_OPTS { sizeof(struct rmg_report_opts) }
-/* clang-format on */
+#define RMG_REPORT_OPTS RMG_SIZED(struct rmg_report_opts)
 
 typedef bool rmg_write_fn(void *user, const void *bytes, size_t n); /* false ends in RMG_E_IO */
 /* format: "table", "json", "cyclonedx-json", "sarif". */

@@ -43,6 +43,32 @@ def test_no_leftovers(installed):
     assert headers == ["rummage.h"]
 
 
+HEADER_USE = """#include <rummage.h>
+int main(void)
+{
+	struct rmg_opts opts = RMG_OPTS;
+	struct rmg_db_opts db = RMG_DB_OPTS;
+	struct rmg_report_opts report = RMG_REPORT_OPTS;
+	return opts.size == sizeof opts && db.size == sizeof db && report.size == sizeof report
+	       && !opts.stop && !db.out && report.fail_on == RMG_SEV_UNKNOWN ? 0 : 1;
+}
+"""
+
+
+@pytest.mark.parametrize("language", ["c99", "c17", "c++11", "c++17"])
+@pytest.mark.parametrize("family", ["gcc", "clang"])
+def test_header(family, language, tmp_path):
+    """rummage.h alone compiles as C99 and C++11 under -Wall -Wextra -Werror, RMG_OPTS too"""
+    compiler = {"gcc": "g++", "clang": "clang++"}[family] if "++" in language else family
+    if shutil.which(compiler) is None:
+        pytest.skip("no " + compiler)
+    source, program = tmp_path / ("use.cc" if "++" in language else "use.c"), str(tmp_path / "use")
+    source.write_text(HEADER_USE)
+    subprocess.run([compiler, "-std=" + language, "-Wall", "-Wextra", "-Wpedantic", "-Werror",
+                    "-I" + os.path.join(kit.TOP, "include"), "-o", program, str(source)], check=True)
+    subprocess.run([program], check=True)
+
+
 def test_example(installed, tmp_path):
     """The example in docs compiles against what was installed, runs, and lists the sample image"""
     if shutil.which("pkg-config") is None:
@@ -56,7 +82,7 @@ def test_example(installed, tmp_path):
     if "__asan" in subprocess.run(["nm", "-D", find(installed, "librummage.so") or "/dev/null"],
                                   capture_output=True, text=True, check=False).stdout:
         sanitize = ["-fsanitize=address,undefined"]
-    subprocess.run(["cc", "-std=c99", "-Wall", "-Wpedantic", "-Werror", "-o", program,
+    subprocess.run(["cc", "-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-o", program,
                     os.path.join(kit.TOP, "docs", "example.c")] + flags + sanitize, check=True)
     subprocess.run([sys.executable, os.path.join(kit.TOP, "tools", "make-sample"), image], check=True)
     library = os.path.dirname(find(installed, "librummage.so"))
