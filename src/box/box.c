@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/env.h"
 #include "base/limits.h"
 #include "base/vec.h"
 
@@ -85,7 +86,7 @@ static enum rmg_rc spawn(struct box_job *job, int control, int answer, int ring,
 {
 	char *const argv[] = {(char *)(uintptr_t) "rummage-parse", NULL};
 	char *const quiet_env[] = {NULL};
-	bool talk = getenv("RUMMAGE_WORKER_STDERR") != NULL;
+	bool talk = env_get("RUMMAGE_WORKER_STDERR") != NULL;
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
 	sigset_t none;

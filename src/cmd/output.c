@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/env.h"
+
 static enum rmg_rc check_format(const char *format, const char *const *formats, struct rmg_err *err)
 {
 	for (size_t i = 0; formats[i]; i++) {
@@ -157,8 +159,8 @@ unsigned output_columns(const struct output *out)
 
 bool output_color(const struct output *out)
 {
-	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+	const char *no = env_get("NO_COLOR"), *term = env_get("TERM");
 
-	return out->fd == STDOUT_FILENO && isatty(out->fd) && (no == NULL || *no == '\0') && term &&
+	return out->fd == STDOUT_FILENO && isatty(out->fd) && no == NULL && term &&
 	       strcmp(term, "dumb") != 0;
 }

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/env.h"
 #include "base/strbuf.h"
 #include "base/utf8.h"
 
@@ -31,7 +32,7 @@ struct progress {
 
 bool progress_possible(void)
 {
-	const char *term = getenv("TERM");
+	const char *term = env_get("TERM");
 
 	return isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
 }

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "base/env.h"
 #include "base/limits.h"
 #include "base/strbuf.h"
 #include "format/yamlr.h"
@@ -194,7 +195,7 @@ static enum rmg_rc load_if_there(struct options *o, enum verb_id verb, const cha
 
 static bool user_file(struct strbuf *path)
 {
-	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	const char *config = env_get("XDG_CONFIG_HOME"), *home = env_get("HOME");
 
 	if (config && config[0] == '/')
 		strbuf_printf(path, "%s/rummage/rummage.yaml", config);

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/env.h"
+
 /* Opens a regular file and tells its size. */
 static enum rmg_rc open_regular(int dir_fd, const char *path, int *fd, uint64_t *size,
 				struct rmg_err *err)
@@ -352,7 +354,7 @@ void file_unlock(int *fd)
 static bool user_dir(const char *variable, const char *in_home, const char *of_root, char *buf,
 		     size_t n)
 {
-	const char *dir = getenv(variable), *home = getenv("HOME");
+	const char *dir = env_get(variable), *home = env_get("HOME");
 	int len;
 
 	if (dir && dir[0] == '/')

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/env.h"
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/rd.h"
@@ -139,7 +140,7 @@ static enum rmg_rc index_members(struct archive *a, const struct rmg_opts *opts,
 
 enum rmg_rc archive_spool(const struct rmg_opts *opts, int *fd, struct rmg_err *err)
 {
-	const char *temp = getenv("TMPDIR");
+	const char *temp = env_get("TMPDIR");
 	const char *folders[] = {opts->cache_dir, NULL, temp ? temp : "/var/tmp", "/tmp"};
 	char cache[4096];
 

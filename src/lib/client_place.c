@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/env.h"
 #include "base/limits.h"
 #include "base/strbuf.h"
 #include "oci/reference.h"
@@ -50,7 +51,7 @@ static char *find_file(const char *folder, struct span stem, struct span tail, s
  * NAME.key are who we are. */
 static void find_certificates(struct place *p)
 {
-	const char *home = getenv("HOME");
+	const char *home = env_get("HOME");
 	struct span folders[] = {
 	    span_cstr(home ? home : "/nonexistent"),
 	    S("/etc/containers/certs.d/"),

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/env.h"
 #include "base/limits.h"
 #include "base/strbuf.h"
 #include "io/file.h"
@@ -26,9 +27,8 @@ static bool file_at(size_t i, char *buf, size_t size)
 
 	if (i >= COUNT_OF(files))
 		return false;
-	head = getenv(files[i].variable);
-	if (head == NULL || *head == '\0' ||
-	    snprintf(buf, size, "%s%s", head, files[i].tail) >= (int)size)
+	head = env_get(files[i].variable);
+	if (head == NULL || snprintf(buf, size, "%s%s", head, files[i].tail) >= (int)size)
 		buf[0] = '\0';
 	return true;
 }

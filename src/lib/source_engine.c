@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/env.h"
 #include "base/limits.h"
 #include "base/strbuf.h"
 #include "format/json.h"
@@ -42,11 +43,11 @@ struct place_of_engine {
 /* "XDG:x" is x below $XDG_RUNTIME_DIR. */
 static bool socket_at(const char *pattern, char *buf, size_t size)
 {
-	const char *xdg = getenv("XDG_RUNTIME_DIR");
+	const char *xdg = env_get("XDG_RUNTIME_DIR");
 	struct stat st;
 
 	if (strncmp(pattern, "XDG:", 4) == 0) {
-		if (xdg == NULL || *xdg == '\0')
+		if (xdg == NULL)
 			return false;
 		snprintf(buf, size, "%s/%s", xdg, pattern + 4);
 	} else {
@@ -57,7 +58,7 @@ static bool socket_at(const char *pattern, char *buf, size_t size)
 
 static enum rmg_rc locate(const struct engine *e, struct place_of_engine *out, struct rmg_err *err)
 {
-	const char *where = getenv(e->variable);
+	const char *where = env_get(e->variable);
 
 	*out = (struct place_of_engine){.base = "http://engine"};
 	if (where && strncmp(where, "unix://", 7) == 0) {
@@ -65,13 +66,11 @@ static enum rmg_rc locate(const struct engine *e, struct place_of_engine *out, s
 		return RMG_OK;
 	}
 	if (where && strncmp(where, "tcp://", 6) == 0) {
-		const char *verify = getenv("DOCKER_TLS_VERIFY");
-
 		snprintf(out->base, sizeof out->base, "%s://%s",
-			 verify && *verify ? "https" : "http", where + 6);
+			 env_get("DOCKER_TLS_VERIFY") ? "https" : "http", where + 6);
 		return RMG_OK;
 	}
-	if (where && *where)
+	if (where)
 		return err_set(err, RMG_E_UNSUPPORTED, "%s=%s: unix:// and tcp:// are understood",
 			       e->variable, where);
 	for (size_t i = 0; i < COUNT_OF(e->sockets) && e->sockets[i]; i++)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/worker_path.h"
 
-#include <stdlib.h>
 #include <unistd.h>
+
+#include "base/env.h"
 
 #ifndef RMG_LIBEXEC
 #define RMG_LIBEXEC "/usr/libexec/rummage"
@@ -26,7 +27,7 @@ static bool beside_program(char *buf, size_t n)
 enum rmg_rc worker_path(const char *given, char **out, struct rmg_err *err)
 {
 	char buf[4096];
-	const char *path = given ? given : getenv("RUMMAGE_WORKER");
+	const char *path = given ? given : env_get("RUMMAGE_WORKER");
 
 	if (path == NULL && beside_program(buf, sizeof buf))
 		path = buf;
