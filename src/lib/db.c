@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include "base/rfc3339.h"
 #include "base/strbuf.h"
 #include "feed/feed.h"
 #include "io/file.h"
@@ -139,8 +140,8 @@ void rmg_db_about(const struct rmg_db *db, struct rmg_db_info *out)
 	    .bytes = db->map_bytes,
 	    .n_sources = db->n_sources,
 	};
-	if (lib_time(db->adv.built, &built))
-		out->age_s = (int64_t)time(NULL) - built;
+	if (rfc3339_parse(db->adv.built, &built))
+		out->age_s = (int64_t)time(NULL) - built / 1000;
 	if (out->age_s < 0)
 		out->age_s = 0;
 }

@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/map.h"
+#include "base/rfc3339.h"
 #include "base/utf8.h"
 #include "format/yamlr.h"
 #include "lib/lib.h"
@@ -73,7 +74,7 @@ static enum rmg_rc check_row(const struct ignore_row *row, struct rmg_err *err)
 		return bad(err, row->line, "a row without \"reason\"");
 	if (row->expires.n == 0)
 		return bad(err, row->line, "a row without \"expires\": say until when");
-	if (row->expires.n != 10 || !lib_time(row->expires, &when))
+	if (row->expires.n != 10 || !rfc3339_parse(row->expires, &when))
 		return bad(err, row->line, "\"expires\" is not a day (YYYY-MM-DD)");
 	return RMG_OK;
 }

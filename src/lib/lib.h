@@ -40,9 +40,6 @@ struct rmg_verdict {
  * arena has failed. */
 const char *lib_text(struct arena *a, struct span s);
 
-/* Seconds since 1970 of an RFC 3339 time or date; false where it is not one. */
-MUST bool lib_time(struct span text, int64_t *out);
-
 double lib_now_ms(void); /* of a clock that only goes forward */
 
 enum rmg_severity lib_severity(enum adv_severity s);

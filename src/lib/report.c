@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/limits.h"
+#include "base/rfc3339.h"
 #include "base/strbuf.h"
 #include "lib/lib.h"
 
@@ -13,7 +14,7 @@ struct job {
 	struct report_input in;
 	struct arena arena;
 	double begun;
-	char created[32];
+	char created[RFC3339_BYTES];
 };
 
 static double elapsed(void *user)
@@ -60,18 +61,14 @@ static enum rmg_rc judge(struct job *job, const struct verdict *v, enum rmg_seve
 static void set_times(struct job *job, const struct rmg_report_opts *opts, const struct verdict *v)
 {
 	int64_t created, built;
-	time_t now = time(NULL);
-	struct tm tm;
 
 	if (opts->created) {
 		job->in.created = span_cstr(opts->created);
 	} else {
-		gmtime_r(&now, &tm);
-		strftime(job->created, sizeof job->created, "%Y-%m-%dT%H:%M:%SZ", &tm);
-		job->in.created = span_cstr(job->created);
+		job->in.created = span_cstr(rfc3339_text((int64_t)time(NULL) * 1000, job->created));
 	}
-	if (v && lib_time(job->in.created, &created) && lib_time(v->db->built, &built))
-		job->in.db_age_s = created - built;
+	if (v && rfc3339_parse(job->in.created, &created) && rfc3339_parse(v->db->built, &built))
+		job->in.db_age_s = (created - built) / 1000;
 }
 
 static enum rmg_rc write_out(struct job *job, const struct report_format *format,
