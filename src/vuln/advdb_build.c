@@ -4,12 +4,6 @@
 #include "base/limits.h"
 #include "vuln/advdb_builder.h"
 
-static void fail(struct advdb_builder *b, enum rmg_rc rc)
-{
-	if (b->rc == RMG_OK)
-		b->rc = rc;
-}
-
 enum rmg_rc advdb_builder_new(struct advdb_builder **out)
 {
 	struct advdb_builder *b = calloc(1, sizeof *b);
@@ -22,10 +16,11 @@ enum rmg_rc advdb_builder_new(struct advdb_builder **out)
 	/* The empty string and the empty list are number 0 and lie at 0. */
 	if (b->table == NULL ||
 	    !VEC_PUSH(&b->strings, (struct built_string){.hash = hash_span((struct span){0})}) ||
-	    !VEC_PUSH(&b->lists, (struct built_list){0})) {
+	    !VEC_PUSH(&b->lists, (struct built_list){0}) || !VEC_PUSH(&b->parts, false)) {
 		advdb_builder_free(b);
 		return RMG_E_NOMEM;
 	}
+	b->swept = true;
 	*out = b;
 	return RMG_OK;
 }
@@ -46,6 +41,10 @@ void advdb_builder_free(struct advdb_builder *b)
 	VEC_DONE(&b->kevs);
 	VEC_DONE(&b->vectors);
 	VEC_DONE(&b->scratch);
+	VEC_DONE(&b->parts);
+	VEC_DONE(&b->by_id);
+	VEC_DONE(&b->by_name);
+	VEC_DONE(&b->touched);
 	map_done(&b->by_list);
 	map_done(&b->by_card);
 	map_done(&b->by_key);
@@ -83,12 +82,12 @@ static uint32_t add_string(struct advdb_builder *b, struct span s, uint64_t hash
 
 	if (b->strings.n >= ADVDB_STRINGS_MAX / 4 || arena_rc(&b->arena) != RMG_OK ||
 	    !VEC_PUSH(&b->strings, (struct built_string){.s = copy, .hash = hash})) {
-		fail(b, arena_rc(&b->arena) != RMG_OK ? arena_rc(&b->arena) : RMG_E_NOMEM);
+		builder_fail(b, arena_rc(&b->arena) != RMG_OK ? arena_rc(&b->arena) : RMG_E_NOMEM);
 		return 0;
 	}
 	b->table[at] = (struct string_slot){(uint32_t)b->strings.n, (uint32_t)(hash >> 32)};
 	if (b->strings.n * 2 > b->table_slots && !grow_table(b))
-		fail(b, RMG_E_NOMEM);
+		builder_fail(b, RMG_E_NOMEM);
 	return (uint32_t)b->strings.n - 1;
 }
 
@@ -168,9 +167,9 @@ uint32_t builder_list(struct advdb_builder *b, enum list_kind kind)
 	}
 	id = (uint32_t)b->lists.n;
 	if (!VEC_RESERVE(&b->words, b->words.n + n) ||
-	    !VEC_PUSH(&b->lists, (struct built_list){kind, (uint32_t)b->words.n, n, hash, 0}) ||
+	    !VEC_PUSH(&b->lists, (struct built_list){kind, (uint32_t)b->words.n, n, hash}) ||
 	    !map_add_another(&b->by_list, hash, id)) {
-		fail(b, RMG_E_NOMEM);
+		builder_fail(b, RMG_E_NOMEM);
 		return 0;
 	}
 	memcpy(b->words.v + b->words.n, b->scratch.v, n * sizeof(uint32_t));
@@ -181,7 +180,7 @@ uint32_t builder_list(struct advdb_builder *b, enum list_kind kind)
 void builder_word(struct advdb_builder *b, uint32_t word)
 {
 	if (!VEC_PUSH(&b->scratch, word))
-		fail(b, RMG_E_NOMEM);
+		builder_fail(b, RMG_E_NOMEM);
 }
 
 static uint32_t strings_id(struct advdb_builder *b, const struct span *strings, size_t n)
@@ -230,6 +229,40 @@ static uint32_t cvss_id(struct advdb_builder *b, const struct adv_cvss *cvss, si
 	return builder_list(b, LIST_CVSS);
 }
 
+uint32_t advdb_part_begin(struct advdb_builder *b)
+{
+	/* A map that one large file left behind would be cleared for each of many small ones. */
+	if (b->by_card.slots > 64)
+		map_done(&b->by_card);
+	else if (b->by_card.n)
+		map_clear(&b->by_card);
+	if (b->parts.n >= UINT32_MAX || !VEC_PUSH(&b->parts, false))
+		builder_fail(b, RMG_E_NOMEM);
+	return (uint32_t)b->parts.n - 1;
+}
+
+void advdb_part_drop(struct advdb_builder *b, uint32_t part)
+{
+	CHECK(part < b->parts.n);
+	b->parts.v[part] = true;
+	b->swept = false;
+}
+
+bool advdb_builder_is_stale(const struct advdb_builder *b)
+{
+	return b->gone > b->added / 2;
+}
+
+void advdb_builder_give(struct advdb_builder *b)
+{
+	b->file = NULL;
+}
+
+static uint32_t part(const struct advdb_builder *b)
+{
+	return (uint32_t)b->parts.n - 1;
+}
+
 uint32_t advdb_add_source(struct advdb_builder *b, const struct adv_source *s)
 {
 	struct built_source source = {
@@ -240,7 +273,7 @@ uint32_t advdb_add_source(struct advdb_builder *b, const struct adv_source *s)
 	};
 
 	if (b->sources.n >= UINT16_MAX || !VEC_PUSH(&b->sources, source)) {
-		fail(b, RMG_E_LIMIT);
+		builder_fail(b, RMG_E_LIMIT);
 		return 0;
 	}
 	return (uint32_t)b->sources.n - 1;
@@ -253,6 +286,7 @@ void advdb_source_done(struct advdb_builder *b, uint32_t source, uint64_t count,
 		return;
 	b->sources.v[source].count = count;
 	b->sources.v[source].fetched = builder_string(b, fetched);
+	b->sources.v[source].dropped = false;
 }
 
 void advdb_source_drop(struct advdb_builder *b, uint32_t source)
@@ -263,22 +297,32 @@ void advdb_source_drop(struct advdb_builder *b, uint32_t source)
 
 static uint64_t card_hash(const struct advdb_builder *b, const struct built_card *c)
 {
-	uint64_t hash = builder_fold(builder_fold(PATH_ROOT, c->severity), c->has_kev);
+	uint64_t hash = builder_fold(builder_fold(PATH_ROOT, c->own.severity), c->own.has_kev);
 
 	for (size_t i = 0; i < CARD_TEXTS; i++)
 		hash = fold_string(b, hash, c->text[i]);
+	hash = fold_string(b, hash, c->own.severity_from);
+	hash = fold_string(b, hash, c->own.kev_added);
+	hash = fold_string(b, hash, c->own.kev_due);
 	hash = builder_fold(hash, b->lists.v[c->aliases].hash);
-	hash = builder_fold(hash, b->lists.v[c->cvss].hash);
+	hash = builder_fold(hash, b->lists.v[c->own.cvss].hash);
 	hash = builder_fold(hash, b->lists.v[c->symbols].hash);
 	return fold_string(b, hash, b->sources.v[c->source].name);
 }
 
-static bool same_card(const struct built_card *a, const struct built_card *c)
+static bool same_known(const struct card_known *a, const struct card_known *c)
 {
-	return memcmp(a->text, c->text, sizeof a->text) == 0 && a->aliases == c->aliases &&
-	       a->cvss == c->cvss && a->symbols == c->symbols && a->source == c->source &&
-	       a->severity == c->severity && a->has_kev == c->has_kev &&
+	return a->cvss == c->cvss && a->severity == c->severity &&
+	       a->severity_from == c->severity_from && a->has_kev == c->has_kev &&
+	       a->kev_added == c->kev_added && a->kev_due == c->kev_due &&
 	       a->has_epss == c->has_epss && a->epss == c->epss && a->percentile == c->percentile;
+}
+
+bool builder_same_card(const struct built_card *a, const struct built_card *c)
+{
+	return a->hash == c->hash && memcmp(a->text, c->text, sizeof a->text) == 0 &&
+	       a->aliases == c->aliases && a->symbols == c->symbols && a->source == c->source &&
+	       same_known(&a->own, &c->own);
 }
 
 static uint32_t card_id(struct advdb_builder *b, const struct built_card *card)
@@ -287,13 +331,14 @@ static uint32_t card_id(struct advdb_builder *b, const struct built_card *card)
 	uint32_t id;
 
 	while ((id = map_next(&b->by_card, card->hash, &at)) != MAP_NONE)
-		if (same_card(&b->cards.v[id], card))
+		if (builder_same_card(&b->cards.v[id], card))
 			return id;
 	id = (uint32_t)b->cards.n;
 	if (!VEC_PUSH(&b->cards, *card) || !map_add_another(&b->by_card, card->hash, id)) {
-		fail(b, RMG_E_NOMEM);
+		builder_fail(b, RMG_E_NOMEM);
 		return 0;
 	}
+	b->added++;
 	return id;
 }
 
@@ -301,8 +346,8 @@ uint32_t advdb_add_card(struct advdb_builder *b, const struct adv_card *card,
 			const struct span *aliases, const struct adv_cvss *cvss,
 			const struct span *symbols)
 {
-	struct built_card c = {.severity = card->severity, .source = card->source};
-	const struct span texts[CARD_TEXTS] = {
+	struct built_card c = {.source = card->source, .part = part(b)};
+	const struct span texts[] = {
 	    [CARD_ID] = card->id,
 	    [CARD_CANONICAL] = card->canonical.n ? card->canonical : card->id,
 	    [CARD_SUMMARY] = card->summary,
@@ -310,19 +355,25 @@ uint32_t advdb_add_card(struct advdb_builder *b, const struct adv_card *card,
 	    [CARD_PUBLISHED] = card->published,
 	    [CARD_MODIFIED] = card->modified,
 	    [CARD_WITHDRAWN] = card->withdrawn,
-	    [CARD_SEVERITY_FROM] = card->severity_from,
-	    [CARD_KEV_ADDED] = card->kev_added,
-	    [CARD_KEV_DUE] = card->kev_due,
+	    card->severity_from,
+	    card->kev_added,
+	    card->kev_due,
 	};
+	uint32_t ids[COUNT_OF(texts)];
 
 	CHECK(card->source < b->sources.n || b->rc != RMG_OK);
-	string_ids(b, texts, CARD_TEXTS, c.text);
-	c.has_kev = card->has_kev;
-	c.has_epss = card->has_epss;
-	c.epss = in_units(card->epss, EPSS_UNIT, 1);
-	c.percentile = in_units(card->epss_percentile, EPSS_UNIT, 1);
+	string_ids(b, texts, COUNT_OF(texts), ids);
+	memcpy(c.text, ids, sizeof c.text);
+	c.own.severity = (uint8_t)card->severity;
+	c.own.severity_from = ids[CARD_TEXTS];
+	c.own.kev_added = ids[CARD_TEXTS + 1];
+	c.own.kev_due = ids[CARD_TEXTS + 2];
+	c.own.has_kev = card->has_kev;
+	c.own.has_epss = card->has_epss;
+	c.own.epss = in_units(card->epss, EPSS_UNIT, 1);
+	c.own.percentile = in_units(card->epss_percentile, EPSS_UNIT, 1);
 	c.aliases = strings_id(b, aliases, card->n_aliases);
-	c.cvss = cvss_id(b, cvss, card->n_cvss);
+	c.own.cvss = cvss_id(b, cvss, card->n_cvss);
 	c.symbols = strings_id(b, symbols, card->n_symbols);
 	if (b->rc != RMG_OK)
 		return 0;
@@ -342,7 +393,7 @@ static uint32_t key_id(struct advdb_builder *b, struct span ecosystem, struct sp
 	id = (uint32_t)b->keys.n;
 	if (!VEC_PUSH(&b->keys, (struct built_key){.ecosystem = e, .name = n}) ||
 	    !map_add_another(&b->by_key, hash, id)) {
-		fail(b, RMG_E_NOMEM);
+		builder_fail(b, RMG_E_NOMEM);
 		return 0;
 	}
 	return id;
@@ -365,9 +416,9 @@ void advdb_add_rule(struct advdb_builder *b, struct span ecosystem, struct span 
 {
 	struct built_rule r = {
 	    .card = rule->card,
-	    .source = rule->source,
-	    .status = rule->status,
-	    .severity = rule->severity,
+	    .source = (uint16_t)rule->source,
+	    .status = (uint8_t)rule->status,
+	    .severity = (uint8_t)rule->severity,
 	};
 
 	if (b->rc != RMG_OK)
@@ -378,19 +429,24 @@ void advdb_add_rule(struct advdb_builder *b, struct span ecosystem, struct span 
 	r.module = builder_string(b, rule->module);
 	r.events = events_id(b, events, rule->n_events);
 	r.versions = strings_id(b, versions, rule->n_versions);
+	if (b->rc != RMG_OK)
+		return;
 	r.hash = rule_hash(b, &r);
 	if (!VEC_PUSH(&b->rules, r))
-		fail(b, RMG_E_NOMEM);
+		builder_fail(b, RMG_E_NOMEM);
+	b->cards.v[r.card].n_rules++;
+	b->added++;
 }
 
 void advdb_add_cvss(struct advdb_builder *b, struct span cve, const struct adv_cvss *cvss)
 {
-	struct built_vector v = {.cve = hash_span(cve)};
+	struct built_vector v = {.cve = hash_span(cve), .part = part(b)};
 
 	cvss_words(b, cvss, v.word);
 	v.hash = fold_string(b, fold_string(b, v.word[3], v.word[1]), v.word[2]);
 	if (!VEC_PUSH(&b->vectors, v))
-		fail(b, RMG_E_NOMEM);
+		builder_fail(b, RMG_E_NOMEM);
+	b->rejoin = true;
 }
 
 void advdb_add_epss(struct advdb_builder *b, struct span cve, double score, double percentile)
@@ -399,27 +455,20 @@ void advdb_add_epss(struct advdb_builder *b, struct span cve, double score, doub
 	    .cve = hash_span(cve),
 	    .epss = in_units(score, EPSS_UNIT, 1),
 	    .percentile = in_units(percentile, EPSS_UNIT, 1),
+	    .part = part(b),
 	};
-	uint32_t have;
 
-	if (!VEC_PUSH(&b->scores, s) ||
-	    !map_add(&b->by_score, s.cve, (uint32_t)b->scores.n - 1, &have)) {
-		fail(b, RMG_E_NOMEM);
-		return;
-	}
-	if (b->scores.v[have].epss < s.epss) /* said twice: whatever the order, the worse */
-		b->scores.v[have] = s;
+	if (!VEC_PUSH(&b->scores, s))
+		builder_fail(b, RMG_E_NOMEM);
+	b->rejoin = true;
 }
 
 void advdb_add_kev(struct advdb_builder *b, struct span cve, struct span added, struct span due)
 {
-	struct built_kev k = {hash_span(cve), builder_string(b, added), builder_string(b, due)};
-	uint32_t have;
+	struct built_kev k = {hash_span(cve), builder_string(b, added), builder_string(b, due),
+			      part(b)};
 
-	if (!VEC_PUSH(&b->kevs, k) || !map_add(&b->by_kev, k.cve, (uint32_t)b->kevs.n - 1, &have)) {
-		fail(b, RMG_E_NOMEM);
-		return;
-	}
-	if (span_cmp(added, builder_text(b, b->kevs.v[have].added)) < 0)
-		b->kevs.v[have] = k;
+	if (!VEC_PUSH(&b->kevs, k))
+		builder_fail(b, RMG_E_NOMEM);
+	b->rejoin = true;
 }

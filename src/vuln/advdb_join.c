@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* advdb_join.c - what different publishers know of one CVE, put together on its cards. */
-#include <stdlib.h>
-
+/* advdb_join.c - what different publishers know of one CVE, put together on its cards.
+ *
+ * A card's share depends on cards for the same CVE and on scores, lists and vectors by CVE. So
+ * after a change only cards for CVEs that were touched are joined again. */
 #include "vuln/advdb_builder.h"
 #include "vuln/match.h"
 
@@ -43,7 +44,7 @@ static void join_vectors(struct advdb_builder *b, struct built_card *c)
 {
 	uint64_t cve = b->strings.v[c->text[CARD_CANONICAL]].hash;
 	size_t at = first_vector(b, cve);
-	struct built_list own = b->lists.v[c->cvss];
+	struct built_list own = b->lists.v[c->own.cvss];
 
 	if (at >= b->vectors.n || b->vectors.v[at].cve != cve)
 		return;
@@ -54,7 +55,7 @@ static void join_vectors(struct advdb_builder *b, struct built_card *c)
 		if (!scratch_has(b, b->vectors.v[at].word[1]))
 			for (size_t k = 0; k < CVSS_WORDS; k++)
 				builder_word(b, b->vectors.v[at].word[k]);
-	c->cvss = builder_list(b, LIST_CVSS);
+	c->joined.cvss = builder_list(b, LIST_CVSS);
 }
 
 static double worst_score(const struct advdb_builder *b, uint32_t list)
@@ -73,17 +74,19 @@ struct donors {
 	struct map vectors, words;
 };
 
-static bool find_donors(struct advdb_builder *b, const uint32_t *cards, size_t n, struct donors *d)
+static bool find_donors(struct advdb_builder *b, const struct ids *cards, struct donors *d)
 {
+	struct span ghsa = S("ghsa");
 	uint32_t have;
 
-	for (size_t i = 0; i < n; i++) {
-		const struct built_card *c = &b->cards.v[cards[i]];
-		bool word = span_is(builder_text(b, c->text[CARD_SEVERITY_FROM]), S("ghsa"));
+	for (size_t i = 0; i < cards->n; i++) {
+		const struct built_card *c = &b->cards.v[cards->v[i]];
+		bool word = span_is(builder_text(b, c->own.severity_from), ghsa);
 
-		if (c->cvss && !map_add(&d->vectors, c->text[CARD_CANONICAL], cards[i], &have))
+		if (c->joined.cvss &&
+		    !map_add(&d->vectors, c->text[CARD_CANONICAL], cards->v[i], &have))
 			return false;
-		if (word && !map_add(&d->words, c->text[CARD_CANONICAL], cards[i], &have))
+		if (word && !map_add(&d->words, c->text[CARD_CANONICAL], cards->v[i], &have))
 			return false;
 	}
 	return true;
@@ -92,26 +95,28 @@ static bool find_donors(struct advdb_builder *b, const uint32_t *cards, size_t n
 static void borrow(struct advdb_builder *b, const struct donors *d, uint32_t cvss_text,
 		   struct built_card *c)
 {
-	uint32_t cve = c->text[CARD_CANONICAL];
-	uint32_t vectors = map_find(&d->vectors, cve), word = map_find(&d->words, cve);
+	uint32_t cve = c->text[CARD_CANONICAL], vectors, word;
 
-	if (c->cvss == 0 && vectors != MAP_NONE)
-		c->cvss = b->cards.v[vectors].cvss;
-	if (c->severity != SEV_UNKNOWN)
+	if (c->joined.cvss == 0) {
+		vectors = map_find(&d->vectors, cve);
+		if (vectors != MAP_NONE)
+			c->joined.cvss = b->cards.v[vectors].joined.cvss;
+	}
+	if (c->joined.severity != SEV_UNKNOWN)
 		return;
+	word = map_find(&d->words, cve);
 	if (word != MAP_NONE) {
-		c->severity = b->cards.v[word].severity;
-		c->text[CARD_SEVERITY_FROM] = b->cards.v[word].text[CARD_SEVERITY_FROM];
-	} else if (c->cvss) {
-		c->severity = cvss_severity(worst_score(b, c->cvss));
-		c->text[CARD_SEVERITY_FROM] = cvss_text;
+		c->joined.severity = b->cards.v[word].own.severity;
+		c->joined.severity_from = b->cards.v[word].own.severity_from;
+	} else if (c->joined.cvss) {
+		c->joined.severity = (uint8_t)cvss_severity(worst_score(b, c->joined.cvss));
+		c->joined.severity_from = cvss_text;
 	}
 }
 
 /* Takes what is known of one CVE into a card: the worst score, the earliest date. */
-static void join_cve(const struct advdb_builder *b, struct built_card *c, uint32_t id)
+static void join_cve(const struct advdb_builder *b, struct card_known *c, uint64_t cve)
 {
-	uint64_t cve = b->strings.v[id].hash;
 	uint32_t score = map_find(&b->by_score, cve), kev = map_find(&b->by_kev, cve);
 
 	if (score != MAP_NONE && (!c->has_epss || c->epss < b->scores.v[score].epss)) {
@@ -121,11 +126,10 @@ static void join_cve(const struct advdb_builder *b, struct built_card *c, uint32
 	}
 	if (kev == MAP_NONE)
 		return;
-	if (c->text[CARD_KEV_ADDED] == 0 ||
-	    span_cmp(builder_text(b, b->kevs.v[kev].added),
-		     builder_text(b, c->text[CARD_KEV_ADDED])) < 0) {
-		c->text[CARD_KEV_ADDED] = b->kevs.v[kev].added;
-		c->text[CARD_KEV_DUE] = b->kevs.v[kev].due;
+	if (c->kev_added == 0 ||
+	    span_cmp(builder_text(b, b->kevs.v[kev].added), builder_text(b, c->kev_added)) < 0) {
+		c->kev_added = b->kevs.v[kev].added;
+		c->kev_due = b->kevs.v[kev].due;
 	}
 	c->has_kev = true;
 }
@@ -134,40 +138,106 @@ static void join_scores(struct advdb_builder *b, struct built_card *c)
 {
 	const struct built_list *aliases = &b->lists.v[c->aliases];
 
-	join_cve(b, c, c->text[CARD_CANONICAL]);
+	join_cve(b, &c->joined, b->strings.v[c->text[CARD_CANONICAL]].hash);
 	for (uint32_t i = 0; i < aliases->n; i++)
-		join_cve(b, c, b->words.v[aliases->first + i]);
+		join_cve(b, &c->joined, b->strings.v[b->words.v[aliases->first + i]].hash);
 }
 
 static uint64_t content_of(const struct advdb_builder *b, const struct built_card *c)
 {
-	uint64_t hash = builder_fold(builder_fold(c->hash, c->has_kev), c->severity);
+	const struct card_known *k = &c->joined;
+	uint64_t hash = builder_fold(builder_fold(c->hash, k->has_kev), k->severity);
 
-	hash = builder_fold(hash, b->strings.v[c->text[CARD_SEVERITY_FROM]].hash);
-	hash = builder_fold(hash, b->lists.v[c->cvss].hash);
-	hash = builder_fold(hash, b->strings.v[c->text[CARD_KEV_ADDED]].hash);
-	return builder_fold(hash, b->strings.v[c->text[CARD_KEV_DUE]].hash);
+	hash = builder_fold(hash, b->strings.v[k->severity_from].hash);
+	hash = builder_fold(hash, b->lists.v[k->cvss].hash);
+	hash = builder_fold(hash, b->strings.v[k->kev_added].hash);
+	return builder_fold(hash, b->strings.v[k->kev_due].hash);
 }
 
-enum rmg_rc advdb_join(struct advdb_builder *b, const uint32_t *cards, size_t n, uint64_t *content)
+/* What came by CVE, so that it can be found. Of what was said twice, whatever the order, the worse
+ * score and the earlier date count. */
+static bool index_cves(struct advdb_builder *b)
+{
+	uint32_t have;
+
+	map_done(&b->by_score);
+	map_done(&b->by_kev);
+	if (!map_reserve(&b->by_score, b->scores.n) || !map_reserve(&b->by_kev, b->kevs.n))
+		return false;
+	for (uint32_t i = 0; i < b->scores.n; i++) {
+		if (!map_add(&b->by_score, b->scores.v[i].cve, i, &have))
+			return false;
+		if (b->scores.v[have].epss < b->scores.v[i].epss &&
+		    !map_set(&b->by_score, b->scores.v[i].cve, i))
+			return false;
+	}
+	for (uint32_t i = 0; i < b->kevs.n; i++) {
+		if (!map_add(&b->by_kev, b->kevs.v[i].cve, i, &have))
+			return false;
+		if (span_cmp(builder_text(b, b->kevs.v[i].added),
+			     builder_text(b, b->kevs.v[have].added)) < 0 &&
+		    !map_set(&b->by_kev, b->kevs.v[i].cve, i))
+			return false;
+	}
+	if (b->vectors.n)
+		qsort(b->vectors.v, b->vectors.n, sizeof *b->vectors.v, vector_cmp);
+	return true;
+}
+
+/* Cards of the file whose CVE was touched, or all. */
+static bool cards_to_join(struct advdb_builder *b, const struct order *o, struct ids *out)
+{
+	uint8_t *touched = calloc(b->strings.n, 1);
+
+	if (touched == NULL || !VEC_RESERVE(out, o->cards.n + 1)) {
+		free(touched);
+		return false;
+	}
+	VEC_EACH (cve, &b->touched)
+		touched[*cve] = 1;
+	for (size_t i = 0; i < o->cards.n; i++)
+		if (b->rejoin || touched[b->cards.v[o->cards.v[i]].text[CARD_CANONICAL]])
+			out->v[out->n++] = o->cards.v[i];
+	free(touched);
+	return true;
+}
+
+static void join_cards(struct advdb_builder *b, const struct ids *cards)
 {
 	struct donors d = {0};
 	uint32_t cvss_text = builder_string(b, S("cvss"));
 
-	if (b->vectors.n)
-		qsort(b->vectors.v, b->vectors.n, sizeof *b->vectors.v, vector_cmp);
-	for (size_t i = 0; i < n; i++)
-		join_vectors(b, &b->cards.v[cards[i]]);
-	if (!find_donors(b, cards, n, &d) && b->rc == RMG_OK)
-		b->rc = RMG_E_NOMEM;
-	for (size_t i = 0; i < n && b->rc == RMG_OK; i++) {
-		struct built_card *c = &b->cards.v[cards[i]];
+	for (size_t i = 0; i < cards->n; i++) {
+		struct built_card *c = &b->cards.v[cards->v[i]];
+
+		c->joined = c->own;
+		join_vectors(b, c);
+	}
+	if (!find_donors(b, cards, &d))
+		builder_fail(b, RMG_E_NOMEM);
+	for (size_t i = 0; i < cards->n && b->rc == RMG_OK; i++) {
+		struct built_card *c = &b->cards.v[cards->v[i]];
 
 		borrow(b, &d, cvss_text, c);
 		join_scores(b, c);
-		content[i] = content_of(b, c);
+		c->content = content_of(b, c);
 	}
 	map_done(&d.vectors);
 	map_done(&d.words);
+}
+
+enum rmg_rc advdb_join(struct advdb_builder *b, const struct order *o)
+{
+	struct ids cards = {0};
+
+	if ((b->rejoin && !index_cves(b)) || !cards_to_join(b, o, &cards))
+		builder_fail(b, RMG_E_NOMEM);
+	else
+		join_cards(b, &cards);
+	VEC_DONE(&cards);
+	if (b->rc == RMG_OK) {
+		b->rejoin = false;
+		b->touched.n = 0;
+	}
 	return b->rc;
 }

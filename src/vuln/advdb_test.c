@@ -306,6 +306,117 @@ static void test_an_empty_database_opens(void **state)
 	advdb_builder_free(b);
 }
 
+/* A generator of its own, so that failures repeat. */
+static uint32_t roll(uint64_t *state, uint32_t below)
+{
+	*state = hash_mix(*state + PATH_ROOT);
+	return (uint32_t)(*state >> 33) % below;
+}
+
+static struct span text_of(char *buf, size_t n, const char *head, uint32_t i)
+{
+	int len = snprintf(buf, n, "%s%u", head, i);
+
+	return span_of(buf, (size_t)len);
+}
+
+/* One card, with few values for everything, so that copies, outdated copies, shared CVEs, donors of
+ * severities and cards without rules all come about. */
+static void add_random_card(struct advdb_builder *b, uint64_t *state, const uint32_t *sources)
+{
+	static const char *const words[] = {"", "ghsa", "debian"};
+	uint32_t word = roll(state, COUNT_OF(words));
+	char id[32], cve[32], alias[32], modified[32], name[32];
+	struct span aliases[] = {text_of(alias, sizeof alias, "CVE-2024-100", roll(state, 8))};
+	struct adv_cvss cvss = {S("3.1"), S("CVSS:3.1/AV:N"), S("x"), roll(state, 100) / 10.0};
+	struct adv_event events[] = {{EV_INTRODUCED, S("0")}, {EV_FIXED, S("2")}};
+	struct adv_card card = {
+	    .id = text_of(id, sizeof id, "ID-", roll(state, 12)),
+	    .canonical = text_of(cve, sizeof cve, "CVE-2024-100", roll(state, 8)),
+	    .modified = text_of(modified, sizeof modified, "2026-01-0", 1 + roll(state, 3)),
+	    .severity = word ? (enum adv_severity)(1 + roll(state, 5)) : SEV_UNKNOWN,
+	    .severity_from = span_cstr(words[word]),
+	    .n_aliases = roll(state, 2),
+	    .n_cvss = roll(state, 3) == 0,
+	    .source = sources[roll(state, 2)],
+	};
+	struct adv_rule rule = {.card = advdb_add_card(b, &card, aliases, &cvss, NULL),
+				.source = card.source,
+				.n_events = 2};
+
+	for (uint32_t n = roll(state, 4); n; n--) {
+		events[1].version = span_head(S("12345"), 1 + roll(state, 2));
+		advdb_add_rule(b, roll(state, 2) ? S("npm") : S("Debian:12"),
+			       text_of(name, sizeof name, "pkg", roll(state, 6)), &rule, events,
+			       NULL);
+	}
+}
+
+/* What the file of this seed says; seed 0 is a file that is not there. */
+static void add_random_part(struct advdb_builder *b, uint64_t seed, const uint32_t *sources)
+{
+	struct adv_cvss cvss = {S("3.1"), S("CVSS:3.1/AV:L"), S("nvd"), 5};
+	char cve[32];
+
+	if (seed == 0)
+		return;
+	for (uint32_t n = roll(&seed, 4); n; n--)
+		add_random_card(b, &seed, sources);
+	if (roll(&seed, 3))
+		return;
+	text_of(cve, sizeof cve, "CVE-2024-100", roll(&seed, 8));
+	advdb_add_epss(b, span_cstr(cve), roll(&seed, 10) / 10.0, 0.5);
+	if (roll(&seed, 2))
+		advdb_add_kev(b, span_cstr(cve), S("2026-02-03"), S("2026-03-03"));
+	cvss.score = roll(&seed, 10);
+	if (roll(&seed, 2))
+		advdb_add_cvss(b, span_cstr(cve), &cvss);
+}
+
+enum { PARTS = 16 };
+
+static void assert_built_anew(const uint64_t *seeds, struct span is)
+{
+	uint32_t sources[2];
+	struct advdb_builder *b = begin(false, &sources[0], &sources[1]);
+	struct span file;
+
+	for (size_t i = PARTS; i-- > 0;) {
+		(void)advdb_part_begin(b);
+		add_random_part(b, seeds[i], sources);
+	}
+	assert_int_equal(advdb_builder_done(b, S("now"), hash32, &file, NULL, NULL), RMG_OK);
+	assert_true(span_is(file, is));
+	advdb_builder_free(b);
+}
+
+static void test_parts_changed_are_as_built_anew(void **state)
+{
+	uint64_t random = 1, seeds[PARTS] = {0};
+	uint32_t parts[PARTS], sources[2];
+	struct advdb_builder *b = begin(false, &sources[0], &sources[1]);
+	struct span file;
+
+	(void)state;
+	for (size_t i = 0; i < PARTS; i++)
+		parts[i] = advdb_part_begin(b);
+	for (unsigned step = 0; step < 400; step++) {
+		for (uint32_t n = 1 + roll(&random, 3); n; n--) {
+			uint32_t i = roll(&random, PARTS);
+
+			advdb_part_drop(b, parts[i]);
+			parts[i] = advdb_part_begin(b);
+			seeds[i] = roll(&random, 4) ? 1 + roll(&random, 1000) : 0;
+			add_random_part(b, seeds[i], sources);
+		}
+		assert_int_equal(advdb_builder_done(b, S("now"), hash32, &file, NULL, NULL),
+				 RMG_OK);
+		assert_built_anew(seeds, file);
+	}
+	assert_true(advdb_builder_is_stale(b));
+	advdb_builder_free(b);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -316,6 +427,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(test_damage_is_never_a_bad_read),
 	    cmocka_unit_test(test_hash_covers_the_content),
 	    cmocka_unit_test(test_an_empty_database_opens),
+	    cmocka_unit_test(test_parts_changed_are_as_built_anew),
 	};
 
 	if (argc > 1) { /* a seed for the fuzzer */

@@ -1,232 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* advdb_write.c - the second half of the writer: order, then layout.
+/* advdb_write.c - the last part of the writer: layout.
  *
- * Everything is put into an order that content alone decides (sources by name; keys by ecosystem
- * and name; cards by source and id; rules by key, card and hash); strings and lists then lie in the
- * order in which the file first refers to them, so that what is read together lies together. */
+ * Strings and lists lie in the order in which the file first refers to them, so that what is read
+ * together lies together. */
 #include "base/err.h"
 #include "base/hash.h"
 #include "vuln/advdb_builder.h"
 
 struct writer {
 	struct advdb_builder *b;
-	VEC(uint32_t) sources, cards, keys, rules; /* ids in order */
-	VEC(uint32_t) first; /* per key in order: its first rule; one more ends the last */
+	struct order o;
 	VEC(uint8_t) strings;
 	VEC(uint32_t) lists;
-	uint64_t *content; /* per card in order */
+	uint32_t *string_at, *list_at; /* per id where it lies in the file; 0: not there yet */
 	enum rmg_rc rc;
 };
 
 static void no_memory(struct writer *w)
 {
 	w->rc = w->rc != RMG_OK ? w->rc : RMG_E_NOMEM;
-}
-
-static int by_u64(uint64_t a, uint64_t b)
-{
-	return a < b ? -1 : a > b;
-}
-
-static int source_cmp(const void *x, const void *y, void *user)
-{
-	const struct advdb_builder *b = user;
-	const struct built_source *a = &b->sources.v[*(const uint32_t *)x];
-	const struct built_source *c = &b->sources.v[*(const uint32_t *)y];
-	int order = span_cmp(builder_text(b, a->name), builder_text(b, c->name));
-
-	if (order == 0)
-		order = span_cmp(builder_text(b, a->fetched), builder_text(b, c->fetched));
-	return order ? order : by_u64(a->count, c->count);
-}
-
-static int key_cmp(const void *x, const void *y, void *user)
-{
-	const struct advdb_builder *b = user;
-	const struct built_key *a = &b->keys.v[*(const uint32_t *)x];
-	const struct built_key *c = &b->keys.v[*(const uint32_t *)y];
-	int order = a->ecosystem == c->ecosystem
-			? 0
-			: span_cmp(builder_text(b, a->ecosystem), builder_text(b, c->ecosystem));
-
-	return order ? order : span_cmp(builder_text(b, a->name), builder_text(b, c->name));
-}
-
-/* By source and id, the newest first. */
-static int card_cmp(const void *x, const void *y, void *user)
-{
-	const struct advdb_builder *b = user;
-	const struct built_card *a = &b->cards.v[*(const uint32_t *)x];
-	const struct built_card *c = &b->cards.v[*(const uint32_t *)y];
-	int order = (int)b->sources.v[a->source].order - (int)b->sources.v[c->source].order;
-
-	if (order == 0)
-		order =
-		    span_cmp(builder_text(b, a->text[CARD_ID]), builder_text(b, c->text[CARD_ID]));
-	if (order == 0)
-		order = span_cmp(builder_text(b, c->text[CARD_MODIFIED]),
-				 builder_text(b, a->text[CARD_MODIFIED]));
-	return order ? order : by_u64(a->hash, c->hash);
-}
-
-static int rule_cmp(const void *x, const void *y, void *user)
-{
-	const struct advdb_builder *b = user;
-	const struct built_rule *a = &b->rules.v[*(const uint32_t *)x];
-	const struct built_rule *c = &b->rules.v[*(const uint32_t *)y];
-	int order = by_u64(b->cards.v[a->card].order, b->cards.v[c->card].order);
-
-	return order ? order : by_u64(a->hash, c->hash);
-}
-
-static bool same_rule(const struct built_rule *a, const struct built_rule *c)
-{
-	return a->card == c->card && a->hash == c->hash && a->events == c->events &&
-	       a->versions == c->versions && a->status == c->status && a->severity == c->severity &&
-	       a->status_text == c->status_text && a->module == c->module && a->source == c->source;
-}
-
-/* 0..n-1 into an empty vector of ids. */
-#define VEC_IDS(w, vec, count)                                                                     \
-	do {                                                                                       \
-		if (!VEC_RESERVE((vec), (count)))                                                  \
-			no_memory(w);                                                              \
-		else                                                                               \
-			for ((vec)->n = 0; (vec)->n < (count); (vec)->n++)                         \
-				(vec)->v[(vec)->n] = (uint32_t)(vec)->n;                           \
-	} while (0)
-
-#define VEC_SORT(vec, cmp, user)                                                                   \
-	do {                                                                                       \
-		if ((vec)->n > 1)                                                                  \
-			qsort_r((vec)->v, (vec)->n, sizeof *(vec)->v, cmp, user);                  \
-	} while (0)
-
-static void order_sources(struct writer *w)
-{
-	struct advdb_builder *b = w->b;
-	uint32_t n = 0;
-
-	VEC_IDS(w, &w->sources, b->sources.n);
-	VEC_SORT(&w->sources, source_cmp, b);
-	for (size_t i = 0; i < w->sources.n; i++) {
-		if (b->sources.v[w->sources.v[i]].dropped)
-			continue;
-		b->sources.v[w->sources.v[i]].order = n;
-		w->sources.v[n++] = w->sources.v[i];
-	}
-	w->sources.n = n;
-}
-
-/* Marks cards that are outdated by a newer one of the same source and id. */
-static void drop_outdated(struct writer *w)
-{
-	struct advdb_builder *b = w->b;
-	const struct built_card *newest = NULL;
-
-	for (size_t i = 0; i < w->cards.n; i++) {
-		struct built_card *c = &b->cards.v[w->cards.v[i]];
-
-		if (newest == NULL || newest->source != c->source ||
-		    newest->text[CARD_ID] != c->text[CARD_ID])
-			newest = c;
-		c->order = newest->text[CARD_MODIFIED] == c->text[CARD_MODIFIED] ? 0 : UINT32_MAX;
-	}
-}
-
-/* Orders the cards that a rule needs. */
-static void order_cards(struct writer *w)
-{
-	struct advdb_builder *b = w->b;
-	uint8_t *used = calloc(b->cards.n + 1, 1);
-	size_t n = 0;
-
-	VEC_IDS(w, &w->cards, b->cards.n);
-	if (used == NULL || w->rc != RMG_OK) {
-		no_memory(w);
-		free(used);
-		return;
-	}
-	VEC_SORT(&w->cards, card_cmp, b);
-	drop_outdated(w);
-	VEC_EACH (rule, &b->rules)
-		used[rule->card] = 1;
-	for (size_t i = 0; i < w->cards.n; i++) {
-		struct built_card *c = &b->cards.v[w->cards.v[i]];
-
-		if (!used[w->cards.v[i]])
-			c->order = UINT32_MAX;
-		if (c->order == UINT32_MAX)
-			continue;
-		c->order = (uint32_t)n;
-		w->cards.v[n++] = w->cards.v[i];
-	}
-	w->cards.n = n;
-	free(used);
-}
-
-/* Sorts the rules of one key, of which equal ones go; how many are left. */
-static size_t order_group(struct advdb_builder *b, uint32_t *ids, size_t n)
-{
-	size_t kept = 0;
-
-	if (n > 1)
-		qsort_r(ids, n, sizeof *ids, rule_cmp, b);
-	for (size_t i = 0; i < n; i++)
-		if (kept == 0 || !same_rule(&b->rules.v[ids[kept - 1]], &b->rules.v[ids[i]]))
-			ids[kept++] = ids[i];
-	return kept;
-}
-
-/* Rules by key (a counting sort), then within each key. Keys that lost all rules go. */
-static void order_rules(struct writer *w)
-{
-	struct advdb_builder *b = w->b;
-	size_t n = 0, kept_keys = 0, end = 0;
-	uint32_t *at = calloc(b->keys.n + 1, sizeof *at);
-
-	VEC_IDS(w, &w->keys, b->keys.n);
-	if (at == NULL || w->rc != RMG_OK || !VEC_RESERVE(&w->rules, b->rules.n) ||
-	    !VEC_RESERVE(&w->first, b->keys.n + 1)) {
-		no_memory(w);
-		free(at);
-		return;
-	}
-	VEC_SORT(&w->keys, key_cmp, b);
-	for (uint32_t i = 0; i < w->keys.n; i++)
-		b->keys.v[w->keys.v[i]].order = i;
-	VEC_EACH (rule, &b->rules)
-		at[b->keys.v[rule->key].order + 1] += b->cards.v[rule->card].order != UINT32_MAX;
-	for (size_t i = 0; i < b->keys.n; i++)
-		at[i + 1] += at[i];
-	for (uint32_t i = 0; i < b->rules.n; i++)
-		if (b->cards.v[b->rules.v[i].card].order != UINT32_MAX)
-			w->rules.v[at[b->keys.v[b->rules.v[i].key].order]++] = i;
-	/* at[i] is now where key i ends. */
-	for (size_t i = 0; i < w->keys.n; i++) {
-		size_t begin = end, kept;
-
-		end = at[i];
-		kept = order_group(b, w->rules.v + begin, end - begin);
-		if (kept == 0)
-			continue;
-		memmove(w->rules.v + n, w->rules.v + begin, kept * sizeof *w->rules.v);
-		w->keys.v[kept_keys] = w->keys.v[i];
-		w->first.v[kept_keys++] = (uint32_t)n;
-		n += kept;
-	}
-	w->keys.n = kept_keys;
-	w->rules.n = n;
-	w->first.v[kept_keys] = (uint32_t)n;
-	w->first.n = kept_keys + 1;
-	free(at);
-}
-
-static void join_cards(struct writer *w)
-{
-	w->content = calloc(w->cards.n + 1, sizeof *w->content);
-	if (w->content == NULL || advdb_join(w->b, w->cards.v, w->cards.n, w->content) != RMG_OK)
-		no_memory(w);
 }
 
 static void put_le(uint8_t **at, uint64_t value, size_t bytes)
@@ -240,14 +32,12 @@ static void put_u32(uint8_t **at, uint32_t value)
 	put_le(at, value, 4);
 }
 
-/* Where a string lies in the file; the first use lays it there. */
-static uint32_t string_off(struct writer *w, uint32_t id)
+/* Lays down a string that is used for the first time. */
+static uint32_t string_put(struct writer *w, uint32_t id)
 {
-	struct built_string *s = &w->b->strings.v[id];
-	uint64_t n = s->s.n;
+	struct span s = w->b->strings.v[id].s;
+	uint64_t n = s.n;
 
-	if (s->off != 0 || (id == 0 && w->strings.n != 0))
-		return s->off;
 	if (w->strings.n + n + 10 > ADVDB_STRINGS_MAX) {
 		w->rc = w->rc != RMG_OK ? w->rc : RMG_E_LIMIT;
 		return 0;
@@ -256,14 +46,20 @@ static uint32_t string_off(struct writer *w, uint32_t id)
 		no_memory(w);
 		return 0;
 	}
-	s->off = (uint32_t)w->strings.n;
+	w->string_at[id] = (uint32_t)w->strings.n;
 	for (; n >= 0x80; n >>= 7)
 		w->strings.v[w->strings.n++] = (uint8_t)(n | 0x80);
 	w->strings.v[w->strings.n++] = (uint8_t)n;
-	if (s->s.n)
-		memcpy(w->strings.v + w->strings.n, s->s.p, s->s.n);
-	w->strings.n += s->s.n;
-	return s->off;
+	if (s.n)
+		memcpy(w->strings.v + w->strings.n, s.p, s.n);
+	w->strings.n += s.n;
+	return w->string_at[id];
+}
+
+/* Where a string lies in the file. */
+static uint32_t string_off(struct writer *w, uint32_t id)
+{
+	return id == 0 || w->string_at[id] ? w->string_at[id] : string_put(w, id);
 }
 
 static uint32_t word_off(struct writer *w, enum list_kind kind, uint32_t i, uint32_t word)
@@ -275,23 +71,26 @@ static uint32_t word_off(struct writer *w, enum list_kind kind, uint32_t i, uint
 	return string_off(w, word);
 }
 
-static uint32_t list_off(struct writer *w, uint32_t id)
+static uint32_t list_put(struct writer *w, uint32_t id)
 {
-	struct built_list *list = &w->b->lists.v[id];
+	const struct built_list *list = &w->b->lists.v[id];
 
-	if (list->off != 0 || (id == 0 && w->lists.n != 0))
-		return list->off;
 	if (w->lists.n + list->n + 1 > UINT32_MAX ||
 	    !VEC_RESERVE(&w->lists, w->lists.n + list->n + 1)) {
 		no_memory(w);
 		return 0;
 	}
-	list->off = (uint32_t)w->lists.n;
+	w->list_at[id] = (uint32_t)w->lists.n;
 	w->lists.v[w->lists.n++] = list->kind == LIST_CVSS ? list->n / CVSS_WORDS : list->n;
 	for (uint32_t i = 0; i < list->n; i++)
 		w->lists.v[w->lists.n++] =
 		    word_off(w, list->kind, i, w->b->words.v[list->first + i]);
-	return list->off;
+	return w->list_at[id];
+}
+
+static uint32_t list_off(struct writer *w, uint32_t id)
+{
+	return id == 0 || w->list_at[id] ? w->list_at[id] : list_put(w, id);
 }
 
 static void source_put(struct writer *w, uint8_t **at, const struct built_source *s)
@@ -305,7 +104,7 @@ static void source_put(struct writer *w, uint8_t **at, const struct built_source
 
 static void rule_put(struct writer *w, uint8_t **at, const struct built_rule *r)
 {
-	put_u32(at, w->b->cards.v[r->card].order);
+	put_u32(at, w->o.card_at.v[r->card]);
 	put_u32(at, list_off(w, r->events));
 	put_u32(at, list_off(w, r->versions));
 	put_u32(at, string_off(w, r->status_text));
@@ -317,23 +116,28 @@ static void rule_put(struct writer *w, uint8_t **at, const struct built_rule *r)
 
 static void card_put(struct writer *w, uint8_t **at, const struct built_card *c)
 {
+	const struct card_known *k = &c->joined;
+
 	for (size_t i = 0; i < CARD_TEXTS; i++)
 		put_u32(at, string_off(w, c->text[i]));
-	put_u32(at, c->epss);
-	put_u32(at, c->percentile);
-	put_le(at, c->severity, 1);
-	put_le(at, (c->has_epss ? CARD_EPSS : 0u) | (c->has_kev ? CARD_KEV : 0u), 1);
+	put_u32(at, string_off(w, k->severity_from));
+	put_u32(at, string_off(w, k->kev_added));
+	put_u32(at, string_off(w, k->kev_due));
+	put_u32(at, k->epss);
+	put_u32(at, k->percentile);
+	put_le(at, k->severity, 1);
+	put_le(at, (k->has_epss ? CARD_EPSS : 0u) | (k->has_kev ? CARD_KEV : 0u), 1);
 	put_le(at, w->b->sources.v[c->source].order, 2);
 	put_u32(at, list_off(w, c->aliases));
-	put_u32(at, list_off(w, c->cvss));
+	put_u32(at, list_off(w, k->cvss));
 	put_u32(at, list_off(w, c->symbols));
 }
 
 /* A key and its hashes; its rules are laid down at the same time. */
 static void key_put(struct writer *w, uint8_t **at, uint8_t **rules, size_t i)
 {
-	const struct built_key *key = &w->b->keys.v[w->keys.v[i]];
-	uint32_t first = w->first.v[i], end = w->first.v[i + 1];
+	const struct built_key *key = &w->b->keys.v[w->o.keys.v[i]];
+	uint32_t first = w->o.first.v[i], end = w->o.first.v[i + 1];
 	uint64_t content = PATH_ROOT, scores = PATH_ROOT;
 
 	put_u32(at, string_off(w, key->ecosystem));
@@ -341,12 +145,13 @@ static void key_put(struct writer *w, uint8_t **at, uint8_t **rules, size_t i)
 	put_u32(at, first);
 	put_u32(at, end - first);
 	for (uint32_t k = first; k < end; k++) {
-		const struct built_rule *r = &w->b->rules.v[w->rules.v[k]];
-		const struct built_card *c = &w->b->cards.v[r->card];
+		const struct built_rule *r = &w->b->rules.v[w->o.rules.v[k]];
+		const struct built_card *c = &w->b->cards.v[w->o.cards.v[w->o.card_at.v[r->card]]];
+		const struct card_known *known = &c->joined;
 
-		content = builder_fold(builder_fold(content, r->hash), w->content[c->order]);
-		scores =
-		    builder_fold(scores, c->has_epss ? (uint64_t)c->epss << 32 | c->percentile : 1);
+		content = builder_fold(builder_fold(content, r->hash), c->content);
+		scores = builder_fold(
+		    scores, known->has_epss ? (uint64_t)known->epss << 32 | known->percentile : 1);
 		rule_put(w, rules, r);
 	}
 	put_le(at, content, 8);
@@ -358,10 +163,10 @@ static void ecosystems_put(struct writer *w, uint8_t **at, uint32_t *n)
 	size_t first = 0;
 
 	*n = 0;
-	for (size_t i = 1; i <= w->keys.n; i++) {
-		const struct built_key *k = &w->b->keys.v[w->keys.v[first]];
+	for (size_t i = 1; i <= w->o.keys.n; i++) {
+		const struct built_key *k = &w->b->keys.v[w->o.keys.v[first]];
 
-		if (i < w->keys.n && w->b->keys.v[w->keys.v[i]].ecosystem == k->ecosystem)
+		if (i < w->o.keys.n && w->b->keys.v[w->o.keys.v[i]].ecosystem == k->ecosystem)
 			continue;
 		put_u32(at, string_off(w, k->ecosystem));
 		put_u32(at, (uint32_t)first);
@@ -373,8 +178,8 @@ static void ecosystems_put(struct writer *w, uint8_t **at, uint32_t *n)
 
 static void slots_put(struct writer *w, uint8_t *at, size_t slots)
 {
-	for (uint32_t i = 0; i < w->keys.n; i++) {
-		const struct built_key *k = &w->b->keys.v[w->keys.v[i]];
+	for (uint32_t i = 0; i < w->o.keys.n; i++) {
+		const struct built_key *k = &w->b->keys.v[w->o.keys.v[i]];
 		uint64_t slot =
 		    path_child(w->b->strings.v[k->ecosystem].hash, w->b->strings.v[k->name].hash);
 		uint8_t *p;
@@ -408,14 +213,14 @@ static void parts_fill(struct writer *w, struct parts *parts)
 	uint8_t *ecosystems = parts->p[AT_ECOSYSTEMS];
 	uint32_t n_ecosystems;
 
-	string_off(w, 0);
-	list_off(w, 0);
-	for (size_t i = 0; i < w->sources.n; i++)
-		source_put(w, &sources, &w->b->sources.v[w->sources.v[i]]);
-	for (size_t i = 0; i < w->keys.n; i++)
+	string_put(w, 0);
+	list_put(w, 0);
+	for (size_t i = 0; i < w->o.sources.n; i++)
+		source_put(w, &sources, &w->b->sources.v[w->o.sources.v[i]]);
+	for (size_t i = 0; i < w->o.keys.n; i++)
 		key_put(w, &keys, &rules, i);
-	for (size_t i = 0; i < w->cards.n; i++)
-		card_put(w, &cards, &w->b->cards.v[w->cards.v[i]]);
+	for (size_t i = 0; i < w->o.cards.n; i++)
+		card_put(w, &cards, &w->b->cards.v[w->o.cards.v[i]]);
 	ecosystems_put(w, &ecosystems, &n_ecosystems);
 	parts->n[AT_ECOSYSTEMS] = n_ecosystems;
 	slots_put(w, parts->p[AT_SLOTS], (size_t)parts->n[AT_SLOTS]);
@@ -429,12 +234,12 @@ static const uint8_t element_bytes[ADVDB_SECTIONS] = {
 
 static bool parts_new(struct writer *w, struct parts *parts)
 {
-	parts->n[AT_SOURCES] = w->sources.n;
-	parts->n[AT_ECOSYSTEMS] = w->keys.n; /* at most */
-	parts->n[AT_KEYS] = w->keys.n;
-	parts->n[AT_SLOTS] = slots_for(w->keys.n);
-	parts->n[AT_RULES] = w->rules.n;
-	parts->n[AT_CARDS] = w->cards.n;
+	parts->n[AT_SOURCES] = w->o.sources.n;
+	parts->n[AT_ECOSYSTEMS] = w->o.keys.n; /* at most */
+	parts->n[AT_KEYS] = w->o.keys.n;
+	parts->n[AT_SLOTS] = slots_for(w->o.keys.n);
+	parts->n[AT_RULES] = w->o.rules.n;
+	parts->n[AT_CARDS] = w->o.cards.n;
 	for (size_t i = 0; i < ADVDB_SECTIONS; i++) {
 		parts->p[i] = calloc((size_t)parts->n[i] + 1, element_bytes[i]);
 		if (parts->p[i] == NULL)
@@ -494,40 +299,41 @@ static bool file_put(struct writer *w, struct parts *parts, uint32_t built, advd
 	return true;
 }
 
+static bool writer_init(struct writer *w)
+{
+	w->string_at = calloc(w->b->strings.n, sizeof *w->string_at);
+	w->list_at = calloc(w->b->lists.n, sizeof *w->list_at);
+	return w->string_at && w->list_at;
+}
+
 static void writer_done(struct writer *w)
 {
-	VEC_DONE(&w->sources);
-	VEC_DONE(&w->cards);
-	VEC_DONE(&w->keys);
-	VEC_DONE(&w->rules);
-	VEC_DONE(&w->first);
+	advdb_order_done(&w->o);
 	VEC_DONE(&w->strings);
 	VEC_DONE(&w->lists);
-	free(w->content);
+	free(w->string_at);
+	free(w->list_at);
 }
 
 static void write_all(struct writer *w, struct span built, advdb_hash_fn *sha256, struct span *out)
 {
-	void (*const steps[])(struct writer *) = {order_sources, order_cards, order_rules,
-						  join_cards};
+	struct advdb_builder *b = w->b;
 	struct parts parts = {0};
-	struct built_string *text;
-	uint32_t built_off;
+	uint32_t built_id = builder_string(b, built);
 
-	for (size_t i = 0; i < COUNT_OF(steps) && w->rc == RMG_OK; i++)
-		steps[i](w);
+	w->rc = advdb_order(b, &w->o);
+	if (w->rc == RMG_OK)
+		w->rc = advdb_join(b, &w->o);
 	if (w->rc != RMG_OK)
 		return;
-	if (!parts_new(w, &parts)) {
+	if (!writer_init(w) || !parts_new(w, &parts)) {
 		no_memory(w);
 	} else {
+		uint32_t built_off;
+
 		parts_fill(w, &parts);
-		text = VEC_ADD(&w->b->strings);
-		if (text)
-			text->s = built;
-		built_off = text ? string_off(w, (uint32_t)w->b->strings.n - 1) : 0;
-		if (text == NULL ||
-		    (w->rc == RMG_OK && !file_put(w, &parts, built_off, sha256, out)))
+		built_off = string_off(w, built_id);
+		if (w->rc == RMG_OK && !file_put(w, &parts, built_off, sha256, out))
 			no_memory(w);
 	}
 	parts_done(&parts);
@@ -536,14 +342,15 @@ static void write_all(struct writer *w, struct span built, advdb_hash_fn *sha256
 enum rmg_rc advdb_builder_done(struct advdb_builder *b, struct span built, advdb_hash_fn *sha256,
 			       struct span *out, struct advdb_counts *counts, struct rmg_err *err)
 {
-	struct writer w = {.b = b, .rc = b->rc};
+	struct writer w = {.b = b};
 	struct span file = {0};
 
+	free(b->file);
+	b->file = NULL;
 	write_all(&w, built, sha256, &file);
-	b->rc = w.rc != RMG_OK ? w.rc : RMG_E_ARG; /* takes nothing more */
 	if (counts && w.rc == RMG_OK)
-		*counts = (struct advdb_counts){(uint32_t)w.keys.n, (uint32_t)w.rules.n,
-						(uint32_t)w.cards.n};
+		*counts = (struct advdb_counts){(uint32_t)w.o.keys.n, (uint32_t)w.o.rules.n,
+						(uint32_t)w.o.cards.n};
 	writer_done(&w);
 	if (w.rc == RMG_E_LIMIT)
 		return err_set(err, w.rc, "the advisory database grows above its limit");
