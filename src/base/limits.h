@@ -51,7 +51,10 @@
 	X(REPORT_BYTES, GIB(1), "bytes", "one report, and what is prepared for it")                \
 	X(SETTINGS_BYTES, MIB(1), "bytes", "one settings file")                                    \
 	X(IGNORE_BYTES, MIB(1), "bytes", "one ignore file")                                        \
-	X(IGNORE_ROWS, 10000, "rows", "rows of one ignore file")
+	X(IGNORE_ROWS, 10000, "rows", "rows of one ignore file")                                   \
+	X(WATCH_ROUND_S, 300, "seconds",                                                           \
+	  "silence of a runtime's stream before all is listed anew")                               \
+	X(EVENT_BYTES, MIB(1), "bytes", "one event, and one message of a runtime's stream")
 
 #define X(name, value, unit, what) static const uint64_t LIMIT_##name UNUSED = (value);
 #include <stdint.h>

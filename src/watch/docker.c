@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* docker.c - a Docker engine (and Podman's service, which speaks the same) over its socket.
+ *
+ * Each round: note the time, list everything (a snapshot), then follow /events from the noted time
+ * on. The engine remembers 256 events only, so that a gap is never trusted to be filled: whatever
+ * ends the stream, a silence of WATCH_ROUND_S included, is followed by another snapshot. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "base/strbuf.h"
+#include "io/http.h"
+#include "watch/docker_json.h"
+#include "watch/watch.h"
+
+enum { BATCH = 256, SOURCE_BYTES = 512 };
+
+struct engine {
+	const struct watch_opts *opts;
+	struct http *ask, *stream; /* two connections: events flow while questions are asked */
+	struct strbuf url, body, line;
+	struct arena arena; /* of one batch */
+	struct event batch[BATCH];
+	size_t n;
+	char source[SOURCE_BYTES];
+	uint64_t epoch, seq;
+	struct rmg_err *err; /* of the stream's sink */
+	enum rmg_rc rc;
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static enum rmg_rc flush(struct engine *g, struct rmg_err *err)
+{
+	enum rmg_rc rc = RMG_OK;
+
+	if (g->n)
+		rc = g->opts->events(g->opts->user, g->batch, g->n, err);
+	g->n = 0;
+	arena_reset(&g->arena);
+	return rc;
+}
+
+/* The next place in the batch. Its texts are in the arena until the batch is handed over. */
+static struct event *next(struct engine *g, enum event_type type, int64_t at_ms)
+{
+	struct event *e = &g->batch[g->n++];
+
+	*e = (struct event){.type = type,
+			    .source = span_cstr(g->source),
+			    .epoch = g->epoch,
+			    .seq = ++g->seq,
+			    .at_ms = at_ms > 0 ? at_ms : now_ms(),
+			    .place = g->opts->place,
+			    .runtime = span_cstr(g->opts->kind)};
+	return e;
+}
+
+static bool take(void *user, const struct http_response *resp, struct span bytes)
+{
+	struct engine *g = user;
+
+	(void)resp;
+	strbuf_put(&g->body, bytes);
+	return strbuf_rc(&g->body) == RMG_OK;
+}
+
+/* *found false: it has gone since it was named. */
+static enum rmg_rc get(struct engine *g, const char *what, struct span id, const char *tail,
+		       bool *found, struct rmg_err *err)
+{
+	struct http_response resp;
+	struct http_request req = {.unix_socket = g->opts->address,
+				   .max_bytes = LIMIT_JSON_BYTES,
+				   .sink = take,
+				   .user = g};
+	enum rmg_rc rc;
+
+	strbuf_clear(&g->url);
+	strbuf_clear(&g->body);
+	strbuf_printf(&g->url, "http://engine/%s", what);
+	for (size_t i = 0; i < id.n; i++) {
+		if (is_alnum(id.p[i]) || memchr("/:._-", id.p[i], 5))
+			strbuf_putc(&g->url, (char)id.p[i]);
+		else
+			strbuf_printf(&g->url, "%%%02X", id.p[i]);
+	}
+	strbuf_puts(&g->url, tail);
+	req.url = strbuf_cstr(&g->url);
+	rc = http_do(g->ask, &req, &resp, err);
+	if (rc != RMG_OK)
+		return rc;
+	*found = resp.status == 200;
+	if (resp.status == 200 || resp.status == 404)
+		return RMG_OK;
+	return http_status_err(&req, &resp, err);
+}
+
+static enum rmg_rc image_of(struct engine *g, struct span id, struct event_image *out, bool *found,
+			    struct rmg_err *err)
+{
+	enum rmg_rc rc = get(g, "images/", id, "/json", found, err);
+
+	if (rc == RMG_OK && *found)
+		rc = docker_image_parse(strbuf_span(&g->body), &g->arena, out, err);
+	return rc;
+}
+
+/* The image as the container names it, with every digest that the engine has for it. */
+static enum rmg_rc image_of_container(struct engine *g, const struct docker_container *c,
+				      struct event_image *out, struct rmg_err *err)
+{
+	bool found;
+	enum rmg_rc rc = image_of(g, c->image_id.n ? c->image_id : c->ref, out, &found, err);
+
+	if (rc == RMG_OK && !found)
+		*out = (struct event_image){.digests = {c->image_id},
+					    .n_digests = c->image_id.n ? 1 : 0};
+	/* Started by its id: the image's own name says more. */
+	if (rc == RMG_OK && (out->ref.n == 0 || !span_starts(c->ref, S("sha256:"))))
+		out->ref = c->ref;
+	return rc;
+}
+
+static void fill(struct event *e, struct engine *g, const struct docker_container *c)
+{
+	e->place.ns = c->ns.n ? c->ns : g->opts->place.ns;
+	e->workload_kind = c->workload_kind;
+	e->workload_name = c->workload_name;
+	e->revision = c->revision;
+	if (c->n_labels == 0)
+		return;
+	e->labels = ARENA_ARRAY(&g->arena, c->n_labels, struct event_label);
+	if (e->labels == NULL)
+		return;
+	memcpy(e->labels, c->labels, c->n_labels * sizeof *e->labels);
+	e->n_labels = c->n_labels;
+}
+
+/* A container that somebody named exists, whether it runs or not: it is what would start. */
+static void declare(struct engine *g, const struct docker_container *c,
+		    const struct event_image *image, int64_t at_ms)
+{
+	struct event *e = next(g, EVENT_WORKLOAD_DECLARED, at_ms);
+
+	fill(e, g, c);
+	e->replicas = c->running;
+	e->images = ARENA_NEW(&g->arena, struct event_image);
+	if (e->images) {
+		e->images[0] = *image;
+		e->n_images = 1;
+	}
+}
+
+static void begin_use(struct engine *g, const struct docker_container *c,
+		      const struct event_image *image, int64_t at_ms)
+{
+	struct event *e = next(g, EVENT_USE_BEGAN, c->started_ms ? c->started_ms : at_ms);
+
+	fill(e, g, c);
+	e->container = c->id;
+	e->container_name = c->name;
+	e->image = *image;
+}
+
+/* What is known of a container now, said. started: it did run, even where it has ended since. */
+static enum rmg_rc say_state(struct engine *g, struct span id, int64_t at_ms, bool started,
+			     bool *found, struct rmg_err *err)
+{
+	struct docker_container c;
+	struct event_image image = {0};
+	enum rmg_rc rc = get(g, "containers/", id, "/json", found, err);
+
+	if (rc != RMG_OK || !*found)
+		return rc;
+	rc = docker_container_parse(strbuf_span(&g->body), &g->arena, &c, err);
+	if (rc == RMG_OK)
+		rc = image_of_container(g, &c, &image, err);
+	if (rc != RMG_OK)
+		return rc;
+	if (c.named)
+		declare(g, &c, &image, at_ms);
+	if (c.running || started)
+		begin_use(g, &c, &image, at_ms);
+	return RMG_OK;
+}
+
+static enum rmg_rc say_container(struct engine *g, struct span id, int64_t at_ms,
+				 struct rmg_err *err)
+{
+	bool found;
+
+	return say_state(g, id, at_ms, false, &found, err);
+}
+
+/* One that was gone before it could be asked for is said as the event has it. */
+static enum rmg_rc say_started(struct engine *g, const struct docker_event *ev, struct rmg_err *err)
+{
+	struct docker_container c = {.id = ev->id, .name = ev->name, .ref = ev->ref};
+	struct event_image image = {.ref = ev->ref};
+	bool found;
+	enum rmg_rc rc = say_state(g, ev->id, ev->at_ms, true, &found, err);
+
+	if (rc != RMG_OK || found || ev->ref.n == 0)
+		return rc;
+	rc = image_of(g, ev->ref, &image, &found, err);
+	image.ref = ev->ref;
+	c.workload_kind = S("Container");
+	c.workload_name = ev->name.n ? ev->name : ev->id;
+	if (rc == RMG_OK)
+		begin_use(g, &c, &image, ev->at_ms);
+	return rc;
+}
+
+static enum rmg_rc say_image(struct engine *g, struct span id, int64_t at_ms, struct rmg_err *err)
+{
+	struct event_image image = {0};
+	bool found;
+	enum rmg_rc rc = image_of(g, id, &image, &found, err);
+
+	if (rc == RMG_OK && found)
+		next(g, EVENT_IMAGE_SEEN, at_ms)->image = image;
+	return rc;
+}
+
+/* Room for what one thing can say (a declaration and a use). */
+static enum rmg_rc make_room(struct engine *g, struct rmg_err *err)
+{
+	return g->n + 4 > BATCH ? flush(g, err) : RMG_OK;
+}
+
+typedef enum rmg_rc say_fn(struct engine *g, struct span id, int64_t at_ms, struct rmg_err *err);
+
+static enum rmg_rc say_all(struct engine *g, const char *list, say_fn *say, struct rmg_err *err)
+{
+	struct arena ids_arena;
+	struct span *ids = NULL;
+	size_t n = 0;
+	bool found;
+	enum rmg_rc rc = get(g, list, S(""), "", &found, err);
+
+	arena_init(&ids_arena, LIMIT_JSON_BYTES);
+	if (rc == RMG_OK)
+		rc = docker_ids_parse(strbuf_span(&g->body), &ids_arena, &ids, &n, err);
+	for (size_t i = 0; rc == RMG_OK && i < n; i++) {
+		if (g->opts->stop && g->opts->stop(g->opts->user))
+			rc = err_set(err, RMG_E_STOPPED, "stopped");
+		if (rc == RMG_OK)
+			rc = make_room(g, err);
+		if (rc == RMG_OK)
+			rc = say(g, ids[i], 0, err);
+	}
+	arena_done(&ids_arena);
+	return rc;
+}
+
+static enum rmg_rc snapshot(struct engine *g, struct rmg_err *err)
+{
+	enum rmg_rc rc;
+
+	next(g, EVENT_SNAPSHOT_BEGAN, 0);
+	rc = say_all(g, "containers/json?all=1", say_container, err);
+	if (rc == RMG_OK)
+		rc = say_all(g, "images/json", say_image, err);
+	if (rc == RMG_OK)
+		rc = make_room(g, err);
+	if (rc == RMG_OK) {
+		next(g, EVENT_SNAPSHOT_ENDED, 0);
+		rc = flush(g, err);
+	}
+	g->n = 0;
+	return rc;
+}
+
+static void say_end(struct engine *g, const struct docker_event *ev)
+{
+	struct event *e = next(g, EVENT_USE_ENDED, ev->at_ms);
+
+	e->container = ev->id;
+}
+
+/* The engine tells of a container that is no more by its name among the attributes only; what it
+ * was is asked of nobody: the hub knows which workload this container was. */
+static void say_destroyed(struct engine *g, const struct docker_event *ev)
+{
+	struct event *e = next(g, EVENT_WORKLOAD_REMOVED, ev->at_ms);
+
+	e->container = ev->id;
+	e->workload_kind = S("Container");
+	e->workload_name = ev->name;
+}
+
+static enum rmg_rc apply(struct engine *g, struct span line, struct rmg_err *err)
+{
+	struct docker_event ev;
+	enum rmg_rc rc = docker_event_parse(line, &g->arena, &ev, err);
+
+	if (rc != RMG_OK)
+		return rc;
+	switch (ev.what) {
+	case DOCKER_CREATED:
+		rc = say_container(g, ev.id, ev.at_ms, err);
+		break;
+	case DOCKER_STARTED:
+		rc = say_started(g, &ev, err);
+		break;
+	case DOCKER_DIED:
+		say_end(g, &ev);
+		break;
+	case DOCKER_DESTROYED:
+		if (ev.name.n)
+			say_destroyed(g, &ev);
+		break;
+	case DOCKER_IMAGE_CAME:
+		rc = say_image(g, ev.id, ev.at_ms, err);
+		break;
+	case DOCKER_IMAGE_WENT:
+		next(g, EVENT_IMAGE_REMOVED, ev.at_ms)->image =
+		    (struct event_image){.digests = {ev.id}, .n_digests = 1};
+		break;
+	case DOCKER_OTHER:
+		break;
+	}
+	return rc == RMG_OK ? flush(g, err) : rc;
+}
+
+/* The stream's bytes, cut into lines. */
+static bool follow(void *user, const struct http_response *resp, struct span bytes)
+{
+	struct engine *g = user;
+	struct span part;
+
+	(void)resp;
+	while (bytes.n && g->rc == RMG_OK) {
+		size_t end = span_chr(bytes, '\n');
+
+		part = span_head(bytes, end);
+		strbuf_put(&g->line, part);
+		g->rc = strbuf_rc(&g->line);
+		if (end == SIZE_MAX)
+			break;
+		bytes = span_from(bytes, end + 1);
+		if (g->rc == RMG_OK && span_trim(strbuf_span(&g->line)).n)
+			g->rc = apply(g, strbuf_span(&g->line), g->err);
+		strbuf_clear(&g->line);
+	}
+	return g->rc == RMG_OK;
+}
+
+static enum rmg_rc stream(struct engine *g, int64_t since_ms, struct rmg_err *err)
+{
+	struct http_response resp;
+	struct http_request req = {
+	    .unix_socket = g->opts->address, .max_bytes = UINT64_MAX, .sink = follow, .user = g};
+	char url[128];
+	enum rmg_rc rc;
+
+	snprintf(url, sizeof url, "http://engine/events?since=%" PRId64 ".%03d", since_ms / 1000,
+		 (int)(since_ms % 1000));
+	req.url = url;
+	g->rc = RMG_OK;
+	g->err = err;
+	strbuf_clear(&g->line);
+	rc = http_do(g->stream, &req, &resp, err);
+	if (g->rc != RMG_OK)
+		return g->rc;
+	if (rc == RMG_OK && resp.status != 200)
+		return http_status_err(&req, &resp, err);
+	return rc;
+}
+
+static bool stopped(const struct watch_opts *opts)
+{
+	return opts->stop && opts->stop(opts->user);
+}
+
+static void pause_for(const struct watch_opts *opts, unsigned tenths)
+{
+	for (unsigned i = 0; i < tenths && !stopped(opts); i++)
+		usleep(100000);
+}
+
+/* A silent stream ends in RMG_E_NET as a broken one does: both mean another round, without alarm.
+ */
+static void rounds(struct engine *g, struct rmg_err *err)
+{
+	const struct watch_opts *opts = g->opts;
+	unsigned failed = 0;
+
+	while (!stopped(opts)) {
+		int64_t since = now_ms();
+		enum rmg_rc rc = snapshot(g, err);
+
+		if (rc == RMG_OK) {
+			if (failed && opts->warn)
+				opts->warn(opts->user, "the engine answers again");
+			failed = 0;
+			rc = stream(g, since, err);
+			pause_for(opts, 2);
+			continue;
+		}
+		if (failed == 0 && opts->warn && rc != RMG_E_STOPPED)
+			opts->warn(opts->user, err->msg);
+		failed++;
+		pause_for(opts, MIN_OF(failed * 5, 100u));
+	}
+}
+
+static enum rmg_rc engine_run(const struct watch_opts *opts, struct rmg_err *err)
+{
+	struct engine *g = calloc(1, sizeof *g);
+	struct rmg_err own = {0};
+	struct http_opts http = {.stop = opts->stop, .user = opts->user};
+	enum rmg_rc rc;
+
+	if (g == NULL)
+		return err_set(err, RMG_E_NOMEM, "no memory for a watcher");
+	g->opts = opts;
+	g->epoch = (uint64_t)now_ms();
+	g->url = strbuf_of(KIB(8));
+	g->body = strbuf_of(LIMIT_JSON_BYTES);
+	g->line = strbuf_of(LIMIT_EVENT_BYTES);
+	arena_init(&g->arena, LIMIT_JSON_BYTES);
+	snprintf(g->source, sizeof g->source, SPAN_FMT "/%s", SPAN_ARG(opts->place.node),
+		 opts->kind);
+	rc = http_new(&http, &g->ask, err);
+	http.stall_s = (uint32_t)LIMIT_WATCH_ROUND_S;
+	if (rc == RMG_OK)
+		rc = http_new(&http, &g->stream, err);
+	if (rc == RMG_OK)
+		rounds(g, err ? err : &own);
+	http_free(g->ask);
+	http_free(g->stream);
+	strbuf_done(&g->url);
+	strbuf_done(&g->body);
+	strbuf_done(&g->line);
+	arena_done(&g->arena);
+	free(g);
+	return rc;
+}
+
+enum rmg_rc watch_docker(const struct watch_opts *opts, struct rmg_err *err);
+enum rmg_rc watch_podman(const struct watch_opts *opts, struct rmg_err *err);
+
+enum rmg_rc watch_docker(const struct watch_opts *opts, struct rmg_err *err)
+{
+	return engine_run(opts, err);
+}
+
+enum rmg_rc watch_podman(const struct watch_opts *opts, struct rmg_err *err)
+{
+	return engine_run(opts, err);
+}
