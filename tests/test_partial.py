@@ -175,6 +175,21 @@ def test_parts(form, fake, scan, home):  # noqa: F811
     assert any(setuid for _, _, _, setuid in programs(done))
 
 
+def test_unseen(fake, scan, home):  # noqa: F811
+    """R16: executables without an execute bit are found by their names; the note tells of the others"""
+    script = "#!/bin/sh\nexit\n"
+    named = ["opt/run.sh", "opt/Setup.EXE", "opt/mod.ko", "usr/share/perl5/A.pm"]
+    hidden = ["opt/tool.py", "opt/confmodule"]
+    files = entries() + [File(p, elf() if p.endswith(".ko") else script if p != "opt/Setup.EXE" else
+                              b"MZ" + bytes(100)) for p in named + hidden]
+    layered = Layered("estargz", fake, files)
+    full = {e["path"] for e in scan(layered.ref, "--no-cache", env=home).json["executables"]}
+    done = scan(layered.ref, "--partial", "--no-cache", env=home)
+    assert full - {e["path"] for e in done.json["executables"]} == set(hidden)
+    assert set(named) <= full
+    assert "executables, and Go modules in them, are not seen where" in done.notes("warn")[0]["text"]
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_not_kept(form, fake, scan, home):  # noqa: F811
     """R16: facts of parts never stand for the layer, and known facts of the layer are used"""

@@ -188,11 +188,19 @@ static enum rmg_rc fetch_table(struct partial *p, struct rmg_err *err)
 	return rc;
 }
 
-static bool is_library(struct span path)
+/* Names of programs that are often without an execute bit, and whose files are few: of .py and .js
+ * a layer may hold ten thousands, nearly all of them modules that nothing starts. */
+static bool has_program_name(struct span path)
 {
+	static const char *const endings[] = {".so",   ".ko",   ".node", ".exe", ".dll",
+					      ".efi",  ".wasm", ".pyz",  ".sh",  ".bash",
+					      ".tcsh", ".pl",   ".pm"};
 	struct span name = span_basename(path);
 
-	return span_ends(name, S(".so")) || span_has(name, S(".so."));
+	for (size_t i = 0; i < COUNT_OF(endings); i++)
+		if (span_ends_icase(name, span_cstr(endings[i])))
+			return true;
+	return span_has(name, S(".so."));
 }
 
 /* Content that nothing vouches for is no reason to do without the layer's digest. */
@@ -221,7 +229,7 @@ static enum rmg_rc choose(struct partial *p, struct rmg_err *err)
 
 		if (e->type != TAR_FILE || e->size == 0)
 			continue;
-		p->want[i] = env->wanted == NULL || (e->mode & 0111) || is_library(e->path) ||
+		p->want[i] = env->wanted == NULL || (e->mode & 0111) || has_program_name(e->path) ||
 			     env->wanted(env->user, e->path, e->mode, e->size, S(""));
 		if (p->want[i] && !can_be_checked(p, &p->toc.entries[i]))
 			return err_set(err, RMG_E_FORMAT,
@@ -542,7 +550,9 @@ static enum rmg_rc read_parts(struct partial *p, struct rmg_err *err)
 		source_note(p->source, NOTE_WARN, "partial", S(""),
 			    "layer " SPAN_FMT ": of its files only %" PRIu64
 			    " were fetched, %" PRIu64 " of %" PRIu64
-			    " bytes: the layer's digest was not verified, those files' were",
+			    " bytes: the layer's digest was not verified, those files' were; "
+			    "executables, and Go modules in them, are not seen where neither an "
+			    "execute bit nor a name tells, as with most .py and .js files",
 			    SPAN_ARG(span_head(p->layer->digest, 19)), p->files, p->fetched,
 			    p->layer->size_bytes);
 	return rc == RMG_E_UNSUPPORTED ? RMG_E_NET : rc;

@@ -7,7 +7,9 @@
  * and checked against the digests of the table. What goes to the sink is a tar of our own; other
  * files are holes in it. The digest of the layer itself stays unverified, which a note says.
  *
- * Without contents at hand an executable is what has an executable's mode, or a library's name. */
+ * Without contents at hand an executable is what has an executable's mode, or a name of one (.so,
+ * .exe, .sh, .pm, ...). Others, scripts in .py and .js files above all, are not seen, which the
+ * same note says. */
 #ifndef LIB_PARTIAL_H
 #define LIB_PARTIAL_H
 
