@@ -3,53 +3,61 @@
 
 #include "format/sha256.h"
 
-/* ChainID as OCI image-spec config.md defines it, over whatever digests are given. */
-static void chain_next(uint8_t chain[32], bool first, const uint8_t link[32])
-{
-	uint8_t both[64];
+/* What a chain is made of. The two kinds never meet: each begins with its own name. */
+enum link_kind { LINK_BLOB, LINK_DIFF_ID };
 
-	if (first) {
-		memcpy(chain, link, 32);
-		return;
-	}
-	memcpy(both, chain, 32);
-	memcpy(both + 32, link, 32);
+static const char *const hows[] = {[LINK_BLOB] = "chain", [LINK_DIFF_ID] = "diff-id"};
+
+/* As the ChainID of OCI's image-spec (config.md), but for how it begins. */
+static void chain_begin(uint8_t chain[SHA256_BYTES], enum link_kind kind)
+{
+	sha256_of(span_cstr(hows[kind]), chain);
+}
+
+static void chain_add(uint8_t chain[SHA256_BYTES], const uint8_t link[SHA256_BYTES])
+{
+	uint8_t both[2 * SHA256_BYTES];
+
+	memcpy(both, chain, SHA256_BYTES);
+	memcpy(both + SHA256_BYTES, link, SHA256_BYTES);
 	sha256_of(span_of(both, sizeof both), chain);
 }
 
-/* Diff_ids do not depend on the compression, so they come first; blob digests stand in where
- * diff_ids were not computed. */
-static const uint8_t *link_of(const struct layer_result *l, bool diff)
+/* NULL: nobody computed it over the layer's bytes. */
+static const uint8_t *link_of(const struct layer_result *l, enum link_kind kind)
 {
-	if (l->facts == NULL || l->facts->synthetic || l->diff_wrong ||
-	    (diff && !l->facts->has_diff))
+	if (l->facts == NULL || l->facts->synthetic || l->diff_wrong)
 		return NULL;
-	return diff ? l->facts->diff_sha256 : l->facts->blob_sha256;
+	if (kind == LINK_BLOB)
+		return l->facts->blob_sha256;
+	return l->facts->has_diff ? l->facts->diff_sha256 : NULL;
 }
 
 static void find_by_chain(struct inventory *inv, const struct source *s,
-			  const struct layer_result *layers, struct cache *cache, bool diff)
+			  const struct layer_result *layers, struct cache *cache,
+			  enum link_kind kind)
 {
 	/* A layout's or an archive's tag alone would name nothing. */
 	bool named = span_chr(s->name, '/') != SIZE_MAX;
-	struct cached_base self = {.name = named ? s->name : s->ref, .digest = s->manifest_digest};
-	struct cached_base found;
-	uint8_t chain[32];
+	struct cached_base found,
+	    self = {.name = named ? s->name : s->ref, .digest = s->manifest_digest};
+	uint8_t chain[SHA256_BYTES];
+	bool looking = !inv->base.known;
 
+	chain_begin(chain, kind);
 	for (size_t i = 0; i < s->n_layers; i++) {
-		const uint8_t *link = link_of(&layers[i], diff);
+		const uint8_t *link = link_of(&layers[i], kind);
 
 		if (link == NULL)
 			return;
-		chain_next(chain, i == 0, link);
+		chain_add(chain, link);
 		if (i + 1 == s->n_layers)
 			cache_base_put(cache, chain, &self);
-		else if (i + 1 > inv->base.layers &&
-			 cache_base_get(cache, chain, &inv->arena, &found))
+		else if (looking && cache_base_get(cache, chain, &inv->arena, &found))
 			inv->base = (struct base_image){.known = true,
 							.name = found.name,
 							.digest = found.digest,
-							.how = "chain",
+							.how = hows[kind],
 							.layers = (uint32_t)i + 1};
 	}
 }
@@ -113,8 +121,8 @@ static bool is_patch(struct span step)
 void base_image_find(struct inventory *inv, const struct source *s,
 		     const struct layer_result *layers, struct cache *cache)
 {
-	find_by_chain(inv, s, layers, cache, true);
-	find_by_chain(inv, s, layers, cache, false);
+	find_by_chain(inv, s, layers, cache, LINK_BLOB);
+	find_by_chain(inv, s, layers, cache, LINK_DIFF_ID);
 	if (!inv->base.known)
 		find_by_annotation(inv, s);
 	for (size_t i = 0; i < inv->n_layers; i++) {

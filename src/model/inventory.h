@@ -65,7 +65,7 @@ struct layer_note {
 struct base_image {
 	bool known;
 	struct span name, digest;
-	const char *how; /* "chain", "annotation", "label", "none" */
+	const char *how; /* "chain", "diff-id", "annotation", "label", "none": lib/base_image.h */
 	uint32_t layers;
 };
 

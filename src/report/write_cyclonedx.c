@@ -329,8 +329,10 @@ static void write_target(struct jsonw *w, const struct inventory *inv)
 	for (size_t i = 0; i < inv->n_layers; i++)
 		property(w, "rummage:layer",
 			 inv->layers[i].digest.n ? inv->layers[i].digest : inv->layers[i].diff_id);
-	if (inv->base.known)
+	if (inv->base.known) {
 		property(w, "rummage:base", inv->base.name.n ? inv->base.name : inv->base.digest);
+		property(w, "rummage:base-how", span_cstr(inv->base.how));
+	}
 	jsonw_array_end(w);
 	jsonw_object_end(w);
 }

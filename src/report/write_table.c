@@ -329,8 +329,11 @@ static void put_header(struct table *t)
 		strbuf_puts(t->out, ", ");
 		put_size(t->out, inv->size);
 	}
-	if (inv->base.known)
+	if (inv->base.known) {
 		put_field(t, "; base ", inv->base.name.n ? inv->base.name : inv->base.digest);
+		if (strcmp(inv->base.how, "chain") != 0)
+			strbuf_printf(t->out, " (by %s)", inv->base.how);
+	}
 	strbuf_puts(t->out, "\n\n");
 }
 
