@@ -81,13 +81,16 @@ struct rmg_progress {
 struct rmg_opts {
 	size_t size;          /* sizeof, so that we can grow without breaking you */
 	const char *platform; /* "linux/arm64/v8"; NULL: this machine's */
+	/* Bounds to lower, not to raise (docs/LIMITS.md); reaching one is a note of lost data. Of
+	 * each layer, unpacked; of a file that is read for what is in it; of an image, open and
+	 * take together. */
 	uint64_t max_bytes, max_file_bytes, max_seconds;
-	uint32_t max_files, max_depth;
-	bool no_sandbox;       /* written into every report made from the result */
-	bool no_cache;         /* neither read nor write layer facts */
-	bool partial;          /* eStargz, zstd:chunked: fetch only what catalogers want */
-	bool skip_diff_id;     /* do not compute diff_ids of compressed layers */
-	const char *cache_dir; /* NULL: the user's */
+	uint32_t max_files, max_depth; /* entries of each layer; archives inside archives */
+	bool no_sandbox;               /* written into every report made from the result */
+	bool no_cache;                 /* neither read nor write layer facts */
+	bool partial;                  /* eStargz, zstd:chunked: fetch only what catalogers want */
+	bool skip_diff_id;             /* do not compute diff_ids of compressed layers */
+	const char *cache_dir;         /* NULL: the user's */
 	/* path of rummage-parse; NULL: found beside the program, then libexec */
 	const char *worker;
 	const char *username, *password; /* for the registry; NULL: from the usual files */

@@ -26,6 +26,7 @@ struct box_job {
 	size_t slot, fill; /* the slot being filled, and how far */
 	unsigned in_use;   /* slots that the worker has not given back */
 	VEC(uint8_t) out;  /* the answer so far */
+	uint64_t sunk;     /* bytes that the sink has */
 	bool answer_ended;
 };
 
@@ -184,6 +185,16 @@ static enum rmg_rc send_order(struct box_job *job, struct wire_order order, stru
 	return n == (ssize_t)sizeof order ? RMG_OK : post_mortem(job, err);
 }
 
+static enum rmg_rc sink(struct box_job *job, struct span bytes, struct rmg_err *err)
+{
+	if (bytes.n > job->opts.max_bytes - job->sunk)
+		return err_set(err, RMG_E_LIMIT,
+			       "more comes out than the %llu bytes that are read of it",
+			       (unsigned long long)job->opts.max_bytes);
+	job->sunk += bytes.n;
+	return job->opts.sink(job->opts.user, bytes, err);
+}
+
 /* Takes what has come of the answer. */
 static enum rmg_rc drain(struct box_job *job, struct rmg_err *err)
 {
@@ -202,8 +213,7 @@ static enum rmg_rc drain(struct box_job *job, struct rmg_err *err)
 			break;
 		}
 		if (job->opts.sink) {
-			enum rmg_rc rc =
-			    job->opts.sink(job->opts.user, span_of(buf, (size_t)n), err);
+			enum rmg_rc rc = sink(job, span_of(buf, (size_t)n), err);
 
 			if (rc != RMG_OK)
 				return rc;
@@ -281,6 +291,7 @@ enum rmg_rc box_start(enum wire_job kind, const struct box_opts *opts, struct bo
 	order.flags =
 	    (opts->no_sandbox ? WIRE_NO_SANDBOX : 0u) | (opts->diff_id ? WIRE_DIFF_ID : 0u);
 	order.max_bytes = job->opts.max_bytes;
+	order.limits = opts->limits;
 	rc = connect_worker(job, err);
 	if (rc == RMG_OK)
 		rc = send_order(job, order, err);

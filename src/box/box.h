@@ -17,8 +17,9 @@ struct box_opts {
 	/* path of rummage-parse; NULL: beside this program, then where it was installed */
 	const char *worker;
 	bool no_sandbox;
-	bool diff_id;       /* JOB_LAYER: hash the decompressed bytes */
-	uint64_t max_bytes; /* cap on what comes out; 0: LIMIT_FACTS_BYTES */
+	bool diff_id;              /* JOB_LAYER: hash the decompressed bytes */
+	uint64_t max_bytes;        /* cap on what comes out; 0: LIMIT_FACTS_BYTES */
+	struct scan_limits limits; /* JOB_LAYER */
 	/* JOB_INFLATE: takes what comes out, while bytes are put in. */
 	enum rmg_rc (*sink)(void *user, struct span bytes, struct rmg_err *err);
 	bool (*stop)(void *user); /* polled while waiting; NULL: never */

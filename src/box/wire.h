@@ -13,7 +13,7 @@
 #ifndef BOX_WIRE_H
 #define BOX_WIRE_H
 
-#include <stdint.h>
+#include "base/scan_limits.h"
 
 enum {
 	WIRE_SLOTS = 8,
@@ -41,7 +41,8 @@ struct wire_order {
 	uint32_t value; /* OP_JOB: wire_job; OP_SLOT: bytes in the next slot */
 	uint32_t flags; /* OP_JOB: wire_flag */
 	uint32_t unused;
-	uint64_t max_bytes; /* OP_JOB: how much may come out */
+	uint64_t max_bytes;        /* OP_JOB: how much may come out */
+	struct scan_limits limits; /* OP_JOB: JOB_LAYER */
 };
 
 struct wire_answer {

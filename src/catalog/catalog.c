@@ -131,6 +131,11 @@ struct arena *cat_scratch(struct cat *c)
 	return c->scratch;
 }
 
+struct scan_limits cat_limits(const struct cat *c)
+{
+	return scan_limits_within(c->file->limits ? *c->file->limits : (struct scan_limits){0});
+}
+
 void cat_emit(struct cat *c, const struct pkg *p)
 {
 	cat_emit_inner(c, p, (struct span){0});

@@ -10,6 +10,7 @@
 #define CATALOG_CATALOG_H
 
 #include "base/rd.h"
+#include "base/scan_limits.h"
 #include "model/facts.h"
 
 /* A regular file of the layer, before its content is held. */
@@ -18,6 +19,7 @@ struct cat_file {
 	uint64_t size;
 	uint32_t mode;
 	struct span head; /* its first bytes: at most LIMIT_HEAD_BYTES, at least min(size, that) */
+	const struct scan_limits *limits; /* NULL: those of base/limits.h */
 };
 
 struct cat; /* one call's context */
@@ -64,6 +66,7 @@ void catalog_lost(const struct cataloger *self, const struct cat_file *f, enum r
 /* For parse(): what it was called for. */
 const struct cat_file *cat_file(const struct cat *c);
 struct arena *cat_scratch(struct cat *c);
+struct scan_limits cat_limits(const struct cat *c);
 
 /* A package whose evidence is this file; inner says where inside ("" at top). */
 void cat_emit(struct cat *c, const struct pkg *p);

@@ -6,6 +6,8 @@
  * manifest, its classes' folder or a table of well-known artifacts gives: the group may then be a
  * guess. Only META-INF and archives are unpacked; classes are seen as names. An archive inside one
  * that is stored is read in place, a packed one is in memory until it is done. */
+#include <inttypes.h>
+
 #include "base/limits.h"
 #include "catalog/catalog.h"
 #include "catalog/java_name.h"
@@ -195,6 +197,17 @@ static void emit_archive(struct walk *w, const struct archive *a)
 
 static void read_archive(struct walk *w, struct archive *a, struct span bytes);
 
+static void too_deep(const struct walk *w, struct span inner)
+{
+	char text[100];
+
+	snprintf(text, sizeof text,
+		 "Java archive: nested too deeply, beyond the %" PRIu32
+		 " that are read (max-depth)",
+		 cat_limits(w->c).depth);
+	cat_note(w->c, RMG_E_LIMIT, "java-archive", text, inner);
+}
+
 static void take_nested(struct walk *w, const struct archive *outer, const struct zip_entry *e)
 {
 	struct archive a = {
@@ -204,9 +217,8 @@ static void take_nested(struct walk *w, const struct archive *outer, const struc
 	};
 	struct zip_data d;
 
-	if (a.depth > LIMIT_NEST_DEPTH) {
-		cat_note(w->c, RMG_E_LIMIT, "java-archive", "Java archive: nested too deeply",
-			 a.inner);
+	if (a.depth > cat_limits(w->c).depth) {
+		too_deep(w, a.inner);
 		return;
 	}
 	if (!unpack(w, outer, e, &d))
@@ -256,6 +268,7 @@ static enum rmg_rc parse(struct cat *c, struct span bytes)
 	struct walk w = {.c = c, .work = zip_work(LIMIT_ZIP_TOTAL_BYTES)};
 	struct archive a = {.name = cat_file(c)->path};
 
+	w.work.member_bytes = MIN_OF(w.work.member_bytes, cat_limits(c).file_bytes);
 	read_archive(&w, &a, bytes);
 	zip_work_done(&w.work);
 	return RMG_OK;

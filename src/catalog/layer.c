@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "catalog/layer.h"
 
+#include <inttypes.h>
+
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "format/elf.h"
@@ -34,6 +36,7 @@ struct layer_reader {
 	uint8_t *hold;
 	size_t hold_n, hold_cap;
 	uint64_t entries;
+	struct scan_limits limits;
 	bool dead; /* dead: the tar could not be followed any further */
 };
 
@@ -128,13 +131,15 @@ bool layer_wants(const struct catalog_select *s, const struct cat_file *f)
 	return exec_format_of(f->path, f->head, &format, &arch) || wanting(candidates, f) != 0;
 }
 
-enum rmg_rc layer_reader_new(struct facts_builder *facts, struct layer_reader **out)
+enum rmg_rc layer_reader_new(struct facts_builder *facts, const struct scan_limits *limits,
+			     struct layer_reader **out)
 {
 	struct layer_reader *l = calloc(1, sizeof *l);
 
 	if (l == NULL)
 		return RMG_E_NOMEM;
 	l->facts = facts;
+	l->limits = scan_limits_within(limits ? *limits : (struct scan_limits){0});
 	arena_init(&l->scratch, SCRATCH_BYTES);
 	l->head = malloc(LIMIT_HEAD_BYTES);
 	l->sha = sha256_new();
@@ -188,6 +193,19 @@ static void give_up(struct layer_reader *l, enum rmg_rc rc, const char *reason)
 	l->cur.wanted = 0;
 }
 
+static void too_large(struct layer_reader *l, const struct cataloger *c)
+{
+	const struct cat_file *f = &l->cur.file;
+	bool own = c->max_bytes <= l->limits.file_bytes;
+	char reason[200];
+
+	snprintf(reason, sizeof reason,
+		 "the file has %" PRIu64 " bytes, and at most %" PRIu64 " %s", f->size,
+		 own ? c->max_bytes : l->limits.file_bytes,
+		 own ? "are read of its kind" : "of a file are read (max-file-bytes)");
+	catalog_lost(c, f, RMG_E_LIMIT, reason, l->facts);
+}
+
 /* The first bytes are known: what is the file, and who wants it? */
 static void decide(struct layer_reader *l, struct span head)
 {
@@ -201,9 +219,8 @@ static void decide(struct layer_reader *l, struct span head)
 		uint64_t bit = UINT64_C(1) << i;
 
 		if (c->wanted & bit &&
-		    c->file.size > MIN_OF(catalogers[i]->max_bytes, LIMIT_FILE_HELD_BYTES)) {
-			catalog_lost(catalogers[i], &c->file, RMG_E_LIMIT,
-				     "the file is larger than what is read of its kind", l->facts);
+		    c->file.size > MIN_OF(catalogers[i]->max_bytes, l->limits.file_bytes)) {
+			too_large(l, catalogers[i]);
 			c->wanted &= ~bit;
 		}
 	}
@@ -269,7 +286,8 @@ static void file_begin(struct layer_reader *l, const struct tar_entry *e, struct
 	struct current *c = &l->cur;
 
 	c->active = true;
-	c->file = (struct cat_file){.path = path, .size = e->size, .mode = e->mode};
+	c->file =
+	    (struct cat_file){.path = path, .size = e->size, .mode = e->mode, .limits = &l->limits};
 	c->candidates = catalog_select(l->select, path);
 	facts_file(l->facts, path, e->size);
 }
@@ -403,17 +421,26 @@ static void entry(struct layer_reader *l, const struct tar_entry *e)
 	}
 }
 
+static void too_many_entries(struct layer_reader *l)
+{
+	char text[160];
+
+	snprintf(text, sizeof text,
+		 "the layer has more entries than the %" PRIu32
+		 " that are read (max-files); the rest is not known",
+		 l->limits.entries);
+	note(l, NOTE_LOST, S("too-many-entries"), (struct span){0}, text);
+	l->dead = true;
+}
+
 static void one_event(struct layer_reader *l, const struct tar_item *item)
 {
 	switch (item->event) {
 	case TAR_ENTRY:
-		if (++l->entries > LIMIT_LAYER_ENTRIES) {
-			note(l, NOTE_LOST, S("too-many-entries"), (struct span){0},
-			     "the layer has more entries than are read; the rest is not known");
-			l->dead = true;
-			return;
-		}
-		entry(l, item->entry);
+		if (++l->entries > l->limits.entries)
+			too_many_entries(l);
+		else
+			entry(l, item->entry);
 		break;
 	case TAR_DATA:
 		data(l, item->data);
@@ -456,7 +483,8 @@ enum rmg_rc layer_finish(struct layer_reader *l, const struct rmg_err *why)
 	struct rmg_err err = {0};
 
 	if (why) {
-		note(l, NOTE_LOST, S("layer-damaged"), (struct span){0}, why->msg);
+		note(l, NOTE_LOST, why->rc == RMG_E_LIMIT ? S("layer-limit") : S("layer-damaged"),
+		     (struct span){0}, why->msg);
 	} else if (!l->dead) {
 		struct tar_oddities odd = tar_odd(l->tar);
 

@@ -4,7 +4,7 @@
  * Pure: bytes in, facts out (OCI image-spec, layer.md). Files are held one at a time and only where
  * a cataloger wants them. Whatever cannot be read is a note of lost data in the facts; a return
  * code other than RMG_OK is memory that ran out. Bounds: LIMIT_LAYER_ENTRIES,
- * LIMIT_FILE_HELD_BYTES. */
+ * LIMIT_FILE_HELD_BYTES, or less. */
 #ifndef CATALOG_LAYER_H
 #define CATALOG_LAYER_H
 
@@ -20,12 +20,15 @@ bool layer_wants(const struct catalog_select *s, const struct cat_file *f);
 
 struct layer_reader;
 
-MUST enum rmg_rc layer_reader_new(struct facts_builder *facts, struct layer_reader **out);
+/* limits NULL: those of base/limits.h. */
+MUST enum rmg_rc layer_reader_new(struct facts_builder *facts, const struct scan_limits *limits,
+				  struct layer_reader **out);
 void layer_reader_free(struct layer_reader *l);
 
 MUST enum rmg_rc layer_feed(struct layer_reader *l, struct span bytes);
 
-/* After the last byte. why: NULL, or what ended the stream before its end; it becomes a note. */
+/* After the last byte. why: NULL, or what ended the stream before its end; it becomes a note:
+ * layer-limit for RMG_E_LIMIT, else layer-damaged. */
 MUST enum rmg_rc layer_finish(struct layer_reader *l, const struct rmg_err *why);
 
 #endif

@@ -14,7 +14,7 @@ static void read_in_pieces(struct span tar, size_t piece, struct facts_builder *
 	struct layer_reader *l;
 
 	CHECK(facts_builder_new(b) == RMG_OK);
-	CHECK(layer_reader_new(*b, &l) == RMG_OK);
+	CHECK(layer_reader_new(*b, NULL, &l) == RMG_OK);
 	while (tar.n) {
 		CHECK(layer_feed(l, span_head(tar, piece)) == RMG_OK);
 		tar = span_from(tar, piece);

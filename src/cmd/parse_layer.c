@@ -17,10 +17,28 @@ struct blob {
 	struct hashpipe *pipe;
 	enum codec_kind kind;
 	struct codec *codec;
-	uint64_t in_bytes, out_bytes;
+	uint64_t in_bytes, out_bytes, max_bytes;
 	struct rmg_err err; /* why it could not be read to its end */
 	bool broken;
 };
+
+/* Hands on what may still come out; beyond it the blob counts as broken. */
+static enum rmg_rc give(struct blob *b, struct span bytes, bytes_fn *fn, void *user)
+{
+	uint64_t room = b->max_bytes - b->out_bytes;
+
+	if (bytes.n > room) {
+		b->broken = true;
+		(void)err_set(
+		    &b->err, RMG_E_LIMIT,
+		    "more comes out than the %llu bytes that are read of a layer (max-bytes); "
+		    "the rest is not known",
+		    (unsigned long long)b->max_bytes);
+		bytes = span_head(bytes, (size_t)room);
+	}
+	b->out_bytes += bytes.n;
+	return bytes.n ? fn(user, bytes) : RMG_OK;
+}
 
 static enum rmg_rc decompress(struct blob *b, struct span in, bytes_fn *fn, void *user)
 {
@@ -33,8 +51,7 @@ static enum rmg_rc decompress(struct blob *b, struct span in, bytes_fn *fn, void
 		b->broken = rc != RMG_OK;
 		if (n) {
 			hashpipe_put(b->pipe, n);
-			b->out_bytes += n;
-			rc = fn(user, span_of(out, n));
+			rc = give(b, span_of(out, n), fn, user);
 			if (rc != RMG_OK)
 				return rc;
 		}
@@ -64,8 +81,7 @@ static enum rmg_rc read_blob(struct blob *b, bytes_fn *fn, void *user)
 		if (b->codec) {
 			rc = decompress(b, in, fn, user);
 		} else {
-			b->out_bytes += in.n;
-			rc = fn(user, in);
+			rc = give(b, in, fn, user);
 		}
 	}
 	if (rc == RMG_OK && b->codec && !b->broken)
@@ -97,7 +113,8 @@ static void fill_in(struct facts *f, const struct blob *b, const struct worker *
 
 void parse_layer(struct worker *w, struct hashpipe *pipe)
 {
-	struct blob b = {.w = w, .pipe = pipe};
+	struct scan_limits limits = scan_limits_within(w->job.limits);
+	struct blob b = {.w = w, .pipe = pipe, .max_bytes = limits.layer_bytes};
 	struct facts_builder *builder = NULL;
 	struct layer_reader *reader = NULL;
 	struct facts *facts = NULL;
@@ -106,7 +123,7 @@ void parse_layer(struct worker *w, struct hashpipe *pipe)
 	enum rmg_rc rc = facts_builder_new(&builder);
 
 	if (rc == RMG_OK)
-		rc = layer_reader_new(builder, &reader);
+		rc = layer_reader_new(builder, &limits, &reader);
 	if (rc == RMG_OK)
 		rc = read_blob(&b, feed, reader);
 	if (rc == RMG_OK)
@@ -132,7 +149,7 @@ static enum rmg_rc pass_on(void *user, struct span bytes)
 
 void parse_inflate(struct worker *w, struct hashpipe *pipe)
 {
-	struct blob b = {.w = w, .pipe = pipe};
+	struct blob b = {.w = w, .pipe = pipe, .max_bytes = UINT64_MAX}; /* the parent counts */
 	enum rmg_rc rc = read_blob(&b, pass_on, w);
 
 	_exit(rc == RMG_OK && !b.broken ? 0 : 1);

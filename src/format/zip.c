@@ -250,7 +250,8 @@ enum rmg_rc zip_end(const struct zip_iter *it, struct rmg_err *err)
 
 struct zip_work zip_work(uint64_t budget_bytes)
 {
-	return (struct zip_work){.left_bytes = budget_bytes};
+	return (struct zip_work){.left_bytes = budget_bytes,
+				 .member_bytes = LIMIT_ZIP_MEMBER_BYTES};
 }
 
 void zip_work_done(struct zip_work *w)
@@ -342,9 +343,9 @@ enum rmg_rc zip_read(const struct zip *z, const struct zip_entry *e, struct zip_
 		return err_set(err, RMG_E_UNSUPPORTED, "encrypted ZIP member");
 	if (e->method != STORED && e->method != DEFLATED)
 		return err_set(err, RMG_E_UNSUPPORTED, "ZIP method %u is not read", e->method);
-	if (e->bytes > LIMIT_ZIP_MEMBER_BYTES)
+	if (e->bytes > w->member_bytes)
 		return err_set(err, RMG_E_LIMIT, "ZIP member of more than %ju bytes",
-			       (uintmax_t)LIMIT_ZIP_MEMBER_BYTES);
+			       (uintmax_t)w->member_bytes);
 	/* Packed bytes cost as well: empty blocks unpack to nothing, and members may overlap. */
 	cost = MAX_OF(e->bytes, e->packed_bytes);
 	if (cost > w->left_bytes)

@@ -44,6 +44,7 @@ struct zip_iter {
 /* What the reads of one outermost archive share. */
 struct zip_work {
 	uint64_t left_bytes;
+	uint64_t member_bytes; /* at most of one member; no more than LIMIT_ZIP_MEMBER_BYTES */
 	struct libdeflate_decompressor *inflater; /* made when first needed */
 };
 

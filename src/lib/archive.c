@@ -157,9 +157,22 @@ enum rmg_rc archive_spool(const struct rmg_opts *opts, int *fd, struct rmg_err *
 	return err_os(err, RMG_E_IO, "no folder for a temporary file");
 }
 
+/* What unpacking is about: box.h has one user for all that it calls. */
+struct unpacking {
+	const struct rmg_opts *opts;
+	int fd;
+};
+
+static bool stopped(void *user)
+{
+	const struct rmg_opts *opts = ((const struct unpacking *)user)->opts;
+
+	return opts->stop && opts->stop(opts->user);
+}
+
 static enum rmg_rc write_out(void *user, struct span bytes, struct rmg_err *err)
 {
-	int fd = *(int *)user;
+	int fd = ((const struct unpacking *)user)->fd;
 
 	while (bytes.n) {
 		ssize_t n = write(fd, bytes.p, bytes.n);
@@ -178,18 +191,20 @@ static enum rmg_rc unpack(struct archive *a, const struct rmg_opts *opts, struct
 {
 	struct box_opts box = box_opts_of(opts);
 	struct span nothing;
-	int fd = -1;
-	enum rmg_rc rc = archive_spool(opts, &fd, err);
+	struct unpacking u = {.opts = opts, .fd = -1};
+	enum rmg_rc rc = archive_spool(opts, &u.fd, err);
 
 	if (rc != RMG_OK)
 		return rc;
-	box.max_bytes = LIMIT_LAYER_BYTES;
+	box.max_bytes = limit_within(opts->max_bytes, LIMIT_LAYER_BYTES);
 	box.sink = write_out;
-	box.user = &fd;
-	box.stop = NULL; /* it would be given the sink's user; writing ends with the input */
+	box.user = &u;
+	box.stop = stopped;
 	rc = feed(JOB_INFLATE, &box, a->fd, &nothing, err);
 	close(a->fd);
-	a->fd = fd;
+	a->fd = u.fd;
+	if (rc == RMG_E_LIMIT)
+		err_add(err, "the archive is compressed (max-bytes)");
 	return rc;
 }
 

@@ -216,7 +216,7 @@ static enum rmg_rc ask_both(struct place *p, struct http *h, struct place_reques
 	/* A TLS server answers 400 to plain http: then what is wrong is how we speak TLS. */
 	p->reached = resp->status != 0 && resp->status != 400;
 	p->plain = p->reached;
-	if (!p->reached)
+	if (!p->reached && plain_rc != RMG_E_STOPPED)
 		return rc;
 	if (err)
 		*err = plain_err;

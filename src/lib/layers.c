@@ -8,6 +8,7 @@
 #include "box/box.h"
 #include "box/facts_wire.h"
 #include "format/sha256.h"
+#include "lib/deadline.h"
 #include "oci/digest.h"
 
 enum { MOST_JOBS = 4 };
@@ -137,7 +138,11 @@ static enum rmg_rc read_one(struct passage *p, struct layer_result *out)
 {
 	const struct rmg_opts *opts = p->all->source->env.opts;
 	const struct source_layer *l = &p->all->source->layers[p->index];
-	struct box_opts box = {.worker = opts->worker,
+	struct box_opts box = {.limits = {.layer_bytes = opts->max_bytes,
+					  .file_bytes = opts->max_file_bytes,
+					  .entries = opts->max_files,
+					  .depth = opts->max_depth},
+			       .worker = opts->worker,
 			       .no_sandbox = opts->no_sandbox,
 			       .diff_id = !opts->skip_diff_id && !l->synthetic,
 			       .stop = stopped,
@@ -226,12 +231,19 @@ static size_t jobs_for(size_t n_layers)
 	return MIN_OF(most, n_layers);
 }
 
+/* Stopped in the middle, or never begun. */
+static bool was_cut(const struct layer_result *l)
+{
+	return l->facts == NULL && (l->rc == RMG_E_STOPPED || l->rc == RMG_OK);
+}
+
 enum rmg_rc layers_read(struct source *s, struct cache *cache, struct layer_result *out,
 			struct rmg_err *err)
 {
 	struct reading r = {.source = s, .cache = cache, .out = out};
 	pthread_t threads[MOST_JOBS];
 	size_t want = jobs_for(s->n_layers), started = 0;
+	bool late;
 
 	pthread_mutex_init(&r.lock, NULL);
 	while (started + 1 < want && pthread_create(&threads[started], NULL, work, &r) == 0)
@@ -240,7 +252,13 @@ enum rmg_rc layers_read(struct source *s, struct cache *cache, struct layer_resu
 	for (size_t i = 0; i < started; i++)
 		pthread_join(threads[i], NULL);
 	pthread_mutex_destroy(&r.lock);
+	late = s->env.deadline && deadline_passed(s->env.deadline);
 	for (size_t i = 0; i < s->n_layers; i++) {
+		if (late && was_cut(&out[i])) {
+			out[i].late = true;
+			out[i].rc = deadline_err(s->env.deadline, "the layer could not be read",
+						 &out[i].why);
+		}
 		if (!ends_scan(out[i].rc) || out[i].rc == RMG_E_STOPPED)
 			continue;
 		if (err)
@@ -248,7 +266,7 @@ enum rmg_rc layers_read(struct source *s, struct cache *cache, struct layer_resu
 		err_add(err, "layer %zu", i);
 		return out[i].rc;
 	}
-	if (atomic_load(&r.ended))
+	if (atomic_load(&r.ended) && !late)
 		return err_set(err, RMG_E_STOPPED, "stopped");
 	return RMG_OK;
 }

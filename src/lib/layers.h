@@ -17,6 +17,7 @@ struct layer_result {
 	/* the bytes are not what the manifest, the configuration says */
 	bool digest_wrong, diff_wrong;
 	bool from_cache;
+	bool late;      /* not read in time: why says it */
 	char level[32]; /* of the sandbox; "" where it was not needed */
 };
 

@@ -4,6 +4,7 @@
 #include "box/box.h"
 #include "catalog/layer.h"
 #include "lib/base_image.h"
+#include "lib/deadline.h"
 #include "lib/layers.h"
 #include "lib/lib.h"
 #include "lib/worker_path.h"
@@ -12,7 +13,8 @@
 #include "oci/digest.h"
 
 struct rmg_image {
-	struct rmg_opts opts;
+	struct rmg_opts opts; /* stop() is the deadline's */
+	struct deadline *deadline;
 	char *worker;
 	struct catalog_select *select;
 	struct source *source;
@@ -36,6 +38,7 @@ void rmg_image_free(struct rmg_image *image)
 	source_close(image->source);
 	catalog_select_free(image->select);
 	free(image->worker);
+	free(image->deadline);
 	free(image->digest);
 	free(image);
 }
@@ -61,18 +64,23 @@ enum rmg_rc rmg_image_open(const char *source, const struct rmg_opts *opts, stru
 {
 	struct rmg_image *image = calloc(1, sizeof *image);
 	struct source_env env;
-	enum rmg_rc rc = RMG_OK;
+	enum rmg_rc rc;
 	double began = lib_now_ms();
 
 	if (image == NULL)
 		return err_set(err, RMG_E_NOMEM, "no memory for an image");
 	image->opts = opts_of(opts);
-	if (catalog_select_new(&image->select) != RMG_OK)
-		rc = err_set(err, RMG_E_NOMEM, "no memory for an image");
-	if (rc == RMG_OK)
-		rc = worker_path(image->opts.worker, &image->worker, err);
+	image->deadline = calloc(1, sizeof *image->deadline);
+	if (image->deadline == NULL || catalog_select_new(&image->select) != RMG_OK) {
+		rmg_image_free(image);
+		return err_set(err, RMG_E_NOMEM, "no memory for an image");
+	}
+	deadline_init(image->deadline, &image->opts);
+	deadline_begin(image->deadline);
+	rc = worker_path(image->opts.worker, &image->worker, err);
 	image->opts.worker = image->worker;
-	env = (struct source_env){.opts = &image->opts, .wanted = wanted, .user = image};
+	env = (struct source_env){
+	    .opts = &image->opts, .deadline = image->deadline, .wanted = wanted, .user = image};
 	if (rc == RMG_OK)
 		rc = source_open(source, &env, &image->source, err);
 	if (rc == RMG_OK) {
@@ -81,6 +89,9 @@ enum rmg_rc rmg_image_open(const char *source, const struct rmg_opts *opts, stru
 		image->digest = strndup(d.n ? (const char *)d.p : "", d.n);
 		rc = image->digest ? RMG_OK : err_set(err, RMG_E_NOMEM, "no memory for an image");
 	}
+	if (rc == RMG_E_STOPPED && deadline_passed(image->deadline))
+		rc = deadline_err(image->deadline, "its manifest could not be read", err);
+	deadline_pause(image->deadline);
 	if (rc != RMG_OK) {
 		rmg_image_free(image);
 		return rc;
@@ -148,15 +159,21 @@ static enum rmg_rc describe(struct inventory *inv, const struct source *s,
 	return RMG_OK;
 }
 
+static struct span layer_code(const struct layer_result *r)
+{
+	if (r->late)
+		return S("time-limit");
+	if (r->digest_wrong)
+		return S("digest-mismatch");
+	return r->why.rc == RMG_E_SANDBOX ? S("worker-died") : S("layer-unreadable");
+}
+
 static void layer_notes(struct inventory *inv, const struct layer_result *r, uint32_t i)
 {
 	if (r->facts == NULL)
 		inventory_note(inv,
 			       &(struct note){.level = NOTE_LOST,
-					      .code = r->digest_wrong ? S("digest-mismatch")
-						      : r->why.rc == RMG_E_SANDBOX
-							  ? S("worker-died")
-							  : S("layer-unreadable"),
+					      .code = layer_code(r),
 					      .cataloger = S("layer"),
 					      .text = span_cstr(r->why.msg)},
 			       i);
@@ -323,7 +340,9 @@ enum rmg_rc rmg_inventory_take(const struct rmg_image *image, const struct rmg_o
 	}
 	arena_init(&r->arena, LIMIT_FACTS_BYTES);
 	cache_open(&cache, image->opts.cache_dir, image->opts.no_cache);
+	deadline_begin(image->deadline);
 	rc = layers_read(s, &cache, layers, err);
+	deadline_pause(image->deadline);
 	read = lib_now_ms();
 	if (rc == RMG_OK)
 		rc = merge(image, &cache, layers, r->inv, err);

@@ -31,9 +31,12 @@ typedef enum rmg_rc source_sink(void *user, struct span bytes, struct rmg_err *e
 typedef bool source_wanted(void *user, struct span path, uint32_t mode, uint64_t size_bytes,
 			   struct span head);
 
+struct deadline;
+
 struct source_env {
-	const struct rmg_opts *opts; /* never NULL; outlives the source */
-	source_wanted *wanted;       /* NULL: everything */
+	const struct rmg_opts *opts;     /* never NULL; outlives the source */
+	const struct deadline *deadline; /* NULL: none */
+	source_wanted *wanted;           /* NULL: everything */
 	void *user;
 };
 
