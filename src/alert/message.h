@@ -3,7 +3,11 @@
  *
  * The outbox of the store keeps a message as JSON (schema rummage/message/1, docs/API.md), so that
  * what is sent after a restart is what was decided before it. hub writes it, sinks read it. Spans
- * of a parsed message live as long as it does. */
+ * of a parsed message live as long as it does, and are UTF-8 without control bytes (but for the
+ * ends of lines in an item's text): they may go into a header or a line of a log.
+ *
+ * What is too long is cut when it is written, and lists are counted beyond their bounds: nothing is
+ * ever too large to be told. */
 #ifndef ALERT_MESSAGE_H
 #define ALERT_MESSAGE_H
 
@@ -13,7 +17,15 @@
 #include "base/err.h"
 #include "base/strbuf.h"
 
-enum { MESSAGE_USES = 50, MESSAGE_ITEMS = 100 };
+/* Uses are listed up to MESSAGE_USES an item and MESSAGE_USES_ALL a message. Texts, and names in
+ * uses, are cut at so many bytes. */
+enum {
+	MESSAGE_USES = 50,
+	MESSAGE_USES_ALL = 1000,
+	MESSAGE_ITEMS = 100,
+	MESSAGE_TEXT_BYTES = 2048,
+	MESSAGE_NAME_BYTES = 512,
+};
 
 enum message_kind {
 	MESSAGE_FIRED,
@@ -60,9 +72,16 @@ struct message {
 };
 
 const char *message_kind_name(enum message_kind k); /* "fired", ... */
+
+/* RMG_E_FORMAT where it is no message, or has more than the bounds above; RMG_E_LIMIT beyond
+ * LIMIT_MESSAGE_BYTES. */
 MUST enum rmg_rc message_parse(struct span json, struct message **out, struct rmg_err *err);
-void message_write(const struct message *m, struct strbuf *out); /* JSON */
-void message_text(const struct message *m, struct strbuf *out);  /* plain text for mail and chat */
 void message_free(struct message *m);
+
+/* One line of JSON, without its end. */
+void message_write(const struct message *m, struct strbuf *out);
+
+/* Plain text of a parsed message, for mail and chat: the title, a paragraph an item, the link. */
+void message_text(const struct message *m, struct strbuf *out);
 
 #endif

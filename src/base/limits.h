@@ -52,6 +52,10 @@
 	X(SETTINGS_BYTES, MIB(1), "bytes", "one settings file")                                    \
 	X(IGNORE_BYTES, MIB(1), "bytes", "one ignore file")                                        \
 	X(IGNORE_ROWS, 10000, "rows", "rows of one ignore file")                                   \
+	X(POLICY_BYTES, MIB(1), "bytes", "one policy file")                                        \
+	X(POLICY_RULES, 1000, "rules", "rules of one policy file")                                 \
+	X(VEX_BYTES, MIB(16), "bytes", "one OpenVEX document")                                     \
+	X(MESSAGE_BYTES, MIB(32), "bytes", "one message to a sink, kept as JSON")                  \
 	X(WATCH_ROUND_S, 300, "seconds",                                                           \
 	  "silence of a runtime's stream before all is listed anew")                               \
 	X(EVENT_BYTES, MIB(1), "bytes", "one event, and one message of a runtime's stream")
