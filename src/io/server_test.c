@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The server is asked by our HTTP client (libcurl), and by bare sockets where a client misbehaves.
+ */
+#include "io/server.h"
+
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "io/file.h"
+#include "io/http.h"
+#include "io/server_tls.h"
+
+static struct server *server;
+static atomic_int ticks, ended;
+
+static uint64_t max_body(void *user, const char *method, const char *path)
+{
+	(void)user;
+	(void)path;
+	return strcmp(method, "POST") == 0 ? 1000 : 0;
+}
+
+/* One line a tick, five in all. */
+static ptrdiff_t more(void *stream, char *buf, size_t max)
+{
+	int *told = stream;
+
+	if (*told == 5)
+		return -1;
+	if (*told == atomic_load(&ticks))
+		return 0;
+	return snprintf(buf, max, "data: %d\n\n", ++*told);
+}
+
+static void stream_over(void *stream)
+{
+	free(stream);
+	atomic_fetch_add(&ended, 1);
+}
+
+static void handle(void *user, const struct server_request *r, struct server_response *out)
+{
+	const char *a = server_query(r, "a"), *x = server_header(r, "X-Test");
+
+	(void)user;
+	out->status = 200;
+	if (strcmp(server_path(r), "/stream") == 0) {
+		out->content_type = "text/event-stream";
+		out->more = more;
+		out->end = stream_over;
+		out->stream = calloc(1, sizeof(int));
+		return;
+	}
+	out->body = strbuf_of(4096);
+	strbuf_printf(&out->body, "%s %s a=%s x=%s from=%s name=%s body=" SPAN_FMT,
+		      server_method(r), server_path(r), a ? a : "-", x ? x : "-",
+		      server_peer(r)->address, server_peer(r)->name, SPAN_ARG(server_body(r)));
+}
+
+static struct strbuf got;
+
+static bool keep(void *user, const struct http_response *resp, struct span bytes)
+{
+	(void)user;
+	(void)resp;
+	strbuf_put(&got, bytes);
+	return true;
+}
+
+static unsigned ask(const char *scheme, const char *path, struct span body, const char *ca)
+{
+	static const char *const headers[] = {"X-Test: 1", NULL};
+	struct http_opts opts = {.ca_file = ca, .stall_s = 10};
+	struct http_response resp = {0};
+	struct rmg_err err = {0};
+	struct http *h = NULL;
+	char url[200];
+	struct http_request req = {.url = url,
+				   .method = body.n ? "POST" : NULL,
+				   .body = body,
+				   .headers = headers,
+				   .sink = keep};
+
+	strbuf_done(&got);
+	got = strbuf_of(1 << 20);
+	snprintf(url, sizeof url, "%s://127.0.0.1:%u%s", scheme, server_port(server), path);
+	assert_int_equal(http_new(&opts, &h, &err), RMG_OK);
+	if (http_do(h, &req, &resp, &err) != RMG_OK) {
+		print_message("%s\n", err.msg);
+		resp.status = 0;
+	}
+	http_free(h);
+	return resp.status;
+}
+
+static void open_server(struct server_opts opts)
+{
+	struct rmg_err err = {0};
+
+	opts.listen = "127.0.0.1:0";
+	opts.max_body = max_body;
+	opts.handle = handle;
+	if (server_open(&opts, &server, &err) != RMG_OK)
+		fail_msg("%s", err.msg);
+}
+
+static void a_request_comes_whole(void **state)
+{
+	(void)state;
+	open_server((struct server_opts){0});
+	assert_int_equal(ask("http", "/x%2Fy?a=%41&b", S("hello"), NULL), 200);
+	assert_string_equal(strbuf_cstr(&got), "POST /x/y a=A x=1 from=127.0.0.1 name= body=hello");
+	server_close(server);
+}
+
+static void bodies_are_bounded(void **state)
+{
+	static char large[5000];
+
+	(void)state;
+	open_server((struct server_opts){0});
+	assert_int_equal(ask("http", "/", span_of(large, 1000), NULL), 200);
+	assert_int_equal(ask("http", "/", span_of(large, 1001), NULL), 413);
+	assert_int_equal(ask("http", "/", span_of(large, sizeof large), NULL), 413);
+	server_close(server);
+}
+
+static void *ticker(void *user)
+{
+	(void)user;
+	for (int i = 1; i <= 5; i++) {
+		nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+		atomic_store(&ticks, i);
+		server_wake(server);
+	}
+	return NULL;
+}
+
+static void a_stream_sleeps_until_it_is_woken(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	atomic_store(&ticks, 0);
+	atomic_store(&ended, 0);
+	open_server((struct server_opts){0});
+	pthread_create(&thread, NULL, ticker, NULL);
+	assert_int_equal(ask("http", "/stream", S(""), NULL), 200);
+	pthread_join(thread, NULL);
+	assert_string_equal(strbuf_cstr(&got),
+			    "data: 1\n\ndata: 2\n\ndata: 3\n\ndata: 4\n\ndata: 5\n\n");
+	server_close(server);
+	assert_int_equal(atomic_load(&ended), 1);
+}
+
+static int connected(void)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET,
+				 .sin_port = htons((uint16_t)server_port(server)),
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
+	return fd;
+}
+
+/* The trap of one stuck peer that holds up the rest. */
+static void slow_clients_hold_up_nobody(void **state)
+{
+	int slow[40];
+
+	(void)state;
+	open_server((struct server_opts){.threads = 2, .idle_s = 1});
+	for (size_t i = 0; i < COUNT_OF(slow); i++) {
+		slow[i] = connected();
+		assert_int_equal(write(slow[i], "GET / HT", 8), 8);
+	}
+	assert_int_equal(ask("http", "/", S(""), NULL), 200);
+	sleep(3); /* they are cut off */
+	for (size_t i = 0; i < COUNT_OF(slow); i++) {
+		char c;
+
+		assert_int_equal(recv(slow[i], &c, 1, MSG_DONTWAIT), 0);
+		close(slow[i]);
+	}
+	server_close(server);
+}
+
+static void one_address_has_only_so_many_connections(void **state)
+{
+	int fds[5];
+	char c;
+
+	(void)state;
+	open_server((struct server_opts){.connections_per_address = 4, .threads = 1});
+	for (size_t i = 0; i < COUNT_OF(fds); i++)
+		fds[i] = connected();
+	usleep(300000);
+	assert_int_equal(recv(fds[4], &c, 1, MSG_DONTWAIT), 0);
+	for (size_t i = 0; i < COUNT_OF(fds); i++)
+		close(fds[i]);
+	server_close(server);
+}
+
+static void tls_with_a_certificate_of_its_own(void **state)
+{
+	static const char *const names[] = {"localhost", "127.0.0.1", NULL};
+	struct strbuf cert = strbuf_of(1 << 16), key = strbuf_of(1 << 16);
+	char path[] = "/tmp/server_test_XXXXXX", print[128];
+	struct rmg_err err = {0};
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_int_equal(server_tls_make(names, &cert, &key, &err), RMG_OK);
+	assert_int_equal(server_tls_fingerprint(strbuf_span(&cert), print, sizeof print, &err),
+			 RMG_OK);
+	assert_int_equal(strlen(print), 6 + 32 * 3);
+	assert_int_equal(write(fd, cert.p, cert.n), (ssize_t)cert.n);
+	close(fd);
+	open_server((struct server_opts){.cert = strbuf_span(&cert), .key = strbuf_span(&key)});
+	assert_int_equal(ask("https", "/", S(""), path), 200);
+	assert_int_equal(ask("https", "/", S(""), NULL), 0); /* nobody vouches for it */
+	server_close(server);
+	unlink(path);
+	strbuf_done(&cert);
+	strbuf_done(&key);
+}
+
+static void what_cannot_be_listened_on_is_said(void **state)
+{
+	struct server_opts opts = {.listen = "nowhere", .handle = handle};
+	struct server *s = NULL;
+	struct rmg_err err = {0};
+
+	(void)state;
+	assert_int_equal(server_open(&opts, &s, &err), RMG_E_ARG);
+	opts.listen = "192.0.2.1:1";
+	assert_int_equal(server_open(&opts, &s, &err), RMG_E_NET);
+	assert_null(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_request_comes_whole),
+	    cmocka_unit_test(bodies_are_bounded),
+	    cmocka_unit_test(a_stream_sleeps_until_it_is_woken),
+	    cmocka_unit_test(slow_clients_hold_up_nobody),
+	    cmocka_unit_test(one_address_has_only_so_many_connections),
+	    cmocka_unit_test(tls_with_a_certificate_of_its_own),
+	    cmocka_unit_test(what_cannot_be_listened_on_is_said),
+	};
+	int failed;
+
+	signal(SIGPIPE, SIG_IGN);
+	failed = cmocka_run_group_tests_name("server", tests, NULL, NULL);
+	strbuf_done(&got);
+	return failed;
+}
