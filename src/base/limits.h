@@ -56,8 +56,7 @@
 	X(POLICY_RULES, 1000, "rules", "rules of one policy file")                                 \
 	X(VEX_BYTES, MIB(16), "bytes", "one OpenVEX document")                                     \
 	X(MESSAGE_BYTES, MIB(32), "bytes", "one message to a sink, kept as JSON")                  \
-	X(WATCH_ROUND_S, 300, "seconds",                                                           \
-	  "silence of a runtime's stream before all is listed anew")                               \
+	X(WATCH_ROUND_S, 300, "seconds", "silence of a runtime until all is listed anew")          \
 	X(EVENT_BYTES, MIB(1), "bytes", "one event, and one message of a runtime's stream")
 
 #define X(name, value, unit, what) static const uint64_t LIMIT_##name UNUSED = (value);
