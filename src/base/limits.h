@@ -45,6 +45,7 @@
 	X(WORKER_STALL_S, 120, "seconds", "silence of the worker")                                 \
 	X(NET_STALL_S, 30, "seconds", "silence of a registry, a publisher or an engine")           \
 	X(CACHE_BYTES, GIB(2), "bytes", "layer facts kept on disk; the oldest go first")           \
+	X(STORE_KEY_BYTES, 1024, "bytes", "a text that the store finds rows by")                   \
 	X(FEED_JSON_BYTES, GIB(1), "bytes", "one JSON document or table that holds a whole feed")  \
 	X(FEED_FILE_BYTES, GIB(4), "bytes", "one file of a feed, packed or unpacked")              \
 	X(DB_BYTES, GIB(4), "bytes", "texts of an advisory database that is being built")          \

@@ -44,7 +44,7 @@ MUST enum rmg_rc store_notify(struct store *st, struct rmg_err *err);
 MUST enum rmg_rc store_wait(struct store *st, unsigned timeout_ms, bool *woken,
 			    struct rmg_err *err);
 
-/* Deletes what is older than told (0: keep), in one transaction each; then gives space back. */
+/* Deletes what is older than told (0: keep), in short transactions; then gives space back. */
 struct store_keep {
 	int64_t uses_before_ms;    /* ended uses, and the lineage of them stays */
 	int64_t outbox_before_ms;  /* delivered messages */
@@ -56,5 +56,10 @@ MUST enum rmg_rc store_compact(struct store *st, const struct store_keep *keep,
 /* A copy of the whole while it is in use (SQLite's backup; PostgreSQL: RMG_E_UNSUPPORTED, use
  * pg_dump). */
 MUST enum rmg_rc store_backup(struct store *st, const char *file, struct rmg_err *err);
+
+/* What it takes on disk; and whether the file is sound, which reads all of it (PostgreSQL: says
+ * nothing). */
+MUST enum rmg_rc store_size(struct store *st, uint64_t *bytes, struct rmg_err *err);
+MUST enum rmg_rc store_check(struct store *st, struct rmg_err *err);
 
 #endif
