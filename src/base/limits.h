@@ -47,13 +47,13 @@
 	X(CACHE_BYTES, GIB(2), "bytes", "layer facts kept on disk; the oldest go first")           \
 	X(STORE_KEY_BYTES, 1024, "bytes", "a text that the store finds rows by")                   \
 	X(FEED_JSON_BYTES, GIB(1), "bytes", "one JSON document or table that holds a whole feed")  \
-	X(FEED_PATHS_BYTES, GIB(1), "bytes", "names of the files of a folder of feeds")            \
 	X(FEED_FILE_BYTES, GIB(4), "bytes", "one file of a feed, packed or unpacked")              \
 	X(DB_BYTES, GIB(4), "bytes", "texts of an advisory database that is being built")          \
 	X(REPORT_BYTES, GIB(1), "bytes", "one report, and what is prepared for it")                \
 	X(SETTINGS_BYTES, MIB(1), "bytes", "one settings file")                                    \
 	X(IGNORE_BYTES, MIB(1), "bytes", "one ignore file")                                        \
 	X(IGNORE_ROWS, 10000, "rows", "rows of one ignore file")                                   \
+	X(WORLD_BYTES, GIB(8), "bytes", "texts that the hub holds in memory")                      \
 	X(POLICY_BYTES, MIB(1), "bytes", "one policy file")                                        \
 	X(POLICY_RULES, 1000, "rules", "rules of one policy file")                                 \
 	X(VEX_BYTES, MIB(16), "bytes", "one OpenVEX document")                                     \

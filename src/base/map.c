@@ -119,6 +119,26 @@ uint32_t map_next(const struct map *m, uint64_t key, size_t *at)
 	}
 }
 
+/* What follows moves back over the hole where its home allows it, so that no search ends early. */
+void map_remove(struct map *m, uint64_t key, uint32_t value)
+{
+	size_t mask = m->slots - 1, hole, i;
+
+	CHECK(m->slots != 0);
+	for (hole = home(m, key); m->slot[hole].key != key || m->slot[hole].value != value;) {
+		CHECK(m->slot[hole].value != MAP_NONE);
+		hole = (hole + 1) & mask;
+	}
+	for (i = (hole + 1) & mask; m->slot[i].value != MAP_NONE; i = (i + 1) & mask) {
+		if (((i - home(m, m->slot[i].key)) & mask) < ((i - hole) & mask))
+			continue;
+		m->slot[hole] = m->slot[i];
+		hole = i;
+	}
+	m->slot[hole] = (struct map_slot){UINT64_MAX, MAP_NONE};
+	m->n--;
+}
+
 void map_clear(struct map *m)
 {
 	if (m->slots)

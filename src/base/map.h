@@ -44,6 +44,9 @@ uint32_t map_find(const struct map *m, uint64_t key);
  * not grow. */
 uint32_t map_next(const struct map *m, uint64_t key, size_t *at);
 
+/* Takes away one value of a key, which must be there. Frees no memory. */
+void map_remove(struct map *m, uint64_t key, uint32_t value);
+
 static inline bool map_has(const struct map *m, uint64_t key)
 {
 	return map_find(m, key) != MAP_NONE;

@@ -106,6 +106,38 @@ static void test_too_much(void **state)
 	map_done(&m);
 }
 
+/* Against a plain array, with keys that crowd together. */
+static void test_remove(void **state)
+{
+	struct map m = {0};
+	bool there[256] = {false};
+	uint32_t random = 1;
+
+	(void)state;
+	for (int step = 0; step < 20000; step++) {
+		uint32_t value, key;
+
+		random = random * 1664525 + 1013904223;
+		value = random >> 24;
+		key = value % 61;
+		if (there[value])
+			map_remove(&m, key, value);
+		else
+			assert_true(map_add_another(&m, key, value));
+		there[value] = !there[value];
+		for (uint32_t k = 0; step % 50 == 0 && k < 61; k++) {
+			bool found[256] = {false};
+			size_t at = 0;
+
+			while ((value = map_next(&m, k, &at)) != MAP_NONE)
+				found[value] = true;
+			for (value = k; value < 256; value += 61)
+				assert_int_equal(found[value], there[value]);
+		}
+	}
+	map_done(&m);
+}
+
 static double time_fill(uint32_t n)
 {
 	struct map m = {0};
@@ -135,6 +167,7 @@ int main(void)
 	    cmocka_unit_test(test_add_keeps_what_is_there),
 	    cmocka_unit_test(test_several_values_of_a_key),
 	    cmocka_unit_test(test_order_is_kept_without_growth),
+	    cmocka_unit_test(test_remove),
 	    cmocka_unit_test(test_too_much),
 	    cmocka_unit_test(test_doubling),
 	};

@@ -14,7 +14,8 @@
 enum delta_kind { DELTA_APPEARED, DELTA_WORSENED, DELTA_IMPROVED, DELTA_WENT };
 
 /* What one advisory newly is for one image. was or is may be NULL (appeared, went). Worsened:
- * higher severity, known-exploited, EPSS over a step of the policy, a fix withdrawn. */
+ * higher severity, known-exploited, EPSS over a step, a fix withdrawn; improved: none of these but
+ * the opposite of one. */
 struct delta {
 	uint32_t image, advisory;
 	enum delta_kind kind;
@@ -28,14 +29,38 @@ MUST enum rmg_rc judge_components(struct world *w, struct advdb *db, const uint3
 				  size_t n, struct rmg_err *err);
 
 /* From one database to the next: judges again what may have changed, calls back each delta grouped
- * by image, and sets the images' counts. */
+ * by image, and sets the images' counts before. steps: EPSS scores (permille) that crossing
+ * worsens or improves. Where fn fails the world is of neither database: load it anew. */
+struct judge_steps {
+	const uint32_t *permille;
+	size_t n;
+};
+struct judge_figures {
+	size_t keys, components, images,
+	    deltas; /* keys that changed; components whose findings did */
+};
 MUST enum rmg_rc judge_database(struct world *w, struct advdb *older, struct advdb *newer,
-				delta_fn *fn, void *user, struct rmg_err *err);
+				struct judge_steps steps, delta_fn *fn, void *user,
+				struct judge_figures *out, struct rmg_err *err);
+
+/* The same in parts, so that others may go on meanwhile: _begin and _some read the world (read
+ * lock, each call), _end changes it (write lock) and takes in what came between. Between them
+ * components are judged against older, as before. */
+struct judgement;
+MUST enum rmg_rc judge_begin(const struct world *w, struct advdb *older, struct advdb *newer,
+			     struct judgement **out, struct rmg_err *err);
+MUST enum rmg_rc judge_some(const struct world *w, struct judgement *j, bool *more,
+			    struct rmg_err *err);
+MUST enum rmg_rc judge_end(struct world *w, struct judgement *j, struct judge_steps steps,
+			   delta_fn *fn, void *user, struct judge_figures *out,
+			   struct rmg_err *err);
+void judge_free(struct judgement *j);
 
 /* The counts of one image from its components' findings. */
-void judge_counts(struct world *w, uint32_t image);
+MUST enum rmg_rc judge_counts(struct world *w, uint32_t image);
 
-/* The findings of one image in full, for a report: the inventory of its components only. */
+/* The findings of one image in full, for a report: the inventory of its components only. Free the
+ * verdict first. */
 MUST enum rmg_rc judge_image(const struct world *w, struct advdb *db, uint32_t image,
 			     struct verdict **out, struct inventory **inv, struct rmg_err *err);
 

@@ -2,12 +2,15 @@
 /* world.h - all that the hub knows, in memory, as arrays that index each other.
  *
  *     component --> images (compressed rows, rebuilt now and then; newer images in a tail)
- *     image --> uses (a list threaded through the uses), image --> components (packed)
- *     workload --> uses; digest --> images; container --> use
+ *     image --> uses (a list threaded through the uses), image --> components (ascending)
+ *     workload, source --> uses; image --> workloads that would run it; advisory --> components
+ *     digest --> images; source and container --> use; reference --> tag
  *
- * Ids are the store's (store/rows.h): from 1, 0 is none, an id indexes its array. The store is the
- * truth; this is made from it at start (world_load) and follows it. It is changed by the one who
- * holds the hub's write lock, through the functions below alone, and read under the read lock.
+ * Ids of rows are the store's (store/rows.h): from 1, 0 is none, an id indexes its array; element 0
+ * is empty. Uses alone are numbered by slot, since they come and go by the million: a slot is
+ * taken again after its use has ended, and world_use.id is the row's. The store is the truth; this
+ * is made from it at start (world_load) and follows it. It is changed by the one who holds the
+ * hub's write lock, through the functions below alone, and read under the read lock.
  * Texts are interned in its arena and live as long as it does. Sizes to hold: 1,000,000 uses,
  * 50,000 images of 300 components, 500,000 distinct components in 1 GiB.
  * What cannot be had for want of memory is RMG_E_NOMEM, and the caller then loads anew. */
@@ -19,30 +22,43 @@
 #include "store/rows.h"
 #include "vuln/match.h"
 
-/* An advisory that some component has, by its canonical id. */
+/* A text that costs a pointer: two bytes of length stand before it. Zeroed is "". */
+struct text {
+	const uint8_t *at;
+};
+
+static inline struct span text_span(struct text t)
+{
+	return t.at ? span_of(t.at + 2, (size_t)t.at[0] | (size_t)t.at[1] << 8) : (struct span){0};
+}
+
+/* An advisory that some component has, by its canonical id, and the components that have it. */
 struct world_advisory {
-	struct span id; /* "CVE-2024-3094" */
+	struct span id;       /* "CVE-2024-3094" */
+	uint32_t *components; /* ascending; malloc'ed, the world's */
+	uint32_t n, cap;
 };
 
 /* One finding of a component: what policy and alerts ask. Its text is asked of the database anew.
  */
 struct world_finding {
 	uint32_t advisory;
-	uint8_t severity; /* enum adv_severity */
-	uint8_t status;   /* enum adv_status */
-	bool kev, fixable;
 	uint16_t epss_permille;
+	uint8_t severity : 4; /* enum adv_severity */
+	uint8_t status : 4;   /* enum adv_status */
+	bool kev : 1, fixable : 1;
 };
 
 struct world_component {
-	uint32_t os;
+	uint32_t os; /* 0 for language packages */
 	bool is_os;
 	struct span type, ns, name, version, arch, src_name, src_version, module, purl, cataloger;
 	struct world_finding *findings; /* by advisory; malloc'ed, the world's */
 	uint32_t n_findings;
 };
 
-/* Findings by enum adv_severity, each advisory once an image, exceptions not counted. */
+/* Findings by enum adv_severity, each advisory once an image. Exceptions change nothing here: they
+ * are taken for a workload or a namespace. */
 struct world_counts {
 	uint32_t by_severity[6];
 	uint32_t kev, fixable;
@@ -52,36 +68,48 @@ struct world_image {
 	struct span digest, platform, ref, revision;
 	uint32_t os;
 	int64_t created_ms, seen_ms, read_ms; /* read_ms 0: nobody knows yet what is in it */
-	bool complete;
-	const uint32_t *components; /* ascending */
+	bool complete, in_tail;
+	uint32_t *components; /* ascending; malloc'ed, the world's */
 	uint32_t n_components;
-	uint32_t first_use;    /* head of the list of open uses that run; 0 none */
+	uint32_t first_use;    /* head of the list of uses that run; 0 none */
 	uint32_t first_cached; /* ... and of those that only lie on a node */
+	uint32_t first_would;  /* see world_would_next() */
 	uint32_t n_uses, n_cached;
 	struct world_counts counts;
 };
 
 struct world_use {
-	uint32_t image, workload, place;
-	uint32_t next, prev; /* of the same image */
-	uint32_t next_of_workload, prev_of_workload;
-	bool cached, open;
-	struct span container, name, runtime, ref, source;
-	uint64_t heard; /* the snapshot that mentioned it last */
+	uint32_t id; /* of the row; 0: the slot is free */
+	uint32_t image /* 0: nobody knows, see ref */, workload, place, source;
+	uint32_t next, prev; /* of the same image, running or cached */
+	uint32_t next_of_workload, prev_of_workload, next_of_source, prev_of_source;
+	uint32_t heard; /* the snapshot of its source that mentioned it last */
 	int64_t began_ms;
+	union {
+		uint8_t hash[32];
+		struct text text;
+	} container; /* ask world_use_container() */
+	struct text name, ref;
+	uint8_t runtime, container_form;
+	bool cached;
 };
 
 struct world_workload {
-	uint32_t place;
-	struct span kind, name, labels, images, schedule, source;
+	uint32_t place, source; /* source: who declared it */
+	struct span kind, name;
+	struct span labels, images, schedule; /* as rows have them */
+	char *texts;                          /* ... malloc'ed, the world's */
 	bool declared, suspended;
 	uint64_t replicas;
 	int64_t first_ms, last_ms, removed_ms;
-	uint32_t first_use, n_uses;
-	uint32_t last_image; /* what it ran last, for rollback and dormancy */
-	/* What it would run when it starts: image ids of declared and resolved references. */
-	const uint32_t *would_run;
-	uint32_t n_would_run;
+	uint32_t first_use, n_uses; /* that run */
+	uint32_t heard;             /* as of uses, by its source */
+	uint32_t last_image;        /* what it ran last, for rollback and dormancy */
+	/* What it would run when it starts: of declared and resolved references; and hashes of the
+	 * references that only a tag can resolve. Malloc'ed, the world's. */
+	uint32_t *would_run, *would_at /* internal */;
+	uint64_t *refs;
+	uint32_t n_would_run, n_refs;
 };
 
 struct world_tag {
@@ -92,8 +120,11 @@ struct world_tag {
 struct world_source {
 	struct span name;
 	uint32_t place;
-	uint64_t epoch, seq, snapshot;
+	uint64_t epoch, seq;
+	uint32_t snapshot; /* the number of the newest; marks what it mentions */
+	bool in_snapshot;
 	int64_t heard_ms;
+	uint32_t first_use, n_declared;
 };
 
 struct world {
@@ -102,54 +133,86 @@ struct world {
 	VEC(struct os) oses;
 	VEC(struct world_advisory) advisories;
 	VEC(struct world_component) components;
-	VEC(struct world_image) images;
-	VEC(struct world_use) uses;
+	VEC(struct world_image) images; /* images.v[0] heads the uses of nobody knows what */
+	VEC(struct world_use) uses;     /* by slot */
 	VEC(struct world_workload) workloads;
 	VEC(struct world_tag) tags;
 	VEC(struct world_source) sources;
-	size_t n_open_uses, n_pairs;
+	size_t n_uses, n_cached, n_pairs;
+	uint32_t last_use_id;
 	struct world_index *index; /* component -> images, and the tables of names */
 };
 
 MUST enum rmg_rc world_new(struct world **out);
 void world_free(struct world *w);
 
-/* Everything that the store has; findings are empty until judged. */
+/* Everything that the store has; findings are empty until judged. w is new. */
 MUST enum rmg_rc world_load(struct world *w, struct store *st, struct rmg_err *err);
 
-/* Finding by name; 0 where there is none. A digest may mean several images (an index). */
+/* Finding by name; 0 where there is none. A digest may mean several images (an index): nth of
+ * them, 0 at the end. */
 uint32_t world_image_of(const struct world *w, struct span digest, size_t nth);
-uint32_t world_use_of(const struct world *w, struct span source, struct span container);
+/* The one that a digest alone is taken for: of several that were read the worst, so that an index
+ * hides nothing. */
+uint32_t world_image_choose(const struct world *w, struct span digest);
+uint32_t world_use_of(const struct world *w, uint32_t source, struct span container, bool cached);
 uint32_t world_workload_of(const struct world *w, uint32_t place, struct span kind,
 			   struct span name);
+uint32_t world_place_of(const struct world *w, const struct place *p);
 uint32_t world_tag_of(const struct world *w, struct span ref);
 uint32_t world_advisory_of(const struct world *w, struct span id);
+uint32_t world_source_of(const struct world *w, struct span name);
+
+/* The texts of a use. buf is used where the id is not kept as text. */
+enum { WORLD_CONTAINER = 80 };
+struct span world_use_container(const struct world_use *u, char buf[static WORLD_CONTAINER]);
+struct span world_use_runtime(const struct world *w, const struct world_use *u);
 
 /* Interning: gives the id, made when it is new (*made then; the caller writes the row). */
 MUST enum rmg_rc world_place(struct world *w, const struct place *p, uint32_t *id, bool *made);
 MUST enum rmg_rc world_os(struct world *w, const struct os *os, uint32_t *id, bool *made);
-MUST enum rmg_rc world_component(struct world *w, const struct component *c, uint32_t os,
-				 uint32_t *id, bool *made);
+MUST enum rmg_rc world_component(struct world *w, const struct component_row *row, uint32_t *id,
+				 bool *made);
 MUST enum rmg_rc world_advisory(struct world *w, struct span id, uint32_t *out);
 MUST enum rmg_rc world_source(struct world *w, struct span name, uint32_t *id, bool *made);
 MUST enum rmg_rc world_workload(struct world *w, uint32_t place, struct span kind, struct span name,
 				uint32_t *id, bool *made);
 
-/* Images. _add makes one without an inventory; _read gives it its components (ascending ids). */
+/* The texts and numbers of a row over those that a workload had; uses and what it would run stay.
+ */
+MUST enum rmg_rc world_workload_set(struct world *w, uint32_t id, const struct workload_row *row);
+
+/* What a workload would run, and the references that only a tag can tell. */
+MUST enum rmg_rc world_workload_would(struct world *w, uint32_t id, const uint32_t *images,
+				      size_t n_images, const uint64_t *refs, size_t n_refs);
+
+/* The same from what it was declared with (its images as JSON), digests and tags being known as
+ * they are. */
+MUST enum rmg_rc world_workload_resolve(struct world *w, uint32_t id);
+
+/* Declared, and nothing of it runs: it is judged by what it would run. */
+bool world_dormant(const struct world *w, uint32_t workload);
+
+/* The workloads that would run an image, dormant or not: *at = 0 first; 0 ends it. */
+uint32_t world_would_next(const struct world *w, uint32_t image, uint32_t *at);
+
+/* Images. _add makes one without an inventory, or sets all but the components; _read gives it its
+ * components (ascending ids). */
 MUST enum rmg_rc world_image_add(struct world *w, const struct image_row *row, uint32_t *id);
 MUST enum rmg_rc world_image_read(struct world *w, uint32_t image, const struct image_row *row,
 				  const uint32_t *components, size_t n);
 MUST enum rmg_rc world_alias(struct world *w, struct span digest, uint32_t image, bool *made);
 
-/* Uses. */
-MUST enum rmg_rc world_use_begin(struct world *w, const struct use_row *row, uint32_t *id);
-void world_use_end(struct world *w, uint32_t use);
-void world_use_resolve(struct world *w, uint32_t use, uint32_t image); /* image was 0 */
+/* Uses: running or cached, by row->cached; source is row->source, interned by the caller. */
+MUST enum rmg_rc world_use_begin(struct world *w, const struct use_row *row, uint32_t source,
+				 uint32_t *slot);
+void world_use_end(struct world *w, uint32_t slot);
+void world_use_resolve(struct world *w, uint32_t slot, uint32_t image); /* to another image */
 
 MUST enum rmg_rc world_tag(struct world *w, const struct tag_row *row, uint32_t *id, bool *moved);
 
-/* Which images have any of these components: calls back each image once, ascending; false stops.
- * Costs the postings of the components and the tail of new images. */
+/* Which images have any of these components (of images that were read): calls back each image once,
+ * ascending; false stops. Costs the postings of the components and the tail of new images. */
 typedef bool world_image_fn(void *user, uint32_t image);
 MUST enum rmg_rc world_images_with(const struct world *w, const uint32_t *components, size_t n,
 				   world_image_fn *fn, void *user);
@@ -157,5 +220,13 @@ MUST enum rmg_rc world_images_with(const struct world *w, const uint32_t *compon
 /* What one advisory is for one image: the worst of its components' findings; false: none. */
 MUST bool world_finding_of(const struct world *w, uint32_t image, uint32_t advisory,
 			   struct world_finding *out);
+
+/* Puts the newer images' tail into the compressed rows where that pays. Never fails: without memory
+ * the tail stays. */
+void world_index_tidy(struct world *w);
+
+/* The findings of a component, replaced; findings are malloc'ed and become the world's. */
+MUST enum rmg_rc world_findings_set(struct world *w, uint32_t component,
+				    struct world_finding *findings, uint32_t n);
 
 #endif

@@ -130,13 +130,29 @@ static void os_subjects(struct matcher *m, const struct pkg *p, struct span ecos
 }
 
 /* "group:artifact" for Maven, the path for all others. */
-static struct span registry_name(struct matcher *m, const struct pkg *p)
+static struct span registry_name(const struct pkg *p, struct arena *a)
 {
 	bool maven = span_is(p->type, S("maven"));
 
 	if (p->ns.n == 0)
 		return maven && span_chr(p->name, ':') == SIZE_MAX ? (struct span){0} : p->name;
-	return ARENA_JOIN(&m->scratch, p->ns, maven ? S(":") : S("/"), p->name);
+	return ARENA_JOIN(a, p->ns, maven ? S(":") : S("/"), p->name);
+}
+
+size_t match_names(const struct pkg *p, bool is_os, struct arena *a, struct span out[MATCH_NAMES])
+{
+	struct span ecosystem;
+	size_t n = 0;
+
+	if (is_os) {
+		out[n++] = p->name;
+		if (p->src_name.n && !span_is(p->src_name, p->name))
+			out[n++] = p->src_name;
+		return n;
+	}
+	for (size_t i = 0; n < MATCH_NAMES && ecosystem_of_type(p->type, i, &ecosystem); i++)
+		out[n++] = ecosystem_name(ecosystem, registry_name(p, a), a);
+	return n;
 }
 
 /* Whether it is the first time that this ecosystem or kind of package is told of. */
@@ -170,7 +186,7 @@ static void tell_no_ecosystem(struct matcher *m, struct span type)
 
 static void language_subjects(struct matcher *m, const struct pkg *p)
 {
-	struct span ecosystem, name = registry_name(m, p);
+	struct span ecosystem, name = registry_name(p, &m->scratch);
 	bool covered = false;
 	size_t i = 0;
 

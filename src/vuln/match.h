@@ -60,6 +60,11 @@ MUST enum rmg_rc match_inventory(const struct inventory *inv, struct advdb *db,
 				 struct verdict **out, struct rmg_err *err);
 void verdict_free(struct verdict *v);
 
+/* The names of keys that a package may be asked under, in whatever ecosystem: where no key of these
+ * names changed, its findings did not. Gives how many; texts are p's or a's. */
+enum { MATCH_NAMES = 4 };
+size_t match_names(const struct pkg *p, bool is_os, struct arena *a, struct span out[MATCH_NAMES]);
+
 const char *severity_name(enum adv_severity s); /* "critical" ... "unknown" */
 MUST bool severity_of(struct span name, enum adv_severity *out);
 const char *status_name(enum adv_status s); /* "affected", "fixed", "not_affected", ... */

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Random databases and images: a chain of deltas against a judgement of everything. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "base/hash.h"
+#include "hub/judge.h"
+#include "vuln/advdb_build.h"
+
+enum { ADVISORIES = 40, NAMES = 12, COMPONENTS = 60, IMAGES = 25, ROUNDS = 12 };
+
+/* Stands for SHA-256. */
+static void hash32(struct span bytes, uint8_t out[32])
+{
+	uint64_t hash = hash_span(bytes);
+
+	for (size_t i = 0; i < 32; i++)
+		out[i] = (uint8_t)(hash >> i % 8 * 8);
+}
+
+static uint32_t rnd(uint32_t *state, uint32_t below)
+{
+	*state = *state * 1664525 + 1013904223;
+	return (uint32_t)((uint64_t)(*state >> 4) * below >> 28);
+}
+
+/* What a database says of an advisory; severity 0 with fixed 0 says nothing. */
+struct said {
+	bool there, kev, has_fix;
+	uint32_t name, severity, fixed, epss;
+};
+
+struct db {
+	struct advdb_builder *b;
+	struct advdb db;
+};
+
+static struct span name_of(uint32_t i, char buf[32])
+{
+	return span_of(buf, (size_t)snprintf(buf, 32, "pkg%u", i));
+}
+
+static void add_advisory(struct advdb_builder *b, uint32_t source, uint32_t i, const struct said *a)
+{
+	char id[32], name[32], fixed[32];
+	struct adv_card card = {.severity = (enum adv_severity)a->severity, .source = source};
+	struct adv_event events[2] = {{EV_INTRODUCED, S("0")}, {EV_FIXED, {0}}};
+	struct adv_rule rule = {.source = source, .n_events = a->has_fix ? 2 : 1};
+
+	card.id = card.canonical = span_of(id, (size_t)snprintf(id, 32, "CVE-2026-%04u", i));
+	card.severity_from = S("ghsa");
+	events[1].version = span_of(fixed, (size_t)snprintf(fixed, 32, "%u.0", a->fixed));
+	rule.card = advdb_add_card(b, &card, NULL, NULL, NULL);
+	advdb_add_rule(b, i % 2 ? S("npm") : S("Debian:12"), name_of(a->name, name), &rule, events,
+		       NULL);
+	if (a->epss)
+		advdb_add_epss(b, card.id, a->epss / 1000.0, 0.5);
+	if (a->kev)
+		advdb_add_kev(b, card.id, S("2026-01-01"), S("2026-02-01"));
+}
+
+static void db_make(struct db *d, const struct said *said)
+{
+	struct adv_source source = {.name = S("osv")};
+	struct span bytes;
+	uint32_t id;
+
+	assert_int_equal(advdb_builder_new(&d->b), RMG_OK);
+	id = advdb_add_source(d->b, &source);
+	for (uint32_t i = 0; i < ADVISORIES; i++)
+		if (said[i].there)
+			add_advisory(d->b, id, i, &said[i]);
+	assert_int_equal(
+	    advdb_builder_done(d->b, S("2026-11-24T00:00:00Z"), hash32, &bytes, NULL, NULL),
+	    RMG_OK);
+	assert_int_equal(advdb_of(bytes, &d->db, NULL), RMG_OK);
+}
+
+static void say_anew(struct said *said, uint32_t *random, uint32_t n)
+{
+	while (n--) {
+		struct said *a = &said[rnd(random, ADVISORIES)];
+
+		a->there = rnd(random, 5) != 0;
+		a->kev = rnd(random, 4) == 0;
+		a->has_fix = rnd(random, 3) != 0;
+		a->name = rnd(random, NAMES);
+		a->severity = 1 + rnd(random, 5);
+		a->fixed = 1 + rnd(random, 9);
+		a->epss = rnd(random, 1000);
+	}
+}
+
+static uint32_t add_component(struct world *w, uint32_t i)
+{
+	char name[32], version[32], purl[64];
+	struct component_row row = {.is_os = i % 2 == 0, .os = i % 2 == 0};
+	uint32_t id;
+	bool made;
+
+	row.pkg.type = row.is_os ? S("deb") : S("npm");
+	row.pkg.name = name_of(i / 2 % NAMES, name);
+	row.pkg.version = span_of(version, (size_t)snprintf(version, 32, "%u.0", i / 2 / NAMES));
+	row.purl = span_of(purl, (size_t)snprintf(purl, 64, "pkg:%s/%s@%s",
+						  row.is_os ? "deb" : "npm", name, version));
+	assert_int_equal(world_component(w, &row, &id, &made), RMG_OK);
+	return id;
+}
+
+static void add_image(struct world *w, uint32_t i, uint32_t *random)
+{
+	char digest[80];
+	struct image_row row = {.read_ms = 1, .os = 1, .complete = true};
+	uint32_t components[COMPONENTS], id;
+	size_t n = 0;
+
+	row.digest = span_of(digest, (size_t)snprintf(digest, 80, "sha256:%064u", i));
+	for (uint32_t c = 1; c <= COMPONENTS; c++)
+		if (rnd(random, 4) == 0)
+			components[n++] = c;
+	assert_int_equal(world_image_add(w, &row, &id), RMG_OK);
+	assert_int_equal(world_image_read(w, id, &row, components, n), RMG_OK);
+}
+
+static struct world *world_made(uint32_t images, bool tidy_before_last)
+{
+	struct os debian = {.id = S("debian"), .version_id = S("12")};
+	uint32_t random = 7, id;
+	struct world *w;
+	bool made;
+
+	assert_int_equal(world_new(&w), RMG_OK);
+	assert_int_equal(world_os(w, &debian, &id, &made), RMG_OK);
+	for (uint32_t i = 0; i < COMPONENTS; i++)
+		assert_int_equal(add_component(w, i), i + 1);
+	for (uint32_t i = 0; i < images; i++) {
+		if (tidy_before_last && i + 3 == images)
+			world_index_tidy(w);
+		add_image(w, i, &random);
+	}
+	return w;
+}
+
+static void same_finding(const struct world_finding *a, const struct world_finding *b)
+{
+	assert_int_equal(a->severity, b->severity);
+	assert_int_equal(a->status, b->status);
+	assert_int_equal(a->kev, b->kev);
+	assert_int_equal(a->fixable, b->fixable);
+	assert_int_equal(a->epss_permille, b->epss_permille);
+}
+
+/* Advisories have other numbers in the two. */
+static void same_component(const struct world *a, const struct world *b, uint32_t c)
+{
+	const struct world_component *x = &a->components.v[c], *y = &b->components.v[c];
+
+	assert_int_equal(x->n_findings, y->n_findings);
+	for (uint32_t i = 0; i < x->n_findings; i++) {
+		uint32_t advisory =
+		    world_advisory_of(b, a->advisories.v[x->findings[i].advisory].id);
+		bool found = false;
+
+		for (uint32_t k = 0; k < y->n_findings; k++) {
+			if (y->findings[k].advisory != advisory)
+				continue;
+			same_finding(&x->findings[i], &y->findings[k]);
+			found = true;
+		}
+		assert_true(found);
+	}
+}
+
+static void same_advisory(const struct world *a, const struct world *b, uint32_t advisory)
+{
+	uint32_t other = world_advisory_of(b, a->advisories.v[advisory].id);
+	const struct world_advisory *x = &a->advisories.v[advisory], *y = &b->advisories.v[other];
+
+	assert_int_equal(x->n, other ? y->n : 0);
+	if (x->n)
+		assert_memory_equal(x->components, y->components, x->n * sizeof *x->components);
+}
+
+static void same_world(const struct world *a, const struct world *b)
+{
+	for (uint32_t c = 1; c < a->components.n; c++)
+		same_component(a, b, c);
+	for (uint32_t i = 1; i < a->images.n; i++)
+		assert_memory_equal(&a->images.v[i].counts, &b->images.v[i].counts,
+				    sizeof a->images.v[i].counts);
+	for (uint32_t i = 1; i < a->advisories.n; i++)
+		same_advisory(a, b, i);
+}
+
+/* What listeners were told: per image and advisory the finding. */
+struct told {
+	const struct world *w;
+	bool has[IMAGES + 1][ADVISORIES];
+	struct world_finding is[IMAGES + 1][ADVISORIES];
+	uint32_t last_image;
+};
+
+static uint32_t number_of(const struct world *w, uint32_t advisory)
+{
+	uint64_t n;
+
+	assert_true(span_u64(span_from(w->advisories.v[advisory].id, 9), 10, ADVISORIES, &n));
+	return (uint32_t)n;
+}
+
+static enum rmg_rc hear(void *user, const struct delta *d)
+{
+	struct told *t = user;
+	uint32_t n = number_of(t->w, d->advisory);
+
+	assert_true(d->image >= t->last_image);
+	t->last_image = d->image;
+	assert_int_equal(d->was != NULL, t->has[d->image][n]);
+	if (d->was)
+		assert_int_equal(d->was->severity, t->is[d->image][n].severity);
+	assert_int_equal(d->kind == DELTA_APPEARED, d->was == NULL);
+	assert_int_equal(d->kind == DELTA_WENT, d->is == NULL);
+	t->has[d->image][n] = d->is != NULL;
+	if (d->is)
+		t->is[d->image][n] = *d->is;
+	return RMG_OK;
+}
+
+static void check_told(const struct told *t)
+{
+	for (uint32_t image = 1; image < t->w->images.n; image++) {
+		for (uint32_t a = 1; a < t->w->advisories.n; a++) {
+			struct world_finding f;
+			uint32_t n = number_of(t->w, a);
+			bool has = world_finding_of(t->w, image, a, &f);
+
+			assert_int_equal(has, t->has[image][n]);
+			if (!has)
+				continue;
+			assert_int_equal(f.severity, t->is[image][n].severity);
+			assert_int_equal(f.kev, t->is[image][n].kev);
+			assert_int_equal(f.fixable, t->is[image][n].fixable);
+		}
+	}
+}
+
+static void judge_all(struct world *w, struct advdb *db)
+{
+	assert_int_equal(judge_components(w, db, NULL, 0, NULL), RMG_OK);
+	for (uint32_t i = 1; i < w->images.n; i++)
+		assert_int_equal(judge_counts(w, i), RMG_OK);
+}
+
+static void history(uint32_t seed)
+{
+	struct world *w = world_made(IMAGES, seed % 2);
+	static const uint32_t steps[] = {100, 500};
+	struct said said[ADVISORIES] = {0};
+	struct told told = {.w = w};
+	struct db older = {0}, newer;
+	uint32_t random = seed;
+
+	say_anew(said, &random, ADVISORIES);
+	for (uint32_t round = 0; round < ROUNDS; round++) {
+		struct world *fresh = world_made(IMAGES, true);
+		struct judge_figures figures;
+
+		db_make(&newer, said);
+		told.last_image = 0;
+		assert_int_equal(judge_database(w, older.b ? &older.db : NULL, &newer.db,
+						(struct judge_steps){steps, 2}, hear, &told,
+						&figures, NULL),
+				 RMG_OK);
+		judge_all(fresh, &newer.db);
+		same_world(w, fresh);
+		check_told(&told);
+		world_free(fresh);
+		advdb_builder_free(older.b);
+		older = newer;
+		say_anew(said, &random, rnd(&random, 5));
+	}
+	advdb_builder_free(older.b);
+	world_free(w);
+}
+
+static void test_deltas_equal_all(void **state)
+{
+	(void)state;
+	for (uint32_t seed = 1; seed <= 40; seed++)
+		history(seed);
+}
+
+/* A component that comes while a database is being judged is in it when that is done. */
+static void test_comes_between(void **state)
+{
+	struct world *w = world_made(5, true), *fresh = world_made(5, true);
+	struct said said[ADVISORIES] = {0};
+	struct judgement *j;
+	uint32_t random = 3, seen = 7, c;
+	struct db d;
+	bool more;
+
+	(void)state;
+	say_anew(said, &random, 4 * ADVISORIES);
+	db_make(&d, said);
+	assert_int_equal(judge_begin(w, NULL, &d.db, &j, NULL), RMG_OK);
+	c = add_component(w, COMPONENTS + 1);
+	add_image(w, 99, &seen);
+	assert_int_equal(judge_some(w, j, &more, NULL), RMG_OK);
+	assert_false(more);
+	assert_int_equal(judge_end(w, j, (struct judge_steps){0}, NULL, NULL, NULL, NULL), RMG_OK);
+	judge_free(j);
+	assert_int_equal(add_component(fresh, COMPONENTS + 1), c);
+	seen = 7;
+	add_image(fresh, 99, &seen);
+	judge_all(fresh, &d.db);
+	same_world(w, fresh);
+	world_free(w);
+	world_free(fresh);
+	advdb_builder_free(d.b);
+}
+
+/* An image that is read again is no longer among those that have what it had. */
+static bool count_images(void *user, uint32_t image)
+{
+	uint32_t *n = user;
+
+	assert_true(image > *n / 100);
+	*n = *n % 100 + 1 + image * 100;
+	return true;
+}
+
+static void test_read_again(void **state)
+{
+	struct image_row row = {.read_ms = 2, .os = 1};
+	struct world *w = world_made(IMAGES, false);
+	uint32_t before = 0, after = 0, one[] = {5};
+
+	(void)state;
+	world_index_tidy(w);
+	assert_int_equal(world_images_with(w, one, 1, count_images, &before), RMG_OK);
+	assert_true(before % 100 > 0);
+	for (uint32_t i = 1; i < w->images.n; i++)
+		assert_int_equal(world_image_read(w, i, &row, (uint32_t[]){6, 7}, 2), RMG_OK);
+	assert_int_equal(world_images_with(w, one, 1, count_images, &after), RMG_OK);
+	assert_int_equal(after, 0);
+	one[0] = 7;
+	assert_int_equal(world_images_with(w, one, 1, count_images, &after), RMG_OK);
+	assert_int_equal(after % 100, IMAGES);
+	world_free(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_deltas_equal_all),
+	    cmocka_unit_test(test_comes_between),
+	    cmocka_unit_test(test_read_again),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

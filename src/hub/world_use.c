@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* world_use.c - uses on their three lists, workloads, and what these would run. */
+#include "hub/world.h"
+
+#include "hub/world_inside.h"
+
+/* Ids of containers are 64 digits for most runtimes, and digests for cached images: half as long as
+ * bytes. */
+static bool hash_of(struct span hex, uint8_t out[32])
+{
+	if (hex.n != 64 || !span_unhex(hex, out, 32))
+		return false;
+	for (size_t i = 0; i < hex.n; i++)
+		if (hex.p[i] >= 'A' && hex.p[i] <= 'F')
+			return false;
+	return true;
+}
+
+static bool container_set(struct world_use *u, struct span id)
+{
+	if (hash_of(id, u->container.hash))
+		u->container_form = CONTAINER_HEX;
+	else if (span_starts(id, S("sha256:")) && hash_of(span_from(id, 7), u->container.hash))
+		u->container_form = CONTAINER_SHA256;
+	else {
+		memset(&u->container, 0, sizeof u->container);
+		u->container_form = CONTAINER_TEXT;
+		return text_new(id, &u->container.text);
+	}
+	return true;
+}
+
+void use_container_free(struct world_use *u)
+{
+	if (u->container_form == CONTAINER_TEXT)
+		text_free(u->container.text);
+}
+
+struct span world_use_container(const struct world_use *u, char buf[static WORLD_CONTAINER])
+{
+	static const char digits[] = "0123456789abcdef";
+	size_t n = 0;
+
+	if (u->container_form == CONTAINER_TEXT)
+		return text_span(u->container.text);
+	if (u->container_form == CONTAINER_SHA256) {
+		memcpy(buf, "sha256:", 7);
+		n = 7;
+	}
+	for (size_t i = 0; i < 32; i++) {
+		buf[n++] = digits[u->container.hash[i] >> 4];
+		buf[n++] = digits[u->container.hash[i] & 15];
+	}
+	return span_of(buf, n);
+}
+
+struct span world_use_runtime(const struct world *w, const struct world_use *u)
+{
+	return text_span(w->index->runtime.v[u->runtime]);
+}
+
+/* There are few runtimes; the 256th and later ones have no name. */
+static bool runtime_set(struct world *w, struct world_use *u, struct span name)
+{
+	struct world_index *x = w->index;
+	uint32_t id = map_find(&x->runtimes, hash_span(name));
+
+	u->runtime = 0;
+	if (name.n == 0)
+		return true;
+	if (id == MAP_NONE) {
+		id = (uint32_t)x->runtime.n;
+		if (id > UINT8_MAX)
+			return true;
+		if (!VEC_PUSH(&x->runtime, world_intern_text(w, name)) ||
+		    !map_set(&x->runtimes, hash_span(name), id))
+			return false;
+	}
+	u->runtime = (uint8_t)id;
+	return true;
+}
+
+static uint64_t use_hash(uint32_t source, struct span container, bool cached)
+{
+	return hash_two(hash_span(container), source * UINT64_C(2) + cached);
+}
+
+uint32_t world_use_of(const struct world *w, uint32_t source, struct span container, bool cached)
+{
+	uint64_t hash = use_hash(source, container, cached);
+	char buf[WORLD_CONTAINER];
+	size_t at = 0;
+	uint32_t slot;
+
+	while ((slot = map_next(&w->index->uses, hash, &at)) != MAP_NONE) {
+		const struct world_use *u = &w->uses.v[slot];
+
+		if (u->source == source && u->cached == cached &&
+		    span_is(world_use_container(u, buf), container))
+			return slot;
+	}
+	return 0;
+}
+
+/* A list of uses: where its head stands, and which of a use's fields are its links. */
+#define LINK(w, head, slot, next, prev)                                                            \
+	do {                                                                                       \
+		(w)->uses.v[slot].next = (head);                                                   \
+		(w)->uses.v[slot].prev = 0;                                                        \
+		if (head)                                                                          \
+			(w)->uses.v[head].prev = (slot);                                           \
+		(head) = (slot);                                                                   \
+	} while (0)
+#define UNLINK(w, head, slot, next, prev)                                                          \
+	do {                                                                                       \
+		const struct world_use *gone = &(w)->uses.v[slot];                                 \
+		if (gone->next)                                                                    \
+			(w)->uses.v[gone->next].prev = gone->prev;                                 \
+		if (gone->prev)                                                                    \
+			(w)->uses.v[gone->prev].next = gone->next;                                 \
+		else                                                                               \
+			(head) = gone->next;                                                       \
+	} while (0)
+
+static void link_image(struct world *w, uint32_t slot)
+{
+	struct world_use *u = &w->uses.v[slot];
+	struct world_image *i = &w->images.v[u->image];
+
+	if (u->cached) {
+		LINK(w, i->first_cached, slot, next, prev);
+		i->n_cached++;
+	} else {
+		LINK(w, i->first_use, slot, next, prev);
+		i->n_uses++;
+	}
+}
+
+static void unlink_image(struct world *w, uint32_t slot)
+{
+	struct world_use *u = &w->uses.v[slot];
+	struct world_image *i = &w->images.v[u->image];
+
+	if (u->cached) {
+		UNLINK(w, i->first_cached, slot, next, prev);
+		i->n_cached--;
+	} else {
+		UNLINK(w, i->first_use, slot, next, prev);
+		i->n_uses--;
+	}
+}
+
+static void link_others(struct world *w, uint32_t slot)
+{
+	struct world_use *u = &w->uses.v[slot];
+	struct world_workload *l = &w->workloads.v[u->workload];
+
+	LINK(w, w->sources.v[u->source].first_use, slot, next_of_source, prev_of_source);
+	if (u->cached || u->workload == 0)
+		return;
+	LINK(w, l->first_use, slot, next_of_workload, prev_of_workload);
+	l->n_uses++;
+	if (u->image)
+		l->last_image = u->image;
+}
+
+static uint32_t take_slot(struct world *w)
+{
+	uint32_t slot = w->index->free_use;
+
+	if (slot) {
+		w->index->free_use = w->uses.v[slot].next;
+		return slot;
+	}
+	return VEC_ADD(&w->uses) ? (uint32_t)(w->uses.n - 1) : 0;
+}
+
+enum rmg_rc world_use_begin(struct world *w, const struct use_row *row, uint32_t source,
+			    uint32_t *slot)
+{
+	uint32_t at = take_slot(w);
+	struct world_use *u = &w->uses.v[at];
+
+	if (at == 0)
+		return RMG_E_NOMEM;
+	*u = (struct world_use){
+	    .id = row->id,
+	    .image = row->image,
+	    .workload = row->workload,
+	    .place = row->place,
+	    .source = source,
+	    .heard = w->sources.v[source].snapshot,
+	    .began_ms = row->began_ms,
+	    .ref = world_intern_text(w, row->ref),
+	    .cached = row->cached,
+	};
+	if (!container_set(u, row->container) || !text_new(row->name, &u->name) ||
+	    !runtime_set(w, u, row->runtime) ||
+	    !map_add_another(&w->index->uses, use_hash(source, row->container, row->cached), at))
+		return RMG_E_NOMEM;
+	link_image(w, at);
+	link_others(w, at);
+	w->n_uses += !row->cached;
+	w->n_cached += row->cached;
+	w->last_use_id = MAX_OF(w->last_use_id, row->id);
+	*slot = at;
+	return arena_rc(&w->arena);
+}
+
+void world_use_end(struct world *w, uint32_t slot)
+{
+	struct world_use *u = &w->uses.v[slot];
+	struct world_workload *l = &w->workloads.v[u->workload];
+	char buf[WORLD_CONTAINER];
+
+	map_remove(&w->index->uses, use_hash(u->source, world_use_container(u, buf), u->cached),
+		   slot);
+	unlink_image(w, slot);
+	UNLINK(w, w->sources.v[u->source].first_use, slot, next_of_source, prev_of_source);
+	if (!u->cached && u->workload) {
+		UNLINK(w, l->first_use, slot, next_of_workload, prev_of_workload);
+		l->n_uses--;
+	}
+	w->n_uses -= !u->cached;
+	w->n_cached -= u->cached;
+	text_free(u->name);
+	use_container_free(u);
+	*u = (struct world_use){.next = w->index->free_use};
+	w->index->free_use = slot;
+}
+
+void world_use_resolve(struct world *w, uint32_t slot, uint32_t image)
+{
+	struct world_use *u = &w->uses.v[slot];
+
+	unlink_image(w, slot);
+	u->image = image;
+	link_image(w, slot);
+	if (!u->cached && u->workload)
+		w->workloads.v[u->workload].last_image = image;
+}
+
+/* Workloads. */
+
+static uint64_t workload_hash(uint32_t place, struct span kind, struct span name)
+{
+	return hash_two(hash_two(hash_span(kind), hash_span(name)), place);
+}
+
+uint32_t world_workload_of(const struct world *w, uint32_t place, struct span kind,
+			   struct span name)
+{
+	uint64_t hash = workload_hash(place, kind, name);
+	size_t at = 0;
+	uint32_t id;
+
+	while ((id = map_next(&w->index->workloads, hash, &at)) != MAP_NONE) {
+		const struct world_workload *l = &w->workloads.v[id];
+
+		if (l->place == place && span_is(l->kind, kind) && span_is(l->name, name))
+			return id;
+	}
+	return 0;
+}
+
+enum rmg_rc world_workload(struct world *w, uint32_t place, struct span kind, struct span name,
+			   uint32_t *id, bool *made)
+{
+	struct world_workload *new;
+
+	*id = world_workload_of(w, place, kind, name);
+	*made = *id == 0;
+	if (*id)
+		return RMG_OK;
+	*id = (uint32_t)w->workloads.n;
+	new = VEC_ADD(&w->workloads);
+	if (new == NULL ||
+	    !map_add_another(&w->index->workloads, workload_hash(place, kind, name), *id))
+		return RMG_E_NOMEM;
+	new->place = place;
+	new->kind = world_intern(w, kind);
+	new->name = world_intern(w, name);
+	return arena_rc(&w->arena);
+}
+
+static struct span lay(char **at, struct span s)
+{
+	struct span out = span_of(*at, s.n);
+
+	if (s.n)
+		memcpy(*at, s.p, s.n);
+	*at += s.n;
+	return out;
+}
+
+static bool set_texts(struct world_workload *l, const struct workload_row *row)
+{
+	char *texts = malloc(row->labels.n + row->images.n + row->schedule.n + 1), *at = texts;
+
+	if (texts == NULL)
+		return false;
+	l->labels = lay(&at, row->labels);
+	l->images = lay(&at, row->images);
+	l->schedule = lay(&at, row->schedule);
+	free(l->texts);
+	l->texts = texts;
+	return true;
+}
+
+static void count_declared(struct world *w, const struct world_workload *l, uint32_t by)
+{
+	if (l->declared && l->removed_ms == 0)
+		w->sources.v[l->source].n_declared += by;
+}
+
+enum rmg_rc world_workload_set(struct world *w, uint32_t id, const struct workload_row *row)
+{
+	struct world_workload *l = &w->workloads.v[id];
+	uint32_t source = 0;
+	bool made;
+	enum rmg_rc rc = row->source.n ? world_source(w, row->source, &source, &made) : RMG_OK;
+
+	if (rc != RMG_OK)
+		return rc;
+	if (!set_texts(l, row))
+		return RMG_E_NOMEM;
+	count_declared(w, l, UINT32_MAX);
+	l->source = source;
+	l->declared = row->declared;
+	l->suspended = row->suspended;
+	l->replicas = row->replicas;
+	l->first_ms = row->first_ms;
+	l->last_ms = row->last_ms;
+	l->removed_ms = row->removed_ms;
+	l->heard = w->sources.v[source].snapshot;
+	count_declared(w, l, 1);
+	return RMG_OK;
+}
+
+/* What would run. */
+
+static void would_remove(struct world *w, uint32_t at)
+{
+	struct world_index *x = w->index;
+	struct world_would *gone = &x->would.v[at];
+
+	if (gone->next)
+		x->would.v[gone->next].prev = gone->prev;
+	if (gone->prev)
+		x->would.v[gone->prev].next = gone->next;
+	else
+		w->images.v[gone->image].first_would = gone->next;
+	gone->next = x->free_would;
+	x->free_would = at;
+}
+
+static void would_forget(struct world *w, struct world_workload *l)
+{
+	for (uint32_t i = 0; i < l->n_would_run; i++)
+		would_remove(w, l->would_at[i]);
+	free(l->would_run);
+	free(l->refs);
+	l->would_run = l->would_at = NULL;
+	l->refs = NULL;
+	l->n_would_run = l->n_refs = 0;
+}
+
+static uint32_t would_add(struct world *w, uint32_t id, uint32_t image)
+{
+	struct world_index *x = w->index;
+	uint32_t at = x->free_would, *head = &w->images.v[image].first_would;
+
+	if (at)
+		x->free_would = x->would.v[at].next;
+	else if (VEC_ADD(&x->would))
+		at = (uint32_t)x->would.n - 1;
+	else
+		return 0;
+	x->would.v[at] = (struct world_would){.workload = id, .image = image, .next = *head};
+	if (*head)
+		x->would.v[*head].prev = at;
+	*head = at;
+	return at;
+}
+
+static bool has_image(const struct world_workload *l, uint32_t image)
+{
+	for (uint32_t i = 0; i < l->n_would_run; i++)
+		if (l->would_run[i] == image)
+			return true;
+	return false;
+}
+
+enum rmg_rc world_workload_would(struct world *w, uint32_t id, const uint32_t *images,
+				 size_t n_images, const uint64_t *refs, size_t n_refs)
+{
+	struct world_workload *l = &w->workloads.v[id];
+	uint32_t *would = malloc((n_images + 1) * 2 * sizeof *would);
+	uint64_t *waits = malloc((n_refs + 1) * sizeof *waits);
+
+	if (would == NULL || waits == NULL) {
+		free(would);
+		free(waits);
+		return RMG_E_NOMEM;
+	}
+	would_forget(w, l);
+	l->would_run = would;
+	l->would_at = would + n_images + 1;
+	l->refs = waits;
+	for (size_t i = 0; i < n_images; i++) {
+		uint32_t at;
+
+		if (has_image(l, images[i]))
+			continue;
+		at = would_add(w, id, images[i]);
+		if (at == 0)
+			return RMG_E_NOMEM;
+		l->would_at[l->n_would_run] = at;
+		l->would_run[l->n_would_run++] = images[i];
+	}
+	for (size_t i = 0; i < n_refs; i++)
+		waits[l->n_refs++] = refs[i];
+	return RMG_OK;
+}
+
+bool world_dormant(const struct world *w, uint32_t workload)
+{
+	const struct world_workload *l = &w->workloads.v[workload];
+
+	return l->declared && l->removed_ms == 0 && l->n_uses == 0;
+}
+
+uint32_t world_would_next(const struct world *w, uint32_t image, uint32_t *at)
+{
+	*at = *at ? w->index->would.v[*at].next : w->images.v[image].first_would;
+	return *at ? w->index->would.v[*at].workload : 0;
+}
