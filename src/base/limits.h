@@ -47,6 +47,7 @@
 	X(CACHE_BYTES, GIB(2), "bytes", "layer facts kept on disk; the oldest go first")           \
 	X(STORE_KEY_BYTES, 1024, "bytes", "a text that the store finds rows by")                   \
 	X(FEED_JSON_BYTES, GIB(1), "bytes", "one JSON document or table that holds a whole feed")  \
+	X(FEED_PATHS_BYTES, GIB(1), "bytes", "names of the files of a folder of feeds")            \
 	X(FEED_FILE_BYTES, GIB(4), "bytes", "one file of a feed, packed or unpacked")              \
 	X(DB_BYTES, GIB(4), "bytes", "texts of an advisory database that is being built")          \
 	X(REPORT_BYTES, GIB(1), "bytes", "one report, and what is prepared for it")                \

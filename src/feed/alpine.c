@@ -4,9 +4,6 @@
  * }}}]}. A version of "0" says that no version was affected. Only what has been fixed is listed. */
 #include "feed/input.h"
 
-#include <dirent.h>
-#include <errno.h>
-
 /* "CVE-2019-1", "XSA-155", "VSV00019"; not the remarks that stand among them: "CVE", "N/A", "(not".
  */
 static bool is_id(struct span word)
@@ -86,7 +83,7 @@ void secdb_take(struct input *in, json *root, struct span ecosystem)
 	json *packages = json_get(root, "packages");
 
 	if (!json_is_array(packages)) {
-		input_warn(in, "no list of packages");
+		input_refuse(in, "no list of packages");
 		return;
 	}
 	for (struct json_iter it = json_iter(packages); json_next(&it);) {
@@ -109,77 +106,33 @@ void secdb_take(struct input *in, json *root, struct span ecosystem)
 	}
 }
 
-/* One file below alpine-secdb; a missing one is no failure: old releases have "main" alone. */
-static enum rmg_rc read_one(struct input *in, const char *release, const char *repository,
-			    struct rmg_err *err)
+static enum rmg_rc read_file(struct input *in, const struct feed_file *file, struct span ecosystem,
+			     struct rmg_err *err)
 {
-	char name[600], ecosystem[300];
-	enum rmg_rc rc;
-
-	snprintf(name, sizeof name, "alpine-secdb/%s/%s.json", release, repository);
-	snprintf(ecosystem, sizeof ecosystem, "Alpine:%s", release);
-	arena_reset(&in->scratch);
-	rc = input_json(in, name, err);
-	if (rc != RMG_OK)
-		return rc;
-	in->file = name;
-	secdb_take(in, in->doc.root, span_cstr(ecosystem));
-	in->file = NULL;
-	return RMG_OK;
-}
-
-static enum rmg_rc read_release(struct input *in, const char *release, bool *any,
-				struct rmg_err *err)
-{
-	static const char *const repositories[] = {"main", "community"};
-
-	for (size_t i = 0; i < COUNT_OF(repositories); i++) {
-		enum rmg_rc rc = read_one(in, release, repositories[i], err);
-
-		if (rc == RMG_OK)
-			*any = true;
-		else if (rc != RMG_E_NOTFOUND)
-			return rc;
-	}
-	return RMG_OK;
-}
-
-enum rmg_rc alpine_read(struct input *in, struct rmg_err *err)
-{
-	const char *path = input_path(in, "alpine-secdb");
-	enum rmg_rc rc = RMG_OK;
-	bool any = false;
-	DIR *dir = path ? opendir(path) : NULL;
-
-	if (dir == NULL)
-		return err_os(err, errno == ENOENT ? RMG_E_NOTFOUND : RMG_E_IO, "alpine-secdb");
-	for (struct dirent *e; rc == RMG_OK && (e = readdir(dir)) != NULL;)
-		if (e->d_name[0] == 'v' || strcmp(e->d_name, "edge") == 0)
-			rc = read_release(in, e->d_name, &any, err);
-	closedir(dir);
-	if (rc == RMG_OK && !any)
-		return err_set(err, RMG_E_NOTFOUND, "alpine-secdb holds no release");
-	return rc;
-}
-
-static enum rmg_rc read_rolling(struct input *in, const char *name, struct span ecosystem,
-				struct rmg_err *err)
-{
-	enum rmg_rc rc = input_json(in, name, err);
+	enum rmg_rc rc = input_json(in, file, err);
 
 	if (rc != RMG_OK)
 		return rc;
-	in->file = name;
 	secdb_take(in, in->doc.root, ecosystem);
-	return RMG_OK;
+	return input_verdict(in, err);
 }
 
-enum rmg_rc wolfi_read(struct input *in, struct rmg_err *err)
+/* alpine-secdb/v3.17/main.json */
+enum rmg_rc alpine_read(struct input *in, const struct feed_file *file, struct rmg_err *err)
 {
-	return read_rolling(in, "wolfi/security.json", S("Wolfi"), err);
+	struct span release = span_basename(span_dirname(span_cstr(file->path)));
+	char ecosystem[300];
+
+	snprintf(ecosystem, sizeof ecosystem, "Alpine:" SPAN_FMT, SPAN_ARG(release));
+	return read_file(in, file, span_cstr(ecosystem), err);
 }
 
-enum rmg_rc chainguard_read(struct input *in, struct rmg_err *err)
+enum rmg_rc wolfi_read(struct input *in, const struct feed_file *file, struct rmg_err *err)
 {
-	return read_rolling(in, "chainguard/security.json", S("Chainguard"), err);
+	return read_file(in, file, S("Wolfi"), err);
+}
+
+enum rmg_rc chainguard_read(struct input *in, const struct feed_file *file, struct rmg_err *err)
+{
+	return read_file(in, file, S("Chainguard"), err);
 }

@@ -1,137 +1,54 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
-#include <inttypes.h>
-#include <time.h>
-
-#include "base/limits.h"
+/* build.c - a database from a folder of feeds or from the starter set. The new file takes the old
+ * one's place once what lies on the disk has been read again and found whole. */
+#include "base/err.h"
 #include "feed/feed.h"
+#include "feed/folder.h"
 #include "feed/input.h"
 #include "feed/starter.h"
 #include "feed/state.h"
 #include "format/sha256.h"
 
-static const struct {
-	const char *name;
-	enum rmg_rc (*read)(struct input *in, struct rmg_err *err);
-} feeds[] = {
-#define X(name, url) {#name, name##_read},
-#include "feed/feed.def"
-#undef X
-};
-
-struct build {
-	struct advdb_builder *b;
-	const struct rmg_db_opts *opts;
-	const char *dir;
-	struct feed_state state;
-	unsigned done, taken; /* feeds */
-};
-
-static bool wanted(const struct rmg_db_opts *opts, const char *name)
+static void progress(const struct rmg_db_opts *opts, bool end)
 {
-	if (opts->feeds == NULL)
-		return true;
-	for (const char *const *feed = opts->feeds; *feed; feed++)
-		if (strcmp(*feed, name) == 0)
-			return true;
-	return false;
+	struct rmg_progress p = {
+	    .verb = end ? "build" : "feed", .name = "database", .done = end, .total = 1};
+
+	if (opts->progress)
+		opts->progress(opts->user, &p);
 }
 
-static void progress(const struct build *build, const char *name, bool end)
+static enum rmg_rc verify(const char *path, struct rmg_err *err)
 {
-	struct rmg_progress p = {.verb = end && name == NULL ? "build" : "feed", .name = name};
+	struct file_map map;
+	struct advdb db;
+	enum rmg_rc rc = file_map(path, &map, err);
 
-	if (build->opts->progress == NULL)
-		return;
-	p.name = name ? name : "database";
-	p.id = name ? build->done + 1 : 0;
-	p.done = end;
-	p.total = 1;
-	build->opts->progress(build->opts->user, &p);
-}
-
-/* When the publisher was last asked; in a folder that we did not fetch, when its newest file was
- * made. */
-static struct span fetched_at(const struct build *build, struct input *in)
-{
-	struct span fetched;
-	uint8_t *p;
-
-	if (feed_state_find(&build->state, in->feed, &fetched))
-		return fetched;
-	p = arena_bytes(&in->names, FEED_TIME_BYTES);
-	if (p == NULL || in->newest == 0)
-		return (struct span){0};
-	feed_time(in->newest, (char *)p);
-	return span_cstr((char *)p);
-}
-
-static enum rmg_rc read_feed(struct build *build, size_t i, struct rmg_err *err)
-{
-	struct adv_source source = {.name = span_cstr(feeds[i].name)};
-	struct rmg_err why = {0};
-	struct input in;
-	enum rmg_rc rc;
-
-	input_init(&in, build->b, build->opts, feeds[i].name, build->dir);
-	in.source = advdb_add_source(build->b, &source);
-	progress(build, feeds[i].name, false);
-	rc = feeds[i].read(&in, &why);
-	in.file = NULL;
-	if (rc == RMG_OK) {
-		build->taken++;
-		advdb_source_done(build->b, in.source, in.count, fetched_at(build, &in));
-	} else if (rc == RMG_E_NOTFOUND) {
-		advdb_source_drop(build->b, in.source);
-		rc = RMG_OK;
-	} else if (err) {
-		*err = why;
-		err_add(err, "%s", feeds[i].name);
-	}
-	input_end(&in);
-	progress(build, feeds[i].name, true);
-	build->done++;
-	input_done(&in);
+	if (rc != RMG_OK)
+		return rc;
+	rc = advdb_of(map.bytes, &db, err);
+	if (rc == RMG_OK)
+		rc = advdb_verify(&db, sha256_of, err);
+	if (rc == RMG_OK)
+		rc = advdb_check(&db, err);
+	file_unmap(&map);
 	return rc;
 }
 
-static enum rmg_rc read_feeds(struct build *build, struct rmg_err *err)
+static enum rmg_rc write_verified(const char *path, struct span bytes, struct rmg_err *err)
 {
-	enum rmg_rc rc = feed_state_read(&build->state, build->dir, err);
+	struct file_writer w;
+	enum rmg_rc rc = file_writer_open(&w, path, err);
 
-	for (size_t i = 0; rc == RMG_OK && i < COUNT_OF(feeds); i++)
-		if (wanted(build->opts, feeds[i].name))
-			rc = read_feed(build, i, err);
-	if (rc == RMG_OK && build->taken == 0)
-		return err_set(
-		    err, RMG_E_NOTFOUND,
-		    "%s holds no advisories (osv/, debian/tracker.json, alpine-secdb/, ...)",
-		    build->dir);
+	if (rc != RMG_OK)
+		return rc;
+	file_writer_put(&w, bytes);
+	if (w.rc == RMG_OK) /* else commit tells */
+		rc = verify(w.temp, err);
+	if (rc == RMG_OK)
+		rc = file_writer_commit(&w, err);
+	file_writer_done(&w);
 	return rc;
-}
-
-static enum rmg_rc read_starter(struct build *build, struct rmg_err *err)
-{
-	struct adv_source source = {.name = S("starter"), .starter = true};
-	struct input in;
-	enum rmg_rc rc;
-
-	input_init(&in, build->b, build->opts, "starter", NULL);
-	in.source = advdb_add_source(build->b, &source);
-	rc = starter_take(&in, starter_text(), err);
-	advdb_source_done(build->b, in.source, in.count, (struct span){0});
-	input_done(&in);
-	return rc;
-}
-
-/* SOURCE_DATE_EPOCH makes builds repeat exactly (reproducible-builds.org). */
-static int64_t now(void)
-{
-	uint64_t fixed;
-
-	if (span_u64(span_cstr(getenv("SOURCE_DATE_EPOCH")), 10, INT32_MAX, &fixed))
-		return (int64_t)fixed;
-	return (int64_t)time(NULL);
 }
 
 static enum rmg_rc write_file(const char *path, struct span bytes, struct rmg_err *err)
@@ -141,39 +58,70 @@ static enum rmg_rc write_file(const char *path, struct span bytes, struct rmg_er
 	enum rmg_rc rc = dir ? file_mkdirs(dir, err) : RMG_OK;
 
 	free(dir);
-	return rc == RMG_OK ? file_write(path, bytes, err) : rc;
+	return rc == RMG_OK ? write_verified(path, bytes, err) : rc;
 }
 
-static enum rmg_rc finish(struct build *build, struct rmg_err *err)
+static enum rmg_rc database_of(struct feed_folder *folder, struct span *out, struct rmg_err *err)
 {
-	struct advdb_counts counts;
-	char built[FEED_TIME_BYTES];
-	struct span file;
-	enum rmg_rc rc;
+	struct feed_refresh said;
+	enum rmg_rc rc = feed_folder_refresh(folder, NULL, 0, &said, err);
 
-	progress(build, NULL, false);
-	feed_time(now(), built);
-	rc = advdb_builder_done(build->b, span_cstr(built), sha256_of, &file, &counts, err);
-	if (rc == RMG_OK && counts.rules == 0)
-		rc = err_set(err, RMG_E_NOTFOUND, "%s holds no advisory about any package",
-			     build->dir ? build->dir : "the starter set");
+	if (rc == RMG_OK && said.failed) {
+		if (err)
+			*err = said.first;
+		rc = said.first.rc == RMG_E_NOTFOUND ? RMG_E_IO : said.first.rc;
+	}
+	return rc == RMG_OK ? feed_folder_database(folder, out, NULL, err) : rc;
+}
+
+static enum rmg_rc build_folder(const char *dir, const struct rmg_db_opts *opts,
+				struct rmg_err *err)
+{
+	struct feed_folder *folder;
+	struct span file = {0};
+	enum rmg_rc rc = feed_folder_open(dir, opts, &folder, err);
+
+	if (rc != RMG_OK)
+		return rc;
+	rc = database_of(folder, &file, err);
+	feed_folder_close(folder);
+	if (rc == RMG_OK) {
+		progress(opts, false);
+		rc = write_file(opts->out, file, err);
+		progress(opts, true);
+	}
+	file_free(&file);
+	return rc;
+}
+
+static enum rmg_rc build_starter(const struct rmg_db_opts *opts, struct rmg_err *err)
+{
+	struct adv_source source = {.name = S("starter"), .starter = true};
+	char built[FEED_TIME_BYTES];
+	struct advdb_builder *b;
+	struct span file;
+	struct input in;
+	enum rmg_rc rc = advdb_builder_new(&b);
+
+	if (rc != RMG_OK)
+		return err_set(err, rc, "no memory for the advisory database");
+	input_init(&in, b, opts, "starter");
+	in.source = advdb_add_source(b, &source);
+	rc = starter_take(&in, starter_text(), err);
+	advdb_source_done(b, in.source, in.count, (struct span){0});
+	input_done(&in);
+	progress(opts, false);
+	feed_built_now(built);
 	if (rc == RMG_OK)
-		rc = write_file(build->opts->out, file, err);
-	progress(build, NULL, true);
+		rc = advdb_builder_done(b, span_cstr(built), sha256_of, &file, NULL, err);
+	if (rc == RMG_OK)
+		rc = write_file(opts->out, file, err);
+	progress(opts, true);
+	advdb_builder_free(b);
 	return rc;
 }
 
 enum rmg_rc feed_build(const char *dir, const struct rmg_db_opts *opts, struct rmg_err *err)
 {
-	struct build build = {.opts = opts, .dir = dir};
-	enum rmg_rc rc = advdb_builder_new(&build.b);
-
-	if (rc != RMG_OK)
-		return err_set(err, rc, "no memory for the advisory database");
-	rc = dir ? read_feeds(&build, err) : read_starter(&build, err);
-	if (rc == RMG_OK)
-		rc = finish(&build, err);
-	feed_state_done(&build.state);
-	advdb_builder_free(build.b);
-	return rc;
+	return dir ? build_folder(dir, opts, err) : build_starter(opts, err);
 }

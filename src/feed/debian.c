@@ -110,7 +110,7 @@ static void take_issue(struct input *in, struct span package, struct span id, js
 void debian_tracker(struct input *in, json *root)
 {
 	if (!json_is_object(root)) {
-		input_warn(in, "not the tracker's JSON");
+		input_refuse(in, "not the tracker's JSON");
 		return;
 	}
 	for (struct json_iter pkg = json_iter(root); json_next(&pkg);) {
@@ -124,13 +124,12 @@ void debian_tracker(struct input *in, json *root)
 	}
 }
 
-enum rmg_rc debian_read(struct input *in, struct rmg_err *err)
+enum rmg_rc debian_read(struct input *in, const struct feed_file *file, struct rmg_err *err)
 {
-	enum rmg_rc rc = input_json(in, "debian/tracker.json", err);
+	enum rmg_rc rc = input_json(in, file, err);
 
 	if (rc != RMG_OK)
 		return rc;
-	in->file = "debian/tracker.json";
 	debian_tracker(in, in->doc.root);
-	return RMG_OK;
+	return input_verdict(in, err);
 }

@@ -83,46 +83,27 @@ static enum rmg_rc unpack(struct span packed, struct span *out, struct rmg_err *
 	return rc;
 }
 
-static enum rmg_rc read_packed(struct input *in, const char *path, struct rmg_err *err)
+static enum rmg_rc take_packed(struct input *in, struct span packed, struct rmg_err *err)
 {
-	struct span packed, csv = {0};
-	enum rmg_rc rc = file_read(path, LIMIT_FEED_JSON_BYTES, &packed, err);
+	struct span csv = {0};
+	enum rmg_rc rc = unpack(packed, &csv, err);
 
-	if (rc != RMG_OK)
-		return rc;
-	in->file = "epss.csv.gz";
-	rc = unpack(packed, &csv, err);
 	if (rc == RMG_OK)
 		rc = epss_take(in, csv, err);
-	file_free(&packed);
 	file_free(&csv);
 	return rc;
 }
 
-static enum rmg_rc read_plain(struct input *in, const char *path, struct rmg_err *err)
+enum rmg_rc epss_read(struct input *in, const struct feed_file *file, struct rmg_err *err)
 {
 	struct file_map map;
-	enum rmg_rc rc = file_map(path, &map, err);
+	enum rmg_rc rc = file_map_at(file->dir_fd, file->name, &map, err);
 
 	if (rc != RMG_OK)
 		return rc;
-	in->file = "epss.csv";
-	rc = epss_take(in, map.bytes, err);
+	in->id = map.id;
+	rc = span_ends(span_cstr(file->name), S(".gz")) ? take_packed(in, map.bytes, err)
+							: epss_take(in, map.bytes, err);
 	file_unmap(&map);
-	return rc;
-}
-
-enum rmg_rc epss_read(struct input *in, struct rmg_err *err)
-{
-	const char *plain = input_path(in, "epss.csv"), *packed = input_path(in, "epss.csv.gz");
-	const char *path = plain && file_exists(plain) ? plain : packed;
-	enum rmg_rc rc;
-
-	if (path == NULL)
-		return err_set(err, RMG_E_NOMEM, "no memory for a path");
-	input_saw(in, path);
-	rc = path == plain ? read_plain(in, path, err) : read_packed(in, path, err);
-	if (rc != RMG_OK && rc != RMG_E_NOTFOUND)
-		err_add(err, "%s", path);
 	return rc;
 }

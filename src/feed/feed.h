@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* feed.h - publishers' advisories in, an advisory database out.
  *
- * feed_build() reads a folder of publishers' files (layout: feed.def; docs/advdb-format.md), or the
+ * feed_build() reads a folder of publishers' files (docs/advdb-format.md, feed/places.c), or the
  * small starter set when there is none, and replaces the database whole or not at all.
  * feed_update() first brings a folder of the cache up to date from the publishers, fetching what
  * changed only. A record that cannot be read is skipped, counted and warned of with its file's

@@ -18,7 +18,7 @@ static inline bool fuzz_begin(struct fuzz *f, const char *feed, size_t size)
 
 	if (size > 1 << 16 || advdb_builder_new(&f->b) != RMG_OK)
 		return false;
-	input_init(&f->in, f->b, NULL, feed, "");
+	input_init(&f->in, f->b, NULL, feed);
 	f->in.source = advdb_add_source(f->b, &source);
 	return true;
 }

@@ -2,16 +2,15 @@
 #include "feed/input.h"
 
 #include <stdarg.h>
-#include <sys/stat.h>
 
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "vuln/match.h"
 
 void input_init(struct input *in, struct advdb_builder *b, const struct rmg_db_opts *opts,
-		const char *feed, const char *dir)
+		const char *feed)
 {
-	*in = (struct input){.b = b, .opts = opts, .feed = feed, .dir = dir};
+	*in = (struct input){.b = b, .opts = opts, .feed = feed};
 	arena_init(&in->scratch, LIMIT_FEED_JSON_BYTES);
 	arena_init(&in->names, LIMIT_MANIFEST_BYTES);
 }
@@ -60,37 +59,34 @@ void input_end(struct input *in)
 	in->opts->warn(in->opts->user, text);
 }
 
-const char *input_path(struct input *in, const char *name)
+void input_refuse(struct input *in, const char *fmt, ...)
 {
-	struct span path = ARENA_JOIN(&in->scratch, span_cstr(in->dir), S("/"), span_cstr(name));
+	char text[sizeof in->refused.msg];
+	va_list args;
 
-	return path.n ? arena_cstr(&in->scratch, path) : NULL;
+	va_start(args, fmt);
+	vsnprintf(text, sizeof text, fmt, args);
+	va_end(args);
+	in->refused.rc = err_set(&in->refused, RMG_E_FORMAT, "%s", text);
 }
 
-void input_saw(struct input *in, const char *path)
+enum rmg_rc input_verdict(const struct input *in, struct rmg_err *err)
 {
-	struct stat st;
-
-	if (stat(path, &st) == 0 && st.st_mtime > in->newest)
-		in->newest = st.st_mtime;
+	if (in->refused.rc != RMG_OK && err)
+		*err = in->refused;
+	return in->refused.rc;
 }
 
-enum rmg_rc input_json(struct input *in, const char *name, struct rmg_err *err)
+enum rmg_rc input_json(struct input *in, const struct feed_file *file, struct rmg_err *err)
 {
-	const char *path = input_path(in, name);
 	struct file_map map;
-	enum rmg_rc rc;
+	enum rmg_rc rc = file_map_at(file->dir_fd, file->name, &map, err);
 
-	if (path == NULL)
-		return err_set(err, RMG_E_NOMEM, "no memory for %s", name);
-	rc = file_map(path, &map, err);
 	if (rc != RMG_OK)
 		return rc;
-	input_saw(in, path);
+	in->id = map.id;
 	rc = json_parse(&in->doc, map.bytes, LIMIT_FEED_JSON_BYTES, err);
 	file_unmap(&map); /* the document has copied its strings */
-	if (rc != RMG_OK)
-		err_add(err, "%s", path);
 	return rc;
 }
 

@@ -18,12 +18,12 @@ struct input {
 	struct advdb_builder *b;
 	const struct rmg_db_opts *opts;
 	const char *feed; /* its name */
-	const char *dir;  /* the folder of all feeds */
 	const char *file; /* being read: for complaints */
 	uint32_t source;  /* in the database */
 	uint64_t count;   /* records taken */
 	uint64_t warnings;
-	int64_t newest; /* modification time of the newest file read */
+	struct file_id id;      /* of the file that is being read */
+	struct rmg_err refused; /* why the file is not what its name promises */
 	struct json_doc doc;
 	struct file_buf buf;
 	struct arena scratch; /* of one record */
@@ -40,7 +40,7 @@ struct input {
 
 /* A zeroed input is made ready; b and opts are borrowed (opts may be NULL). */
 void input_init(struct input *in, struct advdb_builder *b, const struct rmg_db_opts *opts,
-		const char *feed, const char *dir);
+		const char *feed);
 void input_done(struct input *in);
 
 /* "feed: file: text", to opts->warn. */
@@ -48,14 +48,20 @@ void input_warn(struct input *in, const char *fmt, ...) PRINTF(2, 3);
 /* Says how many warnings were not told. */
 void input_end(struct input *in);
 
-/* The path of a name below the folder of feeds, in scratch; NULL where memory ran out. */
-MUST const char *input_path(struct input *in, const char *name);
+/* The file that is being read is not what its name promises, and nothing was taken of it. */
+void input_refuse(struct input *in, const char *fmt, ...) PRINTF(2, 3);
+/* What came of it. */
+MUST enum rmg_rc input_verdict(const struct input *in, struct rmg_err *err);
 
-/* Reads and parses dir/name into in->doc. RMG_E_NOTFOUND: there is no such file. */
-MUST enum rmg_rc input_json(struct input *in, const char *name, struct rmg_err *err);
+/* A publisher's file: where it is and what it is called. */
+struct feed_file {
+	int dir_fd;       /* the folder that it lies in */
+	const char *name; /* in there */
+	const char *path; /* below the folder of all feeds */
+};
 
-/* Notes the time of a file for the source's "fetched". */
-void input_saw(struct input *in, const char *path);
+/* Reads and parses it into in->doc. */
+MUST enum rmg_rc input_json(struct input *in, const struct feed_file *file, struct rmg_err *err);
 
 /* Polled by readers between records. */
 MUST enum rmg_rc input_stop(const struct input *in, struct rmg_err *err);
@@ -70,7 +76,10 @@ MUST bool severity_word(struct span word, enum adv_severity *out);
 void rule_until(struct input *in, struct span ecosystem, struct span package, struct adv_rule *rule,
 		struct span fixed);
 
-#define X(name, url) MUST enum rmg_rc name##_read(struct input *in, struct rmg_err *err);
+/* Takes in one file. Where that fails, what of it was added is to be dropped (advdb_part_drop). */
+typedef enum rmg_rc feed_read_fn(struct input *in, const struct feed_file *file,
+				 struct rmg_err *err);
+#define X(name, url) feed_read_fn name##_read;
 #include "feed/feed.def"
 #undef X
 

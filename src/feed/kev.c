@@ -7,7 +7,7 @@ void kev_take(struct input *in, json *root)
 	json *list = json_get(root, "vulnerabilities");
 
 	if (!json_is_array(list)) {
-		input_warn(in, "no list of vulnerabilities");
+		input_refuse(in, "no list of vulnerabilities");
 		return;
 	}
 	for (struct json_iter it = json_iter(list); json_next(&it);) {
@@ -23,13 +23,12 @@ void kev_take(struct input *in, json *root)
 	}
 }
 
-enum rmg_rc kev_read(struct input *in, struct rmg_err *err)
+enum rmg_rc kev_read(struct input *in, const struct feed_file *file, struct rmg_err *err)
 {
-	enum rmg_rc rc = input_json(in, "kev.json", err);
+	enum rmg_rc rc = input_json(in, file, err);
 
 	if (rc != RMG_OK)
 		return rc;
-	in->file = "kev.json";
 	kev_take(in, in->doc.root);
-	return RMG_OK;
+	return input_verdict(in, err);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* osv.c - one record of the Open Source Vulnerability format (ossf.github.io/osv-schema, 1.x) as a
- * card and a rule per package. The folder of records is osv_dir.c's.
+ * card and a rule per package. Files of records are osv_file.c's.
  *
  * A package's versions are the union of its ranges and of the versions that are listed; listed ones
  * that a range holds are not stored. GIT ranges speak of commits, which no package list has. */
@@ -395,7 +395,7 @@ void osv_record(struct input *in, json *root)
 
 	arena_reset(&in->scratch);
 	if (id.n == 0) {
-		input_warn(in, "not an OSV record: it has no id");
+		input_refuse(in, "not an OSV record: it has no id");
 		return;
 	}
 	if (schema.n && !span_starts(schema, S("1.")))

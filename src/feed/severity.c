@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* severity.c - CVSS vectors per CVE for publishers that give none, severity/NAME.tsv: a first line
  * "#cve" and names of columns, of which "provider" and "vector" or "cvss3_vector" are read. */
-#include <dirent.h>
-#include <errno.h>
-
 #include "base/rd.h"
 #include "feed/input.h"
 #include "vuln/match.h"
@@ -62,7 +59,7 @@ void severity_take(struct input *in, struct span tsv)
 	struct columns c = columns_of(head);
 
 	if (!span_starts(head, S("#cve\t")) || c.vector == SIZE_MAX) {
-		input_warn(in, "no table of CVEs with vectors");
+		input_refuse(in, "no table of CVEs with vectors");
 		return;
 	}
 	while (rd_more(&r)) {
@@ -73,41 +70,15 @@ void severity_take(struct input *in, struct span tsv)
 	}
 }
 
-static enum rmg_rc read_file(struct input *in, const char *dir, const char *name,
-			     struct rmg_err *err)
+enum rmg_rc severity_read(struct input *in, const struct feed_file *file, struct rmg_err *err)
 {
-	char *path = file_join(dir, name);
 	struct file_map map;
-	enum rmg_rc rc;
+	enum rmg_rc rc = file_map_at(file->dir_fd, file->name, &map, err);
 
-	if (path == NULL)
-		return err_set(err, RMG_E_NOMEM, "no memory for %s", name);
-	rc = file_map(path, &map, err);
-	if (rc == RMG_OK) {
-		in->file = name;
-		severity_take(in, map.bytes);
-		in->file = NULL;
-		input_saw(in, path);
-		file_unmap(&map);
-	}
-	free(path);
-	return rc;
-}
-
-enum rmg_rc severity_read(struct input *in, struct rmg_err *err)
-{
-	char *path = file_join(in->dir, "severity");
-	enum rmg_rc rc = RMG_OK;
-	DIR *dir = path ? opendir(path) : NULL;
-
-	if (dir == NULL) {
-		free(path);
-		return err_os(err, errno == ENOENT ? RMG_E_NOTFOUND : RMG_E_IO, "severity");
-	}
-	for (struct dirent *e; rc == RMG_OK && (e = readdir(dir)) != NULL;)
-		if (span_ends(span_cstr(e->d_name), S(".tsv")))
-			rc = read_file(in, path, e->d_name, err);
-	closedir(dir);
-	free(path);
-	return rc;
+	if (rc != RMG_OK)
+		return rc;
+	in->id = map.id;
+	severity_take(in, map.bytes);
+	file_unmap(&map);
+	return input_verdict(in, err);
 }

@@ -30,4 +30,7 @@ MUST enum rmg_rc feed_state_write(const struct feed_state *s, const char *dir,
 /* Seconds since 1970 as RFC 3339 in UTC; buf has FEED_TIME_BYTES. */
 void feed_time(int64_t seconds, char *buf);
 
+/* The time that a database which is made now carries; SOURCE_DATE_EPOCH sets it. */
+void feed_built_now(char *buf);
+
 #endif

@@ -12,8 +12,27 @@
 
 #include "base/env.h"
 
+static struct file_id id_of(const struct stat *st)
+{
+	return (struct file_id){
+	    .bytes = (uint64_t)st->st_size,
+	    .inode = (uint64_t)st->st_ino,
+	    .mtime_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec,
+	};
+}
+
+bool file_id_at(int dir_fd, const char *name, struct file_id *out)
+{
+	struct stat st;
+
+	if (fstatat(dir_fd, name, &st, 0) != 0)
+		return false;
+	*out = id_of(&st);
+	return true;
+}
+
 /* Opens a regular file and tells its size. */
-static enum rmg_rc open_regular(int dir_fd, const char *path, int *fd, uint64_t *size,
+static enum rmg_rc open_regular(int dir_fd, const char *path, int *fd, struct file_id *id,
 				struct rmg_err *err)
 {
 	struct stat st;
@@ -32,7 +51,7 @@ static enum rmg_rc open_regular(int dir_fd, const char *path, int *fd, uint64_t 
 		return err_set(err, RMG_E_IO, "%s is not a regular file", path);
 	}
 	*fd = got;
-	*size = (uint64_t)st.st_size;
+	*id = id_of(&st);
 	return RMG_OK;
 }
 
@@ -80,14 +99,13 @@ static enum rmg_rc read_all(int fd, const char *name, uint64_t size, size_t max_
 enum rmg_rc file_read_at(int dir_fd, const char *name, size_t max_bytes, struct file_buf *buf,
 			 struct span *out, struct rmg_err *err)
 {
-	uint64_t size;
 	size_t n;
 	int fd;
-	enum rmg_rc rc = open_regular(dir_fd, name, &fd, &size, err);
+	enum rmg_rc rc = open_regular(dir_fd, name, &fd, &buf->id, err);
 
 	if (rc != RMG_OK)
 		return rc;
-	rc = read_all(fd, name, size, max_bytes, buf, &n, err);
+	rc = read_all(fd, name, buf->id.bytes, max_bytes, buf, &n, err);
 	close(fd);
 	if (rc == RMG_OK)
 		*out = span_of(buf->p, n);
@@ -110,20 +128,22 @@ void file_free(struct span *content)
 	*content = (struct span){0};
 }
 
-enum rmg_rc file_map(const char *path, struct file_map *out, struct rmg_err *err)
+enum rmg_rc file_map_at(int dir_fd, const char *path, struct file_map *out, struct rmg_err *err)
 {
+	struct file_id id;
 	uint64_t size;
 	void *p;
 	int fd;
-	enum rmg_rc rc = open_regular(AT_FDCWD, path, &fd, &size, err);
+	enum rmg_rc rc = open_regular(dir_fd, path, &fd, &id, err);
 
 	if (rc != RMG_OK)
 		return rc;
+	size = id.bytes;
 	if (size == 0 || size > SIZE_MAX / 2) {
 		close(fd);
 		if (size)
 			return err_set(err, RMG_E_LIMIT, "%s is too large", path);
-		*out = (struct file_map){0};
+		*out = (struct file_map){.id = id};
 		return RMG_OK;
 	}
 	p = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0);
@@ -134,7 +154,13 @@ enum rmg_rc file_map(const char *path, struct file_map *out, struct rmg_err *err
 	}
 	close(fd);
 	out->bytes = span_of(p, (size_t)size);
+	out->id = id;
 	return RMG_OK;
+}
+
+enum rmg_rc file_map(const char *path, struct file_map *out, struct rmg_err *err)
+{
+	return file_map_at(AT_FDCWD, path, out, err);
 }
 
 void file_unmap(struct file_map *m)

@@ -13,6 +13,15 @@
 #include "base/err.h"
 #include "base/span.h"
 
+/* What tells a file from the one that had its name before, as far as the file system knows. */
+struct file_id {
+	uint64_t bytes, inode;
+	int64_t mtime_ns; /* since 1970 */
+};
+
+/* Of the file at a path relative to a folder's descriptor; false where there is none. */
+MUST bool file_id_at(int dir_fd, const char *name, struct file_id *out);
+
 /* Whole content into malloc'ed memory, a NUL after it (not counted); above max_bytes is
  * RMG_E_LIMIT, a missing file RMG_E_NOTFOUND. Only regular files. */
 MUST enum rmg_rc file_read(const char *path, size_t max_bytes, struct span *out,
@@ -24,6 +33,7 @@ void file_free(struct span *content);
 struct file_buf {
 	uint8_t *p;
 	size_t cap;
+	struct file_id id; /* of the file that was read last, before its content */
 };
 MUST enum rmg_rc file_read_at(int dir_fd, const char *name, size_t max_bytes, struct file_buf *buf,
 			      struct span *out, struct rmg_err *err);
@@ -31,8 +41,11 @@ MUST enum rmg_rc file_read_at(int dir_fd, const char *name, size_t max_bytes, st
 /* A regular file mapped read-only; an empty one gives the empty span. */
 struct file_map {
 	struct span bytes;
+	struct file_id id;
 };
 MUST enum rmg_rc file_map(const char *path, struct file_map *out, struct rmg_err *err);
+MUST enum rmg_rc file_map_at(int dir_fd, const char *name, struct file_map *out,
+			     struct rmg_err *err);
 void file_unmap(struct file_map *m);
 
 /* Atomic replacement: open, put…, commit (fsync, rename, fsync of the folder). file_writer_done()

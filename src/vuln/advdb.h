@@ -98,6 +98,9 @@ MUST enum rmg_rc advdb_of(struct span bytes, struct advdb *out, struct rmg_err *
 typedef void advdb_hash_fn(struct span bytes, uint8_t out[32]);
 MUST enum rmg_rc advdb_verify(const struct advdb *db, advdb_hash_fn *sha256, struct rmg_err *err);
 
+/* Whether every reference leads somewhere and keys are in order; reads all of it. */
+MUST enum rmg_rc advdb_check(const struct advdb *db, struct rmg_err *err);
+
 /* The rules of a key: first index and count; count 0 where there is none. ecosystem is OSV's, with
  * its release after a colon: "Debian:12", "Alpine:v3.18", "PyPI". Names are normalised as match.h
  * says. */
