@@ -103,6 +103,7 @@ struct rmg_opts {
 	/* never from two threads at once */
 	void (*progress)(void *user, const struct rmg_progress *p);
 	void *user;
+	uint32_t stall_seconds; /* no byte of a server for so long is a broken connection; 0: 30 */
 };
 #define RMG_OPTS RMG_SIZED(struct rmg_opts)
 
@@ -174,6 +175,7 @@ struct rmg_db_opts {
 	/* What a user should know: a feed that failed, a record skipped. */
 	void (*warn)(void *user, const char *text);
 	void *user;
+	uint32_t stall_seconds; /* as in struct rmg_opts */
 };
 #define RMG_DB_OPTS RMG_SIZED(struct rmg_db_opts)
 

@@ -7,7 +7,7 @@ parametrised. `--statement R9` keeps those whose title names R9.
 RUMMAGE_BUILD         folder with the built programs (default: build)
 RUMMAGE_SHARED        folder with corpus and data (default: shared beside the checkout)
 RUMMAGE_CORPUS        folder with the built images (default: corpus-built in the cache folder)
-RUMMAGE_SLOW          1: run the slow tests too (a registry that stalls is waited for)
+RUMMAGE_SLOW          1: run the slow tests too (minutes, or gigabytes)
 RUMMAGE_BUILD_CORPUS  1: build the images that are missing there (root, minutes)
 """
 

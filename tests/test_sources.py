@@ -550,23 +550,36 @@ def test_layers_side_by_side(fake, scan, home):
     assert found(scan(ref, env=home)) == SOUND
 
 
-@pytest.mark.slow
-def test_stalled(fake, scan, home):
-    """R16: a registry that stalls ends with an error, not with waiting"""
+@pytest.mark.parametrize("how", ["at once", "in the middle", "one byte further"])
+def test_stalled(how, fake, scan, home):
+    """R16: a registry that stalls ends with an error that says where and what to do, not with waiting"""
     image = sample(bulk=1 << 20)
     ref = fake.push("t/app", "1", image)
-    big = largest(image)
+    big, asked, over = largest(image), [], threading.Event()
 
     def stall(h, kind, name):
         if name != big:
             return False
-        h.send(200, image.blobs[big][:100000], [("Content-Length", str(len(image.blobs[big])))])
+        asked.append(h.headers.get("Range"))
+        if how == "at once":
+            return not over.wait(30)
+        # Whoever does not know ranges begins anew each time.
+        most = 100000 + (len(asked) if how == "one byte further" and len(asked) < 3 else 0)
+        h.send(200, image.blobs[big][:most], [("Content-Length", str(len(image.blobs[big])))])
         h.wfile.flush()
-        time.sleep(400)
+        over.wait(30)
+        h.cut()
         return True
 
     fake.behave = stall
-    failed(scan(ref, env=home, timeout=900), "127.0.0.1")
+    done = scan(ref, "--stall-seconds", "1", env=home, timeout=60)
+    over.set()
+    at = {"at once": 0, "in the middle": 100000, "one byte further": 100002}[how]
+    failed(done, fake.host, big, "no byte came for 1 seconds", "--stall-seconds",
+           "3 attempts ended at byte %d of %d" % (at, len(image.blobs[big])))
+    # Three at the last byte, the first of which may have brought something; before it, those that did.
+    assert len(asked) == (4 if how == "one byte further" else 3)
+    assert done.seconds < 15
 
 
 def test_nobody_there(scan, home):

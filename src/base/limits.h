@@ -44,6 +44,7 @@
 	X(WORKER_CPU_S, 900, "seconds", "processor time of the worker for one layer")              \
 	X(WORKER_STALL_S, 120, "seconds", "silence of the worker")                                 \
 	X(NET_STALL_S, 30, "seconds", "silence of a registry, a publisher or an engine")           \
+	X(NET_STALL_MAX_S, 3600, "seconds", "the same, where --stall-seconds says another")        \
 	X(CACHE_BYTES, GIB(2), "bytes", "layer facts kept on disk; the oldest go first")           \
 	X(STORE_KEY_BYTES, 1024, "bytes", "a text that the store finds rows by")                   \
 	X(FEED_JSON_BYTES, GIB(1), "bytes", "one JSON document or table that holds a whole feed")  \

@@ -44,6 +44,7 @@ static struct rmg_db_opts options_of(struct db_work *w)
 	opts.urls = o->urls.v;
 	opts.ecosystems = o->ecosystems.v;
 	opts.ca_cert = o->ca_cert;
+	opts.stall_seconds = (uint32_t)MIN_OF(o->stall_seconds, UINT64_C(0xffffffff));
 	opts.stop = cmd_stopped;
 	opts.progress = w->bars ? show : NULL;
 	opts.warn = warn;

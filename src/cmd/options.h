@@ -20,7 +20,7 @@ struct options {
 	    no_cache, no_sandbox, password_stdin, starter;
 	const char *config, *fail_on, *ignore_file, *db, *platform, *created, *cache_dir, *username,
 	    *password, *ca_cert, *client_cert, *client_key, *from, *out;
-	uint64_t max_bytes, max_file_bytes, max_files, max_depth, max_seconds;
+	uint64_t max_bytes, max_file_bytes, max_files, max_depth, max_seconds, stall_seconds;
 	struct opt_list output, insecure, mirror, feeds, ecosystems, urls;
 	const char **operands;
 	size_t n_operands;

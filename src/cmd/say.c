@@ -7,13 +7,17 @@
 #include "base/utf8.h"
 #include "cmd/cmd.h"
 
-static const char *advice_of(enum rmg_rc rc)
+static const char *advice_of(const struct rmg_err *err)
 {
-	switch (rc) {
+	switch (err->rc) {
 	case RMG_E_AUTH:
 		return "log in: --username NAME --password-stdin, or docker, podman or skopeo "
 		       "login";
 	case RMG_E_NET:
+		if (strstr(err->msg, "no byte came for"))
+			return "try again later; --stall-seconds N waits longer, --mirror asks "
+			       "another "
+			       "server first";
 		return "check the name, the network, HTTPS_PROXY and --ca-cert; "
 		       "--insecure-registry HOST allows plain HTTP";
 	case RMG_E_SANDBOX:
@@ -54,7 +58,7 @@ int say_failure(const char *what, const struct rmg_err *err, const char *advice)
 		 err->msg[0] ? err->msg : "failed");
 	put("rummage: ", line);
 	if (advice == NULL)
-		advice = advice_of(err->rc);
+		advice = advice_of(err);
 	if (advice)
 		put("  ", advice);
 	return EXIT_NOT_DONE;

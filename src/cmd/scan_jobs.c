@@ -46,6 +46,7 @@ static struct rmg_opts options_of(struct job *job)
 	opts.max_seconds = o->max_seconds;
 	opts.max_files = (uint32_t)MIN_OF(o->max_files, UINT64_C(0xffffffff));
 	opts.max_depth = (uint32_t)MIN_OF(o->max_depth, UINT64_C(0xffffffff));
+	opts.stall_seconds = (uint32_t)MIN_OF(o->stall_seconds, UINT64_C(0xffffffff));
 	opts.no_sandbox = o->no_sandbox;
 	opts.no_cache = o->no_cache;
 	opts.partial = o->partial;

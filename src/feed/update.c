@@ -118,6 +118,7 @@ static enum rmg_rc update_feeds(struct update *u, struct rmg_err *err)
 {
 	struct http_opts opts = {
 	    .ca_file = u->opts->ca_cert,
+	    .stall_s = u->opts->stall_seconds,
 	    .stop = u->opts->stop,
 	    .user = u->opts->user,
 	};

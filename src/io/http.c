@@ -2,11 +2,15 @@
 #include "io/http.h"
 
 #include <curl/curl.h>
+#include <time.h>
 
 #include "base/limits.h"
 #include "base/strbuf.h"
 
 #define ERROR_TEXT 200
+
+/* Silence is ours to tell; curl's own measure is for who sends less than a byte a second. */
+enum { LATER_S = 5 };
 
 struct http {
 	CURL *curl;
@@ -22,6 +26,10 @@ struct http {
 	bool begun; /* the head of this answer has been read into resp */
 	enum rmg_rc rc;
 	const char *lie; /* what the server did that HTTP forbids */
+	int64_t moved_s; /* when a byte passed last */
+	curl_off_t seen; /* bytes of bodies by then */
+	bool sent;       /* connected: from here on silence counts */
+	bool stalled;
 };
 
 /* Scheme, host and path: queries and user names of URLs may be secret. */
@@ -42,6 +50,37 @@ static struct span shown(const char *url)
 			s = span_from(rest, at + 1);
 	}
 	return span_head(s, ERROR_TEXT);
+}
+
+static uint32_t stall_s(const struct http *h)
+{
+	uint32_t s = h->opts.stall_s ? h->opts.stall_s : (uint32_t)LIMIT_NET_STALL_S;
+
+	return MIN_OF(s, (uint32_t)LIMIT_NET_STALL_MAX_S);
+}
+
+static void moved(struct http *h)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	h->moved_s = now.tv_sec;
+}
+
+static bool is_stalled(struct http *h, curl_off_t bytes)
+{
+	curl_off_t connected_us = 0;
+	struct timespec now;
+
+	if (!h->sent)
+		curl_easy_getinfo(h->curl, CURLINFO_PRETRANSFER_TIME_T, &connected_us);
+	if (bytes != h->seen || connected_us > 0) {
+		h->sent = h->sent || connected_us > 0;
+		h->seen = bytes;
+		moved(h);
+	}
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return h->sent && now.tv_sec - h->moved_s > (int64_t)stall_s(h);
 }
 
 /* The value of a header line of this name. */
@@ -123,6 +162,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *user)
 	struct http *h = user;
 	struct span line = span_of(p, size * n);
 
+	moved(h);
 	if (span_starts(line, S("HTTP/"))) { /* the next answer: of a redirect, or after 1xx */
 		strbuf_clear(&h->headers);
 		strbuf_clear(&h->error);
@@ -147,6 +187,7 @@ static size_t on_body(char *p, size_t size, size_t n, void *user)
 		strbuf_put(&h->error, span_head(bytes, HTTP_ERROR_BYTES - h->error.n));
 		return bytes.n;
 	}
+	h->resp->passed = h->got;
 	h->got += bytes.n;
 	if (h->got > h->max || (h->resp->length != UINT64_MAX && h->resp->length > h->max)) {
 		refuse(h, RMG_E_LIMIT, "sends more than the limit allows");
@@ -156,14 +197,19 @@ static size_t on_body(char *p, size_t size, size_t n, void *user)
 		refuse(h, RMG_E_IO, NULL);
 		return 0;
 	}
+	moved(h); /* after the sink, which may take its time */
 	return bytes.n;
 }
 
-static int on_progress(void *user, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+static int on_progress(void *user, curl_off_t down_all, curl_off_t down, curl_off_t up_all,
+		       curl_off_t up)
 {
 	struct http *h = user;
 
-	(void)a, (void)b, (void)c, (void)d;
+	(void)down_all, (void)up_all;
+	h->stalled = is_stalled(h, down + up);
+	if (h->stalled)
+		return 1;
 	if (h->opts.stop == NULL || !h->opts.stop(h->opts.user))
 		return 0;
 	h->rc = RMG_E_STOPPED;
@@ -201,15 +247,15 @@ static void set_connection(struct http *h)
 {
 	const struct http_opts *o = &h->opts;
 	CURL *c = h->curl;
-	long stall = (long)(o->stall_s ? o->stall_s : LIMIT_NET_STALL_S);
+	uint32_t stall = stall_s(h), connect = o->connect_s ? o->connect_s : MIN_OF(30u, stall);
 
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, h->why);
 	curl_easy_setopt(c, CURLOPT_USERAGENT, o->user_agent ? o->user_agent : "rummage");
 	curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, (long)(o->connect_s ? o->connect_s : 30));
+	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, (long)connect);
 	curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
-	curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, stall);
+	curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)stall + LATER_S);
 	curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(c, CURLOPT_BUFFERSIZE, 256L * 1024);
 	curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
@@ -296,6 +342,9 @@ static enum rmg_rc failure(struct http *h, CURLcode code, struct rmg_err *err)
 
 	if (h->rc == RMG_E_STOPPED)
 		return err_set(err, RMG_E_STOPPED, "stopped");
+	if (h->stalled)
+		return err_set(err, RMG_E_NET, SPAN_FMT ": no byte came for %u seconds",
+			       SPAN_ARG(url), stall_s(h));
 	if (h->lie)
 		return err_set(err, h->rc, SPAN_FMT ": the server %s", SPAN_ARG(url), h->lie);
 	if (h->rc != RMG_OK)
@@ -325,6 +374,9 @@ enum rmg_rc http_do(struct http *h, const struct http_request *req, struct http_
 	h->begun = false;
 	h->rc = RMG_OK;
 	h->lie = NULL;
+	h->sent = h->stalled = false;
+	h->seen = 0;
+	moved(h);
 	h->why[0] = '\0';
 	set_connection(h);
 	set_request(h->curl, req);

@@ -4,10 +4,10 @@
  * struct http keeps connections, certificates and proxies (http_proxy, https_proxy, no_proxy of the
  * environment); it belongs to one thread at a time: side-by-side transfers take one each.
  * A status is not a failure: RMG_OK says that a whole answer came, resp->status which one.
- * RMG_E_NET: none came, or it broke off, stalled or lied about ranges; RMG_E_LIMIT: the body is
- * above max_bytes; RMG_E_STOPPED: stop() said so (polled at least once a second); RMG_E_IO: the
- * sink refused. Only bodies of 2xx answers reach the sink, as sent (no Content-Encoding is asked
- * for); of others the first HTTP_ERROR_BYTES are in resp->error. Redirects are followed
+ * RMG_E_NET: none came, or it broke off, stalled (stall_s) or lied about ranges; RMG_E_LIMIT: the
+ * body is above max_bytes; RMG_E_STOPPED: stop() said so (polled at least once a second); RMG_E_IO:
+ * the sink refused. Only bodies of 2xx answers reach the sink, as sent (no Content-Encoding is
+ * asked for); of others the first HTTP_ERROR_BYTES are in resp->error. Redirects are followed
  * (HTTP_REDIRECTS at most, never from https to http, credentials stay with the first host). Failure
  * texts name scheme, host and path only. */
 #ifndef IO_HTTP_H
@@ -25,8 +25,10 @@ struct http_opts {                            /* zero is the default */
 	const char *ca_file;                  /* PEM; NULL: the system's */
 	const char *client_cert, *client_key; /* PEM */
 	bool unverified_tls;
-	uint32_t connect_s; /* 0: 30 */
-	uint32_t stall_s;   /* no byte for so long ends in RMG_E_NET; 0: LIMIT_NET_STALL_S */
+	uint32_t connect_s; /* 0: 30, or stall_s if that is less */
+	/* No byte for so long ends in RMG_E_NET; 0: LIMIT_NET_STALL_S; LIMIT_NET_STALL_MAX_S at
+	 * most. */
+	uint32_t stall_s;
 	bool (*stop)(void *user);
 	void *user;
 };
@@ -40,6 +42,7 @@ struct http_response { /* of the last answer after redirects; texts live until t
 	uint64_t length;      /* of this body, as announced; UINT64_MAX: not */
 	uint64_t range_first; /* 206: where this body begins in the whole; else 0 */
 	uint64_t total;       /* of the whole, where known; else UINT64_MAX */
+	uint64_t passed;      /* of this body, before the bytes that the sink is given */
 	struct span error;    /* body of an answer that is not 2xx */
 	struct span headers;  /* all lines; ask http_header() */
 };

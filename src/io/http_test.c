@@ -203,8 +203,9 @@ static void test_what_goes_wrong_is_said(void **state)
 		enum rmg_rc rc;
 		const char *says;
 	} cases[] = {
-	    {"/short", RMG_E_NET, ""},        {"/stall", RMG_E_NET, ""}, {"/junk", RMG_E_NET, ""},
-	    {"/loop", RMG_E_NET, "redirect"}, {"/file", RMG_E_ARG, ""},
+	    {"/short", RMG_E_NET, ""}, {"/stall", RMG_E_NET, "no byte came for 1 seconds"},
+	    {"/junk", RMG_E_NET, ""},  {"/loop", RMG_E_NET, "redirect"},
+	    {"/file", RMG_E_ARG, ""},
 	};
 	struct http_request req = {.sink = keep};
 	struct http_response resp;

@@ -11,7 +11,7 @@
 #include "oci/digest.h"
 #include "oci/registry.h"
 
-enum { PLACES_MAX = 8, RESUMES_MAX = 100 };
+enum { PLACES_MAX = 8 };
 
 struct client {
 	const struct rmg_opts *opts;
@@ -139,11 +139,12 @@ static enum rmg_rc manifest_from(struct place *p, struct span name, struct arena
 
 	if (path == NULL)
 		return err_set(err, arena_rc(arena), "no memory for a URL");
-	for (int attempt = 0;; attempt++) {
+	for (unsigned attempt = 0;; attempt++) {
 		strbuf_clear(&d.body);
+		r.broken_before = attempt;
 		rc = place_get(p, &r, err);
 		/* One that broke off is asked for again, whole. */
-		if (rc != RMG_E_NET || d.body.n == 0 || attempt == 2)
+		if (rc != RMG_E_NET || d.body.n == 0 || attempt + 1 == REGISTRY_BROKEN_ATTEMPTS)
 			break;
 	}
 	if (rc == RMG_OK) {
@@ -182,8 +183,6 @@ struct transfer {
 	enum rmg_rc rc; /* of the sink */
 	uint64_t done;  /* bytes that the sink has */
 	uint64_t first; /* where the wanted bytes begin in the blob */
-	uint64_t at;    /* where the answer under way stands */
-	bool begun;     /* the answer under way has */
 	bool whole;     /* a range was asked for and all is sent */
 };
 
@@ -193,24 +192,31 @@ static bool take(void *user, const struct http_response *resp, struct span bytes
 {
 	struct transfer *t = user;
 	uint64_t want = t->first + t->done;
+	uint64_t at = (resp->status == 206 ? resp->range_first : 0) + resp->passed;
 
-	if (!t->begun) {
-		t->begun = true;
-		t->at = resp->status == 206 ? resp->range_first : 0;
-		t->whole = resp->status != 206;
-	}
-	if (t->at < want) {
-		uint64_t over = MIN_OF(want - t->at, (uint64_t)bytes.n);
-
-		t->at += over;
-		bytes = span_from(bytes, (size_t)over);
-	}
+	t->whole = resp->status != 206;
+	if (at < want)
+		bytes = span_from(bytes, (size_t)MIN_OF(want - at, (uint64_t)bytes.n));
 	if (bytes.n == 0)
 		return true;
 	t->rc = t->sink(t->user, bytes, t->err);
-	t->at += bytes.n;
 	t->done += bytes.n;
 	return t->rc == RMG_OK;
+}
+
+/* A transfer broke off. Whether to take it up again: where this attempt brought something, not
+ * where the last ones all ended at one byte. */
+static bool take_up(const struct transfer *t, uint64_t before, uint64_t want, unsigned *resumes)
+{
+	return t->rc == RMG_OK && t->done > before && t->done < want &&
+	       ++*resumes < REGISTRY_RESUMES;
+}
+
+static void gave_up(const struct transfer *t, uint64_t before, uint64_t want, struct rmg_err *err)
+{
+	if (t->rc == RMG_OK && t->done == before)
+		err_add(err, "%d attempts ended at byte %" PRIu64 " of %" PRIu64,
+			REGISTRY_BROKEN_ATTEMPTS, t->first + t->done, t->first + want);
 }
 
 static enum rmg_rc too_long(uint64_t size, struct rmg_err *err)
@@ -230,25 +236,27 @@ static enum rmg_rc blob_from(struct place *p, const struct source_layer *blob, s
 
 	arena_init(&arena, KIB(64));
 	path = registry_blob_url(S(""), p->repository, blob->digest, &arena);
-	for (unsigned tries = 0; path && tries < RESUMES_MAX; tries++) {
+	for (unsigned resumes = 0; path;) {
 		uint64_t before = t->done;
 		struct place_request r = {
 		    .path = path,
 		    .range_first = t->done,
+		    .broken_before = resumes ? 1 : 0,
 		    .max_bytes = blob->size_bytes + 1,
 		    .sink = take,
 		    .user = t,
 		    .progress = &t->done,
 		};
 
-		t->begun = false;
 		rc = place_get(p, &r, err);
 		if (t->rc != RMG_OK)
 			rc = t->rc;
 		else if (rc == RMG_E_LIMIT)
 			rc = too_long(blob->size_bytes, err);
-		else if (rc == RMG_E_NET && t->done > before && t->done < blob->size_bytes)
+		else if (rc == RMG_E_NET && take_up(t, before, blob->size_bytes, &resumes))
 			continue;
+		else if (rc == RMG_E_NET)
+			gave_up(t, before, blob->size_bytes, err);
 		break;
 	}
 	arena_done(&arena);
@@ -260,7 +268,8 @@ static enum rmg_rc blob_from(struct place *p, const struct source_layer *blob, s
 static enum rmg_rc blob_from_url(struct client *c, struct span url, const struct source_layer *blob,
 				 struct transfer *t, struct rmg_err *err)
 {
-	struct http_opts opts = {.stop = c->opts->stop, .user = c->opts->user};
+	struct http_opts opts = {
+	    .stall_s = c->opts->stall_seconds, .stop = c->opts->stop, .user = c->opts->user};
 	struct http_request req = {.max_bytes = blob->size_bytes + 1, .sink = take, .user = t};
 	struct http_response resp;
 	struct arena arena;
@@ -310,6 +319,7 @@ enum rmg_rc client_range(struct client *c, struct span digest, uint64_t first, u
 	struct transfer t = {.sink = sink, .user = user, .err = err, .first = first};
 	struct place *p = &c->places[c->first];
 	uint64_t want = last - first + 1, before;
+	unsigned resumes = 0;
 	struct arena arena;
 	enum rmg_rc rc = RMG_E_NET;
 	char *path;
@@ -320,6 +330,7 @@ enum rmg_rc client_range(struct client *c, struct span digest, uint64_t first, u
 		struct place_request r = {
 		    .path = path,
 		    .range_first = first + t.done,
+		    .broken_before = resumes ? 1 : 0,
 		    .range_last = last,
 		    .max_bytes = want - t.done,
 		    .sink = take,
@@ -328,10 +339,11 @@ enum rmg_rc client_range(struct client *c, struct span digest, uint64_t first, u
 		};
 
 		before = t.done;
-		t.begun = false;
 		rc =
 		    path ? place_get(p, &r, err) : err_set(err, RMG_E_NOMEM, "no memory for a URL");
-	} while (rc == RMG_E_NET && t.rc == RMG_OK && t.done > before && t.done < want);
+	} while (rc == RMG_E_NET && take_up(&t, before, want, &resumes));
+	if (rc == RMG_E_NET)
+		gave_up(&t, before, want, err);
 	arena_done(&arena);
 	if (t.rc != RMG_OK)
 		return t.rc;

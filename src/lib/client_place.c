@@ -88,7 +88,10 @@ enum rmg_rc place_init(struct place *p, const struct rmg_opts *opts, struct span
 	    .mirror = mirror,
 	    .insecure = is_listed(opts->insecure_registries, host),
 	    .loopback = host_is_loopback(host),
-	    .http = {.ca_file = opts->ca_cert, .stop = opts->stop, .user = opts->user},
+	    .http = {.ca_file = opts->ca_cert,
+		     .stall_s = opts->stall_seconds,
+		     .stop = opts->stop,
+		     .user = opts->user},
 	};
 	arena_init(&p->arena, ARENA_CAP);
 	pthread_mutex_init(&p->first, NULL);
@@ -287,8 +290,8 @@ enum rmg_rc place_get(struct place *p, struct place_request *r, struct rmg_err *
 		/* A server that sends another range than was asked for does so again. */
 		if (rc == RMG_E_NET && resp.status == 206 && resp.range_first != r->range_first)
 			break;
-		/* Who answers "later" is asked more often than who stalls or breaks off. */
-		most = rc == RMG_E_NET ? REGISTRY_BROKEN_ATTEMPTS : REGISTRY_ATTEMPTS;
+		most = rc == RMG_E_NET ? REGISTRY_BROKEN_ATTEMPTS - r->broken_before
+				       : REGISTRY_ATTEMPTS;
 		if (http_may_retry(rc, &resp, &pause) && attempt < most && p->reached) {
 			rc = place_pause(p, registry_pause_s(attempt++, pause), err);
 			continue;

@@ -55,6 +55,7 @@ struct place_request {
 	const char *path; /* "/v2/..." */
 	const char *accept;
 	uint64_t range_first, range_last, max_bytes;
+	unsigned broken_before; /* attempts that ended where this one begins */
 	http_sink_fn *sink;
 	void *user;
 	const uint64_t *progress;

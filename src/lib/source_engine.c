@@ -122,7 +122,8 @@ static enum rmg_rc get(struct source *s, const struct engine *e, const struct pl
 		       const char *name, const char *what, struct spool *to, struct rmg_err *err)
 {
 	const struct rmg_opts *o = s->env.opts;
-	struct http_opts opts = {.stop = o->stop,
+	struct http_opts opts = {.stall_s = o->stall_seconds,
+				 .stop = o->stop,
 				 .user = o->user,
 				 .ca_file = o->ca_cert,
 				 .client_cert = o->client_cert,

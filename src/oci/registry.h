@@ -46,6 +46,13 @@ struct span registry_escape(struct span s, struct arena *arena);
 /* The pause before attempt n (1, 2, ...) in seconds: what the server asks for, bounded, else
  * doubling. */
 unsigned registry_pause_s(unsigned attempt, unsigned retry_after_s);
-enum { REGISTRY_ATTEMPTS = 5, REGISTRY_BROKEN_ATTEMPTS = 2, REGISTRY_PAUSE_MAX_S = 30 };
+/* Who answers "later" is asked more often than who stalls or breaks off. Attempts that bring bytes
+ * are not counted, up to REGISTRY_RESUMES. */
+enum {
+	REGISTRY_ATTEMPTS = 5,
+	REGISTRY_BROKEN_ATTEMPTS = 3, /* in a row, at the same byte */
+	REGISTRY_RESUMES = 100,
+	REGISTRY_PAUSE_MAX_S = 30
+};
 
 #endif
