@@ -24,7 +24,7 @@ struct field {
 static const struct field message_fields[] = {
     ROW(message, "id", id),     ROW(message, "title", title),
     ROW(message, "at", at),     ROW(message, "severity", severity),
-    ROW(message, "link", link),
+    ROW(message, "link", link), ROW(message, "audit", audit),
 };
 
 static const struct field item_fields[] = {

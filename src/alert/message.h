@@ -66,6 +66,7 @@ struct message {
 	struct span at;       /* RFC 3339 */
 	struct span severity; /* the worst */
 	struct span link;     /* to the hub, "" where it does not know its own address */
+	struct span audit;    /* head of the audit log, so that a cut end is seen: hub/audit.h */
 	struct message_item *items;
 	size_t n_items;
 	uint64_t items_left_out; /* beyond MESSAGE_ITEMS */
