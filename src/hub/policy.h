@@ -1,46 +1,69 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* policy.h - which findings and happenings raise an alert, to whom, how often: rummage-policy(5).
  *
- * One YAML file. A rule has conditions, all of which must hold, and what follows from it. Unknown
- * keys are errors that name the line: a rule that silently does not apply is worse than none.
- * Without a file the rules of policy_default() hold. Immutable once read. */
+ * One YAML file. A rule has conditions, all of which must hold, and what follows from it; the first
+ * rule that holds decides. Unknown keys, and conditions that a rule of its kind cannot have, are
+ * errors that name the line: a rule that silently does not apply is worse than none. Without a file
+ * the rules of policy_default() hold. Immutable once read. Bounded by LIMIT_POLICY_BYTES and
+ * _RULES.
+ *
+ * Conditions about the finding and conditions about where it is used do not depend on each other,
+ * so that each is asked once: policy_takes() and policy_applies(). */
 #ifndef HUB_POLICY_H
 #define HUB_POLICY_H
 
 #include "base/err.h"
 #include "hub/world.h"
 
+/* X(name, "as written", its alerts' severity unless the rule says another) */
+#define RULE_KINDS(X)                                                                              \
+	/* an advisory on an image in use, running or dormant; its severity is the finding's */    \
+	X(FINDING, "finding", SEV_UNKNOWN)                                                         \
+	/* a workload went back to a worse version */                                              \
+	X(ROLLBACK, "rollback", SEV_HIGH)                                                          \
+	X(TAG_MOVED, "tag-moved", SEV_LOW)                                                         \
+	/* one tag, several contents on the nodes */                                               \
+	X(TAG_SKEW, "tag-skew", SEV_MEDIUM)                                                        \
+	/* what could not be read of an image in use, or an image that nobody read */              \
+	X(INCOMPLETE, "incomplete", SEV_MEDIUM)                                                    \
+	/* a source has not been heard of */                                                       \
+	X(SILENT, "silent", SEV_HIGH)                                                              \
+	X(FEED_AGE, "feed-age", SEV_HIGH)                                                          \
+	/* a change inside a container */                                                          \
+	X(DRIFT, "drift", SEV_HIGH)                                                                \
+	/* two readers of one layer say different things */                                        \
+	X(FACTS_DISAGREE, "facts-disagree", SEV_CRITICAL)                                          \
+	/* the tag says one version, the content is another */                                     \
+	X(VERSION_SAID, "version-said", SEV_LOW)
+
 enum rule_kind {
-	RULE_FINDING,  /* an advisory on an image in use, running or dormant */
-	RULE_ROLLBACK, /* a workload went back to a worse version */
-	RULE_TAG_MOVED,
-	RULE_TAG_SKEW,   /* one tag, several contents on the nodes */
-	RULE_INCOMPLETE, /* what could not be read of an image in use, or an image that nobody read
-			  */
-	RULE_SILENT,     /* a source has not been heard of */
-	RULE_FEED_AGE,
-	RULE_DRIFT, /* a change inside a container */
-	RULE_FACTS_DISAGREE,
-	RULE_VERSION_SAID, /* the tag says one version, the content is another */
+#define X(name, text, severity) RULE_##name,
+	RULE_KINDS(X)
+#undef X
+	    RULE_KIND_COUNT
 };
+
+const char *rule_kind_name(enum rule_kind k);
+
+enum { POLICY_STEPS = 8 };
 
 struct rule {
 	struct span name;
 	enum rule_kind kind;
-	enum adv_severity severity;                    /* at least */
+	enum adv_severity severity; /* at least; of other kinds: what its alerts have */
 	bool kev, fixable, dormant_only, running_only; /* must be so */
 	uint16_t epss_permille;                        /* at least */
 	uint32_t age_days;                             /* published so long ago, 0 any */
 	struct span *namespaces; /* any of; a trailing * is a prefix; none: all */
 	size_t n_namespaces;
-	struct span *workloads;
+	struct span *workloads; /* any of: "Deployment/web", "web"; as above */
 	size_t n_workloads;
 	struct event_label *labels; /* all of */
 	size_t n_labels;
 	uint32_t seconds;   /* silent, feed age */
 	struct span *sinks; /* names; none: all */
 	size_t n_sinks;
-	uint32_t escalate_days[8]; /* 7, 30, 90 of continued use */
+	uint32_t escalate_days[POLICY_STEPS]; /* ascending: 7, 30, 90 of continued use */
 	size_t n_escalate;
 };
 
@@ -55,19 +78,38 @@ struct policy {
 	struct rule *rules;
 	size_t n_rules;
 	uint32_t group_s;        /* what comes within so many seconds is one message */
-	uint32_t max_per_minute; /* messages a sink; the rest is counted and told as one */
+	uint32_t max_per_minute; /* messages a sink; the rest is held and told as one */
 	struct quiet_hours quiet;
-	uint32_t epss_steps[8]; /* permille; crossing one worsens */
+	uint32_t epss_steps[POLICY_STEPS]; /* permille, ascending; crossing one worsens */
 	size_t n_epss_steps;
 };
 
+/* name: of the file, for messages. */
 MUST enum rmg_rc policy_parse(struct span yaml, const char *name, struct policy **out,
 			      struct rmg_err *err);
 MUST enum rmg_rc policy_default(struct policy **out);
+extern const char policy_default_text[]; /* the same as YAML */
 void policy_free(struct policy *p);
 
-/* Whether a rule holds for a finding of an image as this workload uses it (0: a bare container). */
-MUST bool policy_holds(const struct policy *p, const struct rule *r, const struct world *w,
-		       uint32_t workload, const struct world_finding *f, bool dormant);
+/* Whether a rule's conditions on the finding hold. age_ms: since it was published, < 0 where that
+ * is not known (no rule about age holds then). */
+MUST bool policy_takes(const struct rule *r, const struct world_finding *f, int64_t age_ms);
+
+/* Whether a rule's conditions on the place hold for a use: of a workload, or of a bare container
+ * (0) at its place. */
+MUST bool policy_applies(const struct rule *r, const struct world *w, uint32_t workload,
+			 uint32_t place, bool dormant);
+
+/* Whether a rule asks where at all. */
+MUST bool policy_asks_where(const struct rule *r);
+
+/* "shop", "shop-*": equal, or begins with what is before the asterisk. "" and "*" take all. */
+MUST bool policy_glob(struct span pattern, struct span text);
+
+/* The number of steps that an EPSS score has reached. */
+size_t policy_epss_step(const struct policy *p, uint32_t permille);
+
+/* Until when quiet hours last that hold at now_ms; 0: they do not. */
+int64_t policy_quiet_until(const struct policy *p, int64_t now_ms);
 
 #endif
