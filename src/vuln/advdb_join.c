@@ -195,9 +195,12 @@ static bool cards_to_join(struct advdb_builder *b, const struct order *o, struct
 	}
 	VEC_EACH (cve, &b->touched)
 		touched[*cve] = 1;
-	for (size_t i = 0; i < o->cards.n; i++)
+	for (size_t i = 0; i < o->cards.n; i++) {
+		if (i + AHEAD < o->cards.n)
+			builder_fetch(&b->cards.v[o->cards.v[i + AHEAD]]);
 		if (b->rejoin || touched[b->cards.v[o->cards.v[i]].text[CARD_CANONICAL]])
 			out->v[out->n++] = o->cards.v[i];
+	}
 	free(touched);
 	return true;
 }

@@ -112,23 +112,39 @@ static void touch(struct advdb_builder *b, const struct built_card *c)
 		builder_fail(b, RMG_E_NOMEM);
 }
 
-/* Takes out what belongs to parts that were dropped. Cards keep their ids, so they only leave the
- * order. */
-static void sweep(struct advdb_builder *b)
+/* Takes out cards and rules of parts that were dropped. Cards keep their ids, so they only leave
+ * the order. */
+static bool sweep_cards(struct advdb_builder *b)
 {
-	size_t rules = 0, cards = 0, scores = 0, kevs = 0, vectors = 0;
+	uint8_t *gone = calloc(b->cards.n + 1, 1);
+	size_t rules = 0, cards = 0;
 
-	for (size_t i = 0; i < b->rules.n; i++)
-		if (!builder_gone(b, b->cards.v[b->rules.v[i].card].part))
-			b->rules.v[rules++] = b->rules.v[i];
-	for (size_t i = 0; i < b->by_id.n; i++) {
-		struct built_card *c = &b->cards.v[b->by_id.v[i]];
-
-		if (!builder_gone(b, c->part))
-			b->by_id.v[cards++] = b->by_id.v[i];
-		else if (c->in_file)
-			touch(b, c);
+	if (gone == NULL)
+		return false;
+	for (size_t i = 0; i < b->cards.n; i++) {
+		gone[i] = builder_gone(b, b->cards.v[i].part);
+		if (gone[i] && b->cards.v[i].in_file)
+			touch(b, &b->cards.v[i]);
+		b->cards.v[i].in_file &= !gone[i];
 	}
+	for (size_t i = 0; i < b->rules.n; i++)
+		if (!gone[b->rules.v[i].card])
+			b->rules.v[rules++] = b->rules.v[i];
+	for (size_t i = 0; i < b->by_id.n; i++)
+		if (!gone[b->by_id.v[i]])
+			b->by_id.v[cards++] = b->by_id.v[i];
+	b->gone += b->rules.n - rules + b->by_id.n - cards;
+	b->rules.n = rules;
+	b->by_id.n = cards;
+	free(gone);
+	return true;
+}
+
+/* The same with what came by CVE. */
+static void sweep_cves(struct advdb_builder *b)
+{
+	size_t scores = 0, kevs = 0, vectors = 0;
+
 	for (size_t i = 0; i < b->scores.n; i++)
 		if (!builder_gone(b, b->scores.v[i].part))
 			b->scores.v[scores++] = b->scores.v[i];
@@ -139,13 +155,18 @@ static void sweep(struct advdb_builder *b)
 		if (!builder_gone(b, b->vectors.v[i].part))
 			b->vectors.v[vectors++] = b->vectors.v[i];
 	b->rejoin |= scores != b->scores.n || kevs != b->kevs.n || vectors != b->vectors.n;
-	b->gone += b->rules.n - rules + b->by_id.n - cards;
-	b->rules.n = rules;
-	b->by_id.n = cards;
 	b->scores.n = scores;
 	b->kevs.n = kevs;
 	b->vectors.n = vectors;
-	b->swept = true;
+}
+
+static bool sweep(struct advdb_builder *b)
+{
+	if (b->swept)
+		return true;
+	sweep_cves(b);
+	b->swept = sweep_cards(b);
+	return b->swept;
 }
 
 /* 0..n-1. */
@@ -203,6 +224,8 @@ static bool order_cards(struct advdb_builder *b, struct order *o)
 		struct built_card *c = &b->cards.v[id];
 		bool in_file = false;
 
+		if (i + AHEAD < b->by_id.n)
+			builder_fetch(&b->cards.v[b->by_id.v[i + AHEAD]]);
 		if (newest == NULL || newest->source != c->source ||
 		    newest->text[CARD_ID] != c->text[CARD_ID])
 			newest = c;
@@ -235,6 +258,11 @@ static bool order_keys(struct advdb_builder *b)
 	return true;
 }
 
+/* A rule on its way into order, with what it is ordered by. */
+struct placed {
+	uint32_t id, card, key;
+};
+
 static int by_hash(const void *x, const void *y, void *user)
 {
 	const struct advdb_builder *b = user;
@@ -250,25 +278,15 @@ static bool same_rule(const struct built_rule *a, const struct built_rule *c)
 	       a->status_text == c->status_text && a->module == c->module && a->source == c->source;
 }
 
-/* Rules of one key, in order of their cards: those of one card by hash, equal ones once. How many
- * are left. */
-static size_t order_group(struct advdb_builder *b, const struct order *o, uint32_t *ids, size_t n)
+/* Sorts rules of one key and card by hash and takes equal ones once; how many are left. */
+static size_t order_equals(struct advdb_builder *b, uint32_t *ids, size_t n)
 {
-	size_t kept = 0, end;
+	size_t kept = 1;
 
-	for (size_t i = 0; i < n; i = end) {
-		uint32_t card = o->card_at.v[b->rules.v[ids[i]].card];
-		size_t first = kept;
-
-		for (end = i + 1; end < n && o->card_at.v[b->rules.v[ids[end]].card] == card;)
-			end++;
-		if (end - i > 1)
-			qsort_r(ids + i, end - i, sizeof *ids, by_hash, b);
-		for (size_t k = i; k < end; k++)
-			if (kept == first ||
-			    !same_rule(&b->rules.v[ids[kept - 1]], &b->rules.v[ids[k]]))
-				ids[kept++] = ids[k];
-	}
+	qsort_r(ids, n, sizeof *ids, by_hash, b);
+	for (size_t i = 1; i < n; i++)
+		if (!same_rule(&b->rules.v[ids[kept - 1]], &b->rules.v[ids[i]]))
+			ids[kept++] = ids[i];
 	return kept;
 }
 
@@ -279,91 +297,79 @@ static void sum_up(uint32_t *at, size_t n)
 		at[i + 1] += at[i];
 }
 
-/* Ids of rules that are in the file, in order of their cards. */
-static bool rules_by_card(struct advdb_builder *b, const struct order *o, struct ids *out)
+/* Rules that are in the file, in order of their cards; how many. */
+static size_t rules_by_card(const struct advdb_builder *b, const struct order *o, uint32_t *at,
+			    struct placed *out)
 {
-	uint32_t *at = calloc(o->cards.n + 2, sizeof *at);
-
-	if (at == NULL || !VEC_RESERVE(out, b->rules.n + 1)) {
-		free(at);
-		return false;
-	}
-	VEC_EACH (rule, &b->rules)
-		if (o->card_at.v[rule->card] != UINT32_MAX)
-			at[o->card_at.v[rule->card] + 1]++;
+	for (size_t i = 0; i < b->rules.n; i++)
+		if (o->card_at.v[b->rules.v[i].card] != UINT32_MAX)
+			at[o->card_at.v[b->rules.v[i].card] + 1]++;
 	sum_up(at, o->cards.n);
 	for (uint32_t i = 0; i < b->rules.n; i++) {
-		uint32_t card = o->card_at.v[b->rules.v[i].card];
+		const struct built_rule *rule = &b->rules.v[i];
+		uint32_t card = o->card_at.v[rule->card];
 
-		if (card != UINT32_MAX) {
-			out->v[at[card]++] = i;
-			out->n++;
-		}
+		if (card != UINT32_MAX)
+			out[at[card]++] = (struct placed){i, card, b->keys.v[rule->key].order};
 	}
-	free(at);
-	return true;
+	return o->cards.n ? at[o->cards.n - 1] : 0;
 }
 
-/* The same by key; *ends says where each key's rules end. */
-static bool rules_by_key(struct advdb_builder *b, const struct ids *in, struct ids *out,
-			 uint32_t **ends)
+/* The same by key, where those of one card stay together. */
+static void rules_by_key(const struct advdb_builder *b, uint32_t *at, const struct placed *in,
+			 size_t n, struct placed *out)
 {
-	uint32_t *at = calloc(b->keys.n + 1, sizeof *at);
-
-	if (at == NULL || !VEC_RESERVE(out, in->n + 1)) {
-		free(at);
-		return false;
-	}
-	for (size_t i = 0; i < in->n; i++)
-		at[b->keys.v[b->rules.v[in->v[i]].key].order + 1]++;
+	for (size_t i = 0; i < n; i++)
+		at[in[i].key + 1]++;
 	sum_up(at, b->keys.n);
-	for (size_t i = 0; i < in->n; i++)
-		out->v[at[b->keys.v[b->rules.v[in->v[i]].key].order]++] = in->v[i];
-	*ends = at; /* at[i] is now where key i ends */
-	return true;
+	for (size_t i = 0; i < n; i++)
+		out[at[in[i].key]++] = in[i];
 }
 
-/* Keys that have no rule left go. */
-static void close_groups(struct advdb_builder *b, struct order *o, const uint32_t *ends)
+/* Takes over rules in order, and the keys that have any. */
+static void take_rules(struct advdb_builder *b, struct order *o, const struct placed *in, size_t n)
 {
-	size_t n = 0, end = 0;
+	size_t end;
 
-	for (size_t i = 0; i < b->by_name.n; i++) {
-		size_t begin = end, kept;
+	for (size_t i = 0; i < n; i = end) {
+		size_t first = o->rules.n;
 
-		end = ends[i];
-		kept = order_group(b, o, o->rules.v + begin, end - begin);
-		if (kept == 0)
-			continue;
-		memmove(o->rules.v + n, o->rules.v + begin, kept * sizeof *o->rules.v);
-		o->keys.v[o->keys.n++] = b->by_name.v[i];
-		o->first.v[o->first.n++] = (uint32_t)n;
-		n += kept;
+		if (i == 0 || in[i].key != in[i - 1].key) {
+			o->keys.v[o->keys.n++] = b->by_name.v[in[i].key];
+			o->first.v[o->first.n++] = (uint32_t)first;
+		}
+		for (end = i; end < n && in[end].key == in[i].key && in[end].card == in[i].card;)
+			o->rules.v[o->rules.n++] = in[end++].id;
+		if (end - i > 1)
+			o->rules.n = first + order_equals(b, o->rules.v + first, end - i);
 	}
-	o->rules.n = n;
-	o->first.v[o->first.n++] = (uint32_t)n;
+	o->first.v[o->first.n++] = (uint32_t)o->rules.n;
 }
 
 static bool order_rules(struct advdb_builder *b, struct order *o)
 {
-	struct ids by_card = {0};
-	uint32_t *ends = NULL;
-	bool good = order_keys(b) && rules_by_card(b, o, &by_card) &&
-		    rules_by_key(b, &by_card, &o->rules, &ends) &&
+	size_t n = b->rules.n;
+	struct placed *by_card = malloc((n + 1) * sizeof *by_card);
+	struct placed *by_key = malloc((n + 1) * sizeof *by_key);
+	uint32_t *at = calloc(MAX_OF(o->cards.n, b->keys.n) + 2, sizeof *at);
+	bool good = by_card && by_key && at && order_keys(b) && VEC_RESERVE(&o->rules, n + 1) &&
 		    VEC_RESERVE(&o->keys, b->keys.n + 1) && VEC_RESERVE(&o->first, b->keys.n + 1);
 
-	if (good)
-		close_groups(b, o, ends);
-	free(ends);
-	VEC_DONE(&by_card);
+	if (good) {
+		n = rules_by_card(b, o, at, by_card);
+		memset(at, 0, (MAX_OF(o->cards.n, b->keys.n) + 2) * sizeof *at);
+		rules_by_key(b, at, by_card, n, by_key);
+		take_rules(b, o, by_key, n);
+	}
+	free(at);
+	free(by_key);
+	free(by_card);
 	return good;
 }
 
 enum rmg_rc advdb_order(struct advdb_builder *b, struct order *o)
 {
-	if (!b->swept)
-		sweep(b);
-	if (!order_sources(b, o) || !order_cards(b, o) || !order_rules(b, o))
+	if (!sweep(b) || !order_sources(b, o) || !order_cards(b, o) || !order_rules(b, o))
 		builder_fail(b, RMG_E_NOMEM);
 	return b->rc;
 }

@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* advdb_write.c - the last part of the writer: layout.
- *
- * Strings and lists lie in the order in which the file first refers to them, so that what is read
- * together lies together. */
+/* advdb_write.c - the last part of the writer: layout, into one buffer: sections of known size,
+ * then strings as they are first referred to, then lists. So what is read together lies together.
+ */
 #include "base/err.h"
 #include "base/hash.h"
 #include "vuln/advdb_builder.h"
 
+enum { STRING_HEAD = 10 }; /* its length, at most */
+
 struct writer {
 	struct advdb_builder *b;
 	struct order o;
-	VEC(uint8_t) strings;
+	uint8_t *file; /* large enough for all, whatever of it is used */
+	struct {
+		uint8_t *at;
+		uint64_t n;
+	} part[ADVDB_SECTIONS];
 	VEC(uint32_t) lists;
 	uint32_t *string_at, *list_at; /* per id where it lies in the file; 0: not there yet */
 	enum rmg_rc rc;
@@ -36,24 +41,21 @@ static void put_u32(uint8_t **at, uint32_t value)
 static uint32_t string_put(struct writer *w, uint32_t id)
 {
 	struct span s = w->b->strings.v[id].s;
-	uint64_t n = s.n;
+	size_t off = (size_t)w->part[AT_STRINGS].n, n = s.n;
+	uint8_t *at = w->part[AT_STRINGS].at + off;
 
-	if (w->strings.n + n + 10 > ADVDB_STRINGS_MAX) {
+	if (off + n + STRING_HEAD > ADVDB_STRINGS_MAX) {
 		w->rc = w->rc != RMG_OK ? w->rc : RMG_E_LIMIT;
 		return 0;
 	}
-	if (!VEC_RESERVE(&w->strings, w->strings.n + n + 10)) {
-		no_memory(w);
-		return 0;
-	}
-	w->string_at[id] = (uint32_t)w->strings.n;
 	for (; n >= 0x80; n >>= 7)
-		w->strings.v[w->strings.n++] = (uint8_t)(n | 0x80);
-	w->strings.v[w->strings.n++] = (uint8_t)n;
+		*at++ = (uint8_t)(n | 0x80);
+	*at++ = (uint8_t)n;
 	if (s.n)
-		memcpy(w->strings.v + w->strings.n, s.p, s.n);
-	w->strings.n += s.n;
-	return w->string_at[id];
+		memcpy(at, s.p, s.n);
+	w->part[AT_STRINGS].n = (uint64_t)(at + s.n - w->part[AT_STRINGS].at);
+	w->string_at[id] = (uint32_t)off;
+	return (uint32_t)off;
 }
 
 /* Where a string lies in the file. */
@@ -133,6 +135,18 @@ static void card_put(struct writer *w, uint8_t **at, const struct built_card *c)
 	put_u32(at, list_off(w, c->symbols));
 }
 
+/* Rules and cards lie where they were read, which is anywhere: what is needed soon is asked for
+ * now. */
+static void fetch_ahead(const struct writer *w, size_t rule)
+{
+	const struct advdb_builder *b = w->b;
+
+	if (rule + 2 * AHEAD < w->o.rules.n)
+		builder_fetch(&b->rules.v[w->o.rules.v[rule + 2 * AHEAD]]);
+	if (rule + AHEAD < w->o.rules.n)
+		builder_fetch(&b->cards.v[b->rules.v[w->o.rules.v[rule + AHEAD]].card].joined);
+}
+
 /* A key and its hashes; its rules are laid down at the same time. */
 static void key_put(struct writer *w, uint8_t **at, uint8_t **rules, size_t i)
 {
@@ -149,6 +163,7 @@ static void key_put(struct writer *w, uint8_t **at, uint8_t **rules, size_t i)
 		const struct built_card *c = &w->b->cards.v[w->o.cards.v[w->o.card_at.v[r->card]]];
 		const struct card_known *known = &c->joined;
 
+		fetch_ahead(w, k);
 		content = builder_fold(builder_fold(content, r->hash), c->content);
 		scores = builder_fold(
 		    scores, known->has_epss ? (uint64_t)known->epss << 32 | known->percentile : 1);
@@ -158,26 +173,43 @@ static void key_put(struct writer *w, uint8_t **at, uint8_t **rules, size_t i)
 	put_le(at, scores, 8);
 }
 
-static void ecosystems_put(struct writer *w, uint8_t **at, uint32_t *n)
+/* The first key behind those of key i's ecosystem. */
+static size_t ecosystem_end(const struct writer *w, size_t i)
 {
-	size_t first = 0;
+	uint32_t ecosystem = w->b->keys.v[w->o.keys.v[i]].ecosystem;
 
-	*n = 0;
-	for (size_t i = 1; i <= w->o.keys.n; i++) {
-		const struct built_key *k = &w->b->keys.v[w->o.keys.v[first]];
+	while (i < w->o.keys.n && w->b->keys.v[w->o.keys.v[i]].ecosystem == ecosystem)
+		i++;
+	return i;
+}
 
-		if (i < w->o.keys.n && w->b->keys.v[w->o.keys.v[i]].ecosystem == k->ecosystem)
-			continue;
-		put_u32(at, string_off(w, k->ecosystem));
-		put_u32(at, (uint32_t)first);
-		put_u32(at, (uint32_t)(i - first));
-		++*n;
-		first = i;
+static size_t count_ecosystems(const struct writer *w)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->o.keys.n; i = ecosystem_end(w, i))
+		n++;
+	return n;
+}
+
+static void ecosystems_put(struct writer *w)
+{
+	uint8_t *at = w->part[AT_ECOSYSTEMS].at;
+	size_t end;
+
+	for (size_t i = 0; i < w->o.keys.n; i = end) {
+		end = ecosystem_end(w, i);
+		put_u32(&at, string_off(w, w->b->keys.v[w->o.keys.v[i]].ecosystem));
+		put_u32(&at, (uint32_t)i);
+		put_u32(&at, (uint32_t)(end - i));
 	}
 }
 
-static void slots_put(struct writer *w, uint8_t *at, size_t slots)
+static void slots_put(struct writer *w)
 {
+	size_t slots = (size_t)w->part[AT_SLOTS].n;
+
+	memset(w->part[AT_SLOTS].at, 0, slots * 4);
 	for (uint32_t i = 0; i < w->o.keys.n; i++) {
 		const struct built_key *k = &w->b->keys.v[w->o.keys.v[i]];
 		uint64_t slot =
@@ -185,7 +217,7 @@ static void slots_put(struct writer *w, uint8_t *at, size_t slots)
 		uint8_t *p;
 
 		do {
-			p = at + 4 * (slot++ & (slots - 1));
+			p = w->part[AT_SLOTS].at + 4 * (slot++ & (slots - 1));
 		} while (p[0] | p[1] | p[2] | p[3]);
 		put_u32(&p, i + 1);
 	}
@@ -200,18 +232,10 @@ static size_t slots_for(size_t keys)
 	return slots;
 }
 
-/* All sections of fixed size in the order of the file, each in a buffer of its own. */
-struct parts {
-	uint8_t *p[ADVDB_SECTIONS];
-	uint64_t n[ADVDB_SECTIONS], bytes[ADVDB_SECTIONS];
-};
-
-static void parts_fill(struct writer *w, struct parts *parts)
+static void parts_put(struct writer *w)
 {
-	uint8_t *sources = parts->p[AT_SOURCES], *keys = parts->p[AT_KEYS];
-	uint8_t *rules = parts->p[AT_RULES], *cards = parts->p[AT_CARDS];
-	uint8_t *ecosystems = parts->p[AT_ECOSYSTEMS];
-	uint32_t n_ecosystems;
+	uint8_t *sources = w->part[AT_SOURCES].at, *keys = w->part[AT_KEYS].at;
+	uint8_t *rules = w->part[AT_RULES].at, *cards = w->part[AT_CARDS].at;
 
 	string_put(w, 0);
 	list_put(w, 0);
@@ -219,11 +243,13 @@ static void parts_fill(struct writer *w, struct parts *parts)
 		source_put(w, &sources, &w->b->sources.v[w->o.sources.v[i]]);
 	for (size_t i = 0; i < w->o.keys.n; i++)
 		key_put(w, &keys, &rules, i);
-	for (size_t i = 0; i < w->o.cards.n; i++)
+	for (size_t i = 0; i < w->o.cards.n; i++) {
+		if (i + AHEAD < w->o.cards.n)
+			builder_fetch(&w->b->cards.v[w->o.cards.v[i + AHEAD]]);
 		card_put(w, &cards, &w->b->cards.v[w->o.cards.v[i]]);
-	ecosystems_put(w, &ecosystems, &n_ecosystems);
-	parts->n[AT_ECOSYSTEMS] = n_ecosystems;
-	slots_put(w, parts->p[AT_SLOTS], (size_t)parts->n[AT_SLOTS]);
+	}
+	ecosystems_put(w);
+	slots_put(w);
 }
 
 static const uint8_t element_bytes[ADVDB_SECTIONS] = {
@@ -232,85 +258,84 @@ static const uint8_t element_bytes[ADVDB_SECTIONS] = {
 #undef X
 };
 
-static bool parts_new(struct writer *w, struct parts *parts)
+/* Where each section goes; what strings and lists will take is known as an upper bound only. */
+static bool writer_init(struct writer *w)
 {
-	parts->n[AT_SOURCES] = w->o.sources.n;
-	parts->n[AT_ECOSYSTEMS] = w->o.keys.n; /* at most */
-	parts->n[AT_KEYS] = w->o.keys.n;
-	parts->n[AT_SLOTS] = slots_for(w->o.keys.n);
-	parts->n[AT_RULES] = w->o.rules.n;
-	parts->n[AT_CARDS] = w->o.cards.n;
-	for (size_t i = 0; i < ADVDB_SECTIONS; i++) {
-		parts->p[i] = calloc((size_t)parts->n[i] + 1, element_bytes[i]);
-		if (parts->p[i] == NULL)
-			return false;
+	static const enum advdb_section fixed[] = {AT_SOURCES, AT_ECOSYSTEMS, AT_KEYS,
+						   AT_SLOTS,   AT_RULES,      AT_CARDS};
+	const struct advdb_builder *b = w->b;
+	size_t at = ADVDB_START, more = b->arena.used_bytes + b->strings.n * STRING_HEAD +
+					(b->words.n + b->lists.n) * sizeof(uint32_t);
+
+	w->part[AT_SOURCES].n = w->o.sources.n;
+	w->part[AT_ECOSYSTEMS].n = count_ecosystems(w);
+	w->part[AT_KEYS].n = w->o.keys.n;
+	w->part[AT_SLOTS].n = slots_for(w->o.keys.n);
+	w->part[AT_RULES].n = w->o.rules.n;
+	w->part[AT_CARDS].n = w->o.cards.n;
+	for (size_t i = 0; i < COUNT_OF(fixed); i++)
+		more += (size_t)w->part[fixed[i]].n * element_bytes[fixed[i]];
+	w->file = malloc(at + more);
+	w->string_at = calloc(b->strings.n, sizeof *w->string_at);
+	w->list_at = calloc(b->lists.n, sizeof *w->list_at);
+	if (w->file == NULL || w->string_at == NULL || w->list_at == NULL)
+		return false;
+	for (size_t i = 0; i < COUNT_OF(fixed); i++) {
+		w->part[fixed[i]].at = w->file + at;
+		at += (size_t)w->part[fixed[i]].n * element_bytes[fixed[i]];
 	}
+	w->part[AT_STRINGS].at = w->file + at;
 	return true;
 }
 
-static void parts_done(struct parts *parts)
+/* The head, once the size of everything is known; the hash comes last. */
+static void head_put(struct writer *w, size_t size, uint32_t built, advdb_hash_fn *sha256)
 {
-	for (size_t i = 0; i < ADVDB_SECTIONS; i++)
-		free(parts->p[i]);
-}
+	uint8_t *at = w->file;
 
-static void lists_put(const struct writer *w, uint8_t *at)
-{
-	for (size_t i = 0; i < w->lists.n; i++)
-		put_u32(&at, w->lists.v[i]);
-}
-
-/* One buffer of everything; the hash comes last. */
-static bool file_put(struct writer *w, struct parts *parts, uint32_t built, advdb_hash_fn *sha256,
-		     struct span *out)
-{
-	size_t size = ADVDB_START;
-	uint8_t *file, *at;
-
-	parts->n[AT_STRINGS] = w->strings.n;
-	parts->n[AT_LISTS] = w->lists.n;
-	for (size_t i = 0; i < ADVDB_SECTIONS; i++)
-		size += (size_t)(parts->bytes[i] = parts->n[i] * element_bytes[i]);
-	file = calloc(size, 1);
-	if (file == NULL)
-		return false;
-	memcpy(file, ADVDB_MAGIC, AT_VERSION);
-	at = file + AT_VERSION;
+	memset(at, 0, ADVDB_START);
+	memcpy(at, ADVDB_MAGIC, AT_VERSION);
+	at += AT_VERSION;
 	put_u32(&at, ADVDB_VERSION);
 	put_u32(&at, 0);
 	put_le(&at, size, 8);
-	at = file + AT_BUILT;
+	at = w->file + AT_BUILT;
 	put_u32(&at, built);
 	put_u32(&at, ADVDB_SECTIONS);
-	size = ADVDB_START;
 	for (size_t i = 0; i < ADVDB_SECTIONS; i++) {
-		put_le(&at, size, 8);
-		put_le(&at, parts->n[i], 8);
-		if (i == AT_LISTS)
-			lists_put(w, file + size);
-		else if (parts->bytes[i])
-			memcpy(file + size, i == AT_STRINGS ? w->strings.v : parts->p[i],
-			       (size_t)parts->bytes[i]);
-		size += (size_t)parts->bytes[i];
+		put_le(&at, (uint64_t)(w->part[i].at - w->file), 8);
+		put_le(&at, w->part[i].n, 8);
 	}
-	sha256(span_of(file + AT_CONTENT, size - AT_CONTENT), file + AT_SHA256);
-	w->b->file = file;
-	*out = span_of(file, size);
-	return true;
+	sha256(span_of(w->file + AT_CONTENT, size - AT_CONTENT), w->file + AT_SHA256);
 }
 
-static bool writer_init(struct writer *w)
+static void file_put(struct writer *w, uint32_t built_id, advdb_hash_fn *sha256, struct span *out)
 {
-	w->string_at = calloc(w->b->strings.n, sizeof *w->string_at);
-	w->list_at = calloc(w->b->lists.n, sizeof *w->list_at);
-	return w->string_at && w->list_at;
+	uint32_t built;
+	uint8_t *at, *whole;
+	size_t size;
+
+	parts_put(w);
+	built = string_off(w, built_id);
+	if (w->rc != RMG_OK)
+		return;
+	at = w->part[AT_LISTS].at = w->part[AT_STRINGS].at + w->part[AT_STRINGS].n;
+	w->part[AT_LISTS].n = w->lists.n;
+	for (size_t i = 0; i < w->lists.n; i++)
+		put_u32(&at, w->lists.v[i]);
+	size = (size_t)(at - w->file);
+	head_put(w, size, built, sha256);
+	whole = realloc(w->file, size); /* what was too much goes back */
+	w->b->file = whole ? whole : w->file;
+	w->file = NULL;
+	*out = span_of(w->b->file, size);
 }
 
 static void writer_done(struct writer *w)
 {
 	advdb_order_done(&w->o);
-	VEC_DONE(&w->strings);
 	VEC_DONE(&w->lists);
+	free(w->file);
 	free(w->string_at);
 	free(w->list_at);
 }
@@ -318,25 +343,15 @@ static void writer_done(struct writer *w)
 static void write_all(struct writer *w, struct span built, advdb_hash_fn *sha256, struct span *out)
 {
 	struct advdb_builder *b = w->b;
-	struct parts parts = {0};
 	uint32_t built_id = builder_string(b, built);
 
 	w->rc = advdb_order(b, &w->o);
 	if (w->rc == RMG_OK)
 		w->rc = advdb_join(b, &w->o);
-	if (w->rc != RMG_OK)
-		return;
-	if (!writer_init(w) || !parts_new(w, &parts)) {
+	if (w->rc == RMG_OK && !writer_init(w))
 		no_memory(w);
-	} else {
-		uint32_t built_off;
-
-		parts_fill(w, &parts);
-		built_off = string_off(w, built_id);
-		if (w->rc == RMG_OK && !file_put(w, &parts, built_off, sha256, out))
-			no_memory(w);
-	}
-	parts_done(&parts);
+	if (w->rc == RMG_OK)
+		file_put(w, built_id, sha256, out);
 }
 
 enum rmg_rc advdb_builder_done(struct advdb_builder *b, struct span built, advdb_hash_fn *sha256,
