@@ -15,7 +15,9 @@
 bool exec_format_of(struct span path, struct span head, enum exec_format *format,
 		    struct span *arch);
 
-/* Whether the content of a file matters: it is an executable, or a cataloger wants it. */
+/* Whether the content of a file matters: it is an executable, or a cataloger wants it. Of what is
+ * no executable a cataloger's wants() must know by the first 4 KiB: a root file system gives no
+ * more. */
 bool layer_wants(const struct catalog_select *s, const struct cat_file *f);
 
 struct layer_reader;

@@ -26,7 +26,7 @@
 typedef enum rmg_rc source_sink(void *user, struct span bytes, struct rmg_err *err);
 
 /* Whether a cataloger or the executables' list needs the content of a file: path is normal, head
- * its first bytes (LIMIT_HEAD_BYTES at most, "" where they are not at hand, as in partial reading).
+ * its first bytes (4 KiB do, "" where they are not at hand, as in partial reading).
  * Called from any thread. */
 typedef bool source_wanted(void *user, struct span path, uint32_t mode, uint64_t size_bytes,
 			   struct span head);

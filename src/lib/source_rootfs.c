@@ -23,7 +23,8 @@
 #include "format/tarw.h"
 #include "lib/source.h"
 
-enum { PIECE_BYTES = 256 << 10 };
+/* Who wants a file says so by this much of its beginning (catalog/layer.h). */
+enum { PIECE_BYTES = 256 << 10, HEAD_BYTES = 4096 };
 
 struct rootfs {
 	struct source source;
@@ -222,7 +223,7 @@ static enum rmg_rc send_file(struct walk *w, int fd, const struct stat *st)
 {
 	const struct source_env *env = &w->source->env;
 	struct tar_entry e = entry_of(w, st, TAR_FILE);
-	size_t head = (size_t)MIN_OF((uint64_t)st->st_size, LIMIT_HEAD_BYTES);
+	size_t head = (size_t)MIN_OF((uint64_t)st->st_size, (uint64_t)HEAD_BYTES);
 	enum rmg_rc rc;
 
 	head = read_some(w, fd, w->piece, head);
