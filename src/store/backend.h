@@ -144,8 +144,9 @@ struct counter_state {
 struct store {
 	const struct backend *backend;
 	bool lost, leads;
-	bool begun, failed; /* a transaction; it can only be rolled back */
-	bool reading;       /* inside an _each: its callback may not use this store */
+	bool begun;
+	struct rmg_err fault; /* of this transaction, which can only be rolled back then */
+	bool reading;         /* inside an _each: its callback may not use this store */
 	struct counter_state counters[COUNTER_COUNT];
 	struct strbuf scratch; /* texts that had to be cleaned */
 };

@@ -126,15 +126,21 @@ static enum rmg_rc usable(const struct store *st, struct rmg_err *err)
 	CHECK(!st->reading);
 	if (st->lost)
 		return err_set(err, RMG_E_IO, "the connection to the store is lost");
-	if (st->failed)
-		return err_set(err, RMG_E_IO, "this transaction failed before");
-	return RMG_OK;
+	if (st->fault.rc != RMG_OK && err)
+		*err = st->fault;
+	return st->fault.rc;
 }
 
-static enum rmg_rc failed(struct store *st, enum rmg_rc rc)
+/* rc, which a transaction does not survive. */
+static enum rmg_rc keep_fault(struct store *st, enum rmg_rc rc, const struct rmg_err *err)
 {
-	if (rc != RMG_OK && st->begun)
-		st->failed = true;
+	if (rc == RMG_OK || !st->begun)
+		return rc;
+	if (err)
+		st->fault = *err;
+	else
+		err_set(&st->fault, rc, "the transaction failed before");
+	st->fault.rc = rc;
 	return rc;
 }
 
@@ -151,7 +157,7 @@ enum rmg_rc store_write(struct store *st, enum sql sql, const struct value *v, s
 	rc = clean_values(st, v, n, clean, err);
 	if (rc != RMG_OK)
 		return rc;
-	return failed(st, st->backend->write(st, sql, clean, n, err));
+	return keep_fault(st, st->backend->write(st, sql, clean, n, err), err);
 }
 
 struct reader {
@@ -184,7 +190,7 @@ enum rmg_rc store_read(struct store *st, enum sql sql, const struct value *v, si
 	st->reading = false;
 	if (r.rc != RMG_OK)
 		return r.rc == RMG_E_STOPPED ? RMG_OK : r.rc;
-	return failed(st, rc);
+	return keep_fault(st, rc, err);
 }
 
 enum rmg_rc cols_u64(void *user, const struct cols *c)
@@ -217,8 +223,10 @@ enum rmg_rc store_hold(struct store *st, enum counter counter, struct rmg_err *e
 	if (rc != RMG_OK)
 		return rc;
 	if (value > INT64_MAX)
-		return failed(st, err_set(err, RMG_E_DB, "the store has no counter " SPAN_FMT,
-					  SPAN_ARG(name)));
+		return keep_fault(
+		    st,
+		    err_set(err, RMG_E_DB, "the store has no counter " SPAN_FMT, SPAN_ARG(name)),
+		    err);
 	*c = (struct counter_state){.held = true, .value = (int64_t)value};
 	return RMG_OK;
 }
@@ -286,7 +294,8 @@ void store_rollback(struct store *st)
 	CHECK(!st->reading);
 	if (st->begun && !st->lost)
 		st->backend->rollback(st);
-	st->begun = st->failed = false;
+	st->begun = false;
+	st->fault = (struct rmg_err){0};
 	memset(st->counters, 0, sizeof st->counters);
 }
 
@@ -315,14 +324,14 @@ enum rmg_rc store_lead(struct store *st, bool *leads, struct rmg_err *err)
 {
 	enum rmg_rc rc = usable(st, err);
 
-	return rc != RMG_OK ? rc : failed(st, st->backend->lead(st, leads, err));
+	return rc != RMG_OK ? rc : keep_fault(st, st->backend->lead(st, leads, err), err);
 }
 
 enum rmg_rc store_notify(struct store *st, struct rmg_err *err)
 {
 	enum rmg_rc rc = usable(st, err);
 
-	return rc != RMG_OK ? rc : failed(st, st->backend->notify(st, err));
+	return rc != RMG_OK ? rc : keep_fault(st, st->backend->notify(st, err), err);
 }
 
 enum rmg_rc store_wait(struct store *st, unsigned timeout_ms, bool *woken, struct rmg_err *err)
@@ -343,12 +352,12 @@ enum rmg_rc store_size(struct store *st, uint64_t *bytes, struct rmg_err *err)
 {
 	enum rmg_rc rc = usable(st, err);
 
-	return rc != RMG_OK ? rc : failed(st, st->backend->size(st, bytes, err));
+	return rc != RMG_OK ? rc : keep_fault(st, st->backend->size(st, bytes, err), err);
 }
 
 enum rmg_rc store_check(struct store *st, struct rmg_err *err)
 {
 	enum rmg_rc rc = usable(st, err);
 
-	return rc != RMG_OK ? rc : failed(st, st->backend->check(st, err));
+	return rc != RMG_OK ? rc : keep_fault(st, st->backend->check(st, err), err);
 }

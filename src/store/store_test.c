@@ -1,128 +1,143 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The same tests hold SQLite and, where RUMMAGE_TEST_POSTGRESQL names a server, PostgreSQL. Each
- * begins with an empty store. */
 #include "store/store.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <cmocka.h>
+#include "io/file.h"
+#include "store/store_fixture.h"
 
-#include "store/backend.h"
-#include "store/rows.h"
-
-static char dir[64], file[96], url[512];
-static struct rmg_err err;
-
-#define OK(call) assert_int_equal(said(call), RMG_OK)
-
-static enum rmg_rc said(enum rmg_rc rc)
+static void test_transactions_are_whole(void **state)
 {
-	if (rc != RMG_OK)
-		print_message("%s\n", err.msg);
-	return rc;
-}
-
-static struct store *reopen(struct store *st)
-{
-	struct store *out = NULL;
-
-	store_close(st);
-	OK(store_open(url, &out, &err));
-	return out;
-}
-
-static int sqlite_setup(void **state)
-{
-	snprintf(dir, sizeof dir, "/tmp/store_test-XXXXXX");
-	if (mkdtemp(dir) == NULL)
-		return 1;
-	snprintf(file, sizeof file, "%s/hub.db", dir);
-	snprintf(url, sizeof url, "sqlite:%s", file);
-	*state = reopen(NULL);
-	return 0;
-}
-
-static int sqlite_teardown(void **state)
-{
-	static const char *const names[] = {"hub.db",  "hub.db-wal",  "hub.db-shm",  "hub.db.lead",
-					    "copy.db", "copy.db-wal", "copy.db-shm", "other.db"};
-	char path[128];
-
-	store_close(*state);
-	for (size_t i = 0; i < COUNT_OF(names); i++) {
-		snprintf(path, sizeof path, "%s/%s", dir, names[i]);
-		unlink(path);
-	}
-	return rmdir(dir);
-}
-
-/* What was read last, its texts joined. */
-static char got[4096];
-
-static void say(const char *fmt, ...) PRINTF(1, 2);
-static void say(const char *fmt, ...)
-{
-	size_t n = strlen(got);
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(got + n, sizeof got - n, fmt, args);
-	va_end(args);
-}
-
-static enum rmg_rc say_component(void *user, const struct component_row *r)
-{
-	(void)user;
-	say("%u %u %d " SPAN_FMT " " SPAN_FMT " " SPAN_FMT " " SPAN_FMT "\n", r->id, r->os,
-	    r->is_os, SPAN_ARG(r->pkg.type), SPAN_ARG(r->pkg.name), SPAN_ARG(r->pkg.version),
-	    SPAN_ARG(r->purl));
-	return RMG_OK;
-}
-
-static enum rmg_rc say_component_once(void *user, const struct component_row *r)
-{
-	enum rmg_rc rc = say_component(user, r);
-
-	return rc == RMG_OK ? *(enum rmg_rc *)user : rc;
-}
-
-static void components(struct store *st)
-{
-	got[0] = '\0';
-	OK(store_component_each(st, say_component, NULL, &err));
-}
-
-static void test_rows_are_put_replaced_and_read(void **state)
-{
-	struct component_row row = {.id = 1, .os = 3, .is_os = true};
-	enum rmg_rc answer = RMG_E_STOPPED;
+	struct alert_row alert = {.id = 1, .key = S("k")};
+	struct source_row source = {.source = S("x"), .seq = 1};
 	struct store *st = *state;
 
-	row.pkg = (struct pkg){.type = S("deb"), .name = S("xz"), .version = S("5.6.1-1")};
+	assert_int_equal(store_source_put(st, &source, &err), RMG_E_ARG);
+	assert_int_equal(store_commit(st, &err), RMG_E_ARG);
 	OK(store_begin(st, &err));
-	OK(store_component_put(st, &row, &err));
-	row.id = 2;
-	row.purl = S("pkg:deb/debian/xz@5.6.1-1");
-	OK(store_component_put(st, &row, &err));
-	row.pkg.version = S("5.6.2");
-	OK(store_component_put(st, &row, &err));
-	components(st);
-	assert_string_equal(got, "1 3 1 deb xz 5.6.1-1 \n"
-				 "2 3 1 deb xz 5.6.2 pkg:deb/debian/xz@5.6.1-1\n");
-	OK(store_commit(st, &err));
+	assert_int_equal(store_begin(st, &err), RMG_E_ARG);
+	OK(store_source_put(st, &source, &err));
+	store_rollback(st);
+	store_rollback(st);
+	OK(store_source_each(st, say_source, NULL, &err));
+	expect("");
 
-	*state = st = reopen(st);
-	got[0] = '\0';
-	OK(store_component_each(st, say_component_once, &answer, &err));
-	assert_string_equal(got, "1 3 1 deb xz 5.6.1-1 \n");
-	answer = RMG_E_NOMEM;
-	assert_int_equal(store_component_each(st, say_component_once, &answer, &err), RMG_E_NOMEM);
-	components(st); /* and is of use afterwards */
+	OK(store_begin(st, &err));
+	OK(store_source_put(st, &source, &err));
+	OK(store_alert_put(st, &alert, &err));
+	alert.id = 2;
+	/* The key is another's: told now or, where writes are on their way, later. */
+	if (store_alert_put(st, &alert, &err) == RMG_OK)
+		assert_int_equal(store_source_each(st, say_source, NULL, &err), RMG_E_DB);
+	assert_int_not_equal(store_source_put(st, &source, &err), RMG_OK);
+	assert_int_not_equal(store_commit(st, &err), RMG_OK);
+	assert_false(store_lost(st));
+	OK(store_source_each(st, say_source, NULL, &err));
+	OK(store_alert_each(st, say_alert, NULL, &err));
+	expect("");
+	OK(store_begin(st, &err));
+	OK(store_source_put(st, &source, &err));
+	OK(store_commit(st, &err));
+	OK(store_source_each(st, say_source, NULL, &err));
+	expect("x  0 1\n");
+}
+
+static void test_others_see_what_is_committed(void **state)
+{
+	struct source_row source = {.source = S("x"), .seq = 1};
+	struct store *st = *state, *other = open_store();
+
+	OK(store_begin(st, &err));
+	OK(store_source_put(st, &source, &err));
+	OK(store_source_each(other, say_source, NULL, &err));
+	expect("");
+	OK(store_commit(st, &err));
+	OK(store_source_each(other, say_source, NULL, &err));
+	expect("x  0 1\n");
+	store_close(other);
+}
+
+static void test_one_leads(void **state)
+{
+	struct store *st = *state, *other = open_store();
+	bool leads = false;
+
+	OK(store_lead(st, &leads, &err));
+	assert_true(leads);
+	OK(store_lead(st, &leads, &err));
+	assert_true(leads);
+	OK(store_lead(other, &leads, &err));
+	assert_false(leads);
+	store_close(st);
+	*state = other;
+	for (int i = 0; i < 100 && !leads; i++, usleep(10000))
+		OK(store_lead(other, &leads, &err));
+	assert_true(leads);
+}
+
+static void test_words_wake(void **state)
+{
+	struct store *st = *state, *other = open_store();
+	bool woken = true;
+
+	OK(store_wait(st, 1, &woken, &err));
+	assert_false(woken);
+	OK(store_begin(other, &err));
+	OK(store_notify(other, &err));
+	OK(store_commit(other, &err));
+	OK(store_wait(st, is_sqlite(st) ? 1 : 5000, &woken, &err));
+	assert_int_equal(woken, !is_sqlite(st));
+	OK(store_notify(st, &err));
+	OK(store_wait(st, 1, &woken, &err)); /* its own word */
+	assert_false(woken);
+	store_close(other);
+}
+
+static void test_old_rows_go(void **state)
+{
+	struct use_row use = {.workload = 1, .container = S("c"), .began_ms = 1};
+	struct change_row change = {.use = 1, .change = {.kind = S("exec")}};
+	struct outbox_row outbox = {.sink = S("s"), .state = S("sent")};
+	struct stream_row stream = {.kind = S("event")};
+	struct store *st = *state;
+	char dedupe[16];
+	size_t n = 0;
+
+	OK(store_begin(st, &err));
+	for (use.id = 1; use.id <= 6000; use.id++) {
+		use.ended_ms = use.id % 3 ? use.id : 0;
+		OK(store_use_put(st, &use, &err));
+	}
+	OK(store_change_put(st, &change, &err));
+	for (int i = 1; i <= 4; i++) {
+		stream.at_ms = i;
+		OK(store_stream_add(st, &stream, &err));
+		outbox.done_ms = i;
+		snprintf(dedupe, sizeof dedupe, "%d", i);
+		outbox.dedupe = span_cstr(dedupe);
+		OK(store_outbox_add(st, &outbox, NULL, &err));
+	}
+	OK(store_commit(st, &err));
+	OK(store_compact(st, &(struct store_keep){0}, &err)); /* keeps all */
+	OK(store_change_each(st, 1, say_change, NULL, &err));
+	expect("1 exec   0\n");
+	OK(store_compact(st, &(struct store_keep){90000, 3, 4}, &err));
+	OK(store_change_each(st, 1, say_change, NULL, &err));
+	OK(store_use_of_workload(st, 1, say_use, &(enum rmg_rc){RMG_E_STOPPED}, &err));
+	expect("6000 0 1 c 1-0\n");
+	OK(store_outbox_each(st, S(""), say_outbox, NULL, &err));
+	expect("3 s 3 sent 0 \n4 s 4 sent 0 \n");
+	OK(store_stream_each(st, 0, 9, say_stream, NULL, &err));
+	expect("4 event \n");
+	OK(store_compact(st, &(struct store_keep){90000, 90, 90}, &err));
+	OK(store_begin(st, &err)); /* numbers go on where they were */
+	OK(store_stream_add(st, &stream, &err));
+	assert_int_equal(stream.seq, 5);
+	OK(store_commit(st, &err));
+	if (is_sqlite(st)) {
+		n = rows_of(st, "use");
+		assert_int_equal(n, 2000);
+	}
 }
 
 /* Parameters are numbered in the order of their first appearance, which is SQLite's own number. */
@@ -145,10 +160,10 @@ static void test_every_statement_is_understood(void **state)
 
 	for (enum sql sql = 0; sql < SQL_COUNT; sql++) {
 		strbuf_clear(&text);
-		if (strcmp(store_kind(st), "sqlite") == 0)
+		if (is_sqlite(st))
 			strbuf_puts(&text, "EXPLAIN ");
 		else
-			strbuf_printf(&text, "PREPARE s%d AS ", (int)sql);
+			strbuf_printf(&text, "PREPARE test%d AS ", (int)sql);
 		sql_put(&text, sql);
 		check_parameters(strbuf_cstr(&text));
 		OK(st->backend->exec(st, strbuf_cstr(&text), &err));
@@ -156,14 +171,133 @@ static void test_every_statement_is_understood(void **state)
 	strbuf_done(&text);
 }
 
-#define SQLITE(f) cmocka_unit_test_setup_teardown(f, sqlite_setup, sqlite_teardown)
+static void test_newer_schema_is_refused(void **state)
+{
+	struct store *st = *state, *other = NULL;
+	int64_t version = 0;
+
+	OK(st->backend->version(st, &version, &err));
+	OK(store_begin(st, &err));
+	OK(st->backend->version_set(st, 1000, &err));
+	OK(store_commit(st, &err));
+	assert_int_equal(store_open(url, &other, &err), RMG_E_UNSUPPORTED);
+	assert_non_null(strstr(err.msg, "newer Rummage"));
+	OK(store_begin(st, &err));
+	OK(st->backend->version_set(st, version, &err));
+	OK(store_commit(st, &err));
+	store_close(open_store());
+}
+
+static void test_size_and_soundness(void **state)
+{
+	struct store *st = *state;
+	uint64_t bytes = 0;
+
+	OK(store_size(st, &bytes, &err));
+	assert_true(bytes > 4096);
+	OK(store_check(st, &err));
+}
+
+static void test_backup_while_in_use(void **state)
+{
+	struct source_row source = {.source = S("x"), .seq = 1};
+	struct store *st = *state;
+	char copy[128];
+
+	snprintf(copy, sizeof copy, "%s/copy.db", dir);
+	if (!is_sqlite(st)) {
+		assert_int_equal(store_backup(st, copy, &err), RMG_E_UNSUPPORTED);
+		return;
+	}
+	OK(store_begin(st, &err));
+	OK(store_source_put(st, &source, &err));
+	OK(store_commit(st, &err));
+	OK(store_backup(st, copy, &err));
+	OK(store_backup(st, copy, &err)); /* over an older one */
+	store_close(st);
+	assert_int_equal(rename(copy, file), 0);
+	*state = st = open_store();
+	OK(store_source_each(st, say_source, NULL, &err));
+	expect("x  0 1\n");
+	assert_int_equal(store_backup(st, "/no/such/folder/copy", &err), RMG_E_IO);
+}
+
+/* SQLite only. */
+
+static void test_full_disk_undoes_the_transaction(void **state)
+{
+	struct facts_row row = {S("sha256:x"), {0}, S("r"), 1};
+	struct store *st = *state;
+	uint8_t *big = calloc(1, 1 << 20);
+	bool has = true;
+
+	assert_non_null(big);
+	row.packed = span_of(big, 1 << 20);
+	OK(st->backend->exec(st, "PRAGMA max_page_count = 150", &err));
+	OK(store_begin(st, &err));
+	assert_int_equal(store_facts_put(st, &row, &err), RMG_E_IO);
+	assert_non_null(strstr(err.msg, "no space left in /tmp/"));
+	assert_int_not_equal(store_commit(st, &err), RMG_OK);
+	OK(st->backend->exec(st, "PRAGMA max_page_count = 100000", &err));
+	OK(store_facts_has(st, row.digest, &has, &err));
+	assert_false(has);
+	OK(store_begin(st, &err));
+	OK(store_facts_put(st, &row, &err));
+	OK(store_commit(st, &err));
+	OK(store_check(st, &err));
+	free(big);
+}
+
+static void test_what_is_no_store_is_refused(void **state)
+{
+	struct store *st = *state;
+	sqlite3 *db = NULL;
+
+	store_close(st);
+	*state = NULL;
+	assert_int_equal(file_write(file,
+				    S("no database at all, but more than a header of one, as "
+				      "anybody may have lying about in that place ......"),
+				    &err),
+			 RMG_OK);
+	assert_int_equal(store_open(url, &st, &err), RMG_E_DB);
+	unlink(file);
+	assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "CREATE TABLE theirs (a)", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	assert_int_equal(store_open(url, &st, &err), RMG_E_DB);
+	assert_non_null(strstr(err.msg, "no store of Rummage"));
+	assert_int_equal(store_open("mysql://x", &st, &err), RMG_E_ARG);
+	assert_int_equal(store_open("sqlite:", &st, &err), RMG_E_ARG);
+	assert_int_equal(store_open("sqlite:/no/such/folder/x", &st, &err), RMG_E_IO);
+}
+
+static void test_file_is_for_its_owner(void **state)
+{
+	struct stat s;
+
+	(void)state;
+	assert_int_equal(stat(file, &s), 0);
+	assert_int_equal(s.st_mode & 0777, 0600);
+}
+
+#define EVERY(X)                                                                                   \
+	X(test_transactions_are_whole)                                                             \
+	X(test_others_see_what_is_committed)                                                       \
+	X(test_one_leads)                                                                          \
+	X(test_words_wake)                                                                         \
+	X(test_old_rows_go)                                                                        \
+	X(test_every_statement_is_understood)                                                      \
+	X(test_newer_schema_is_refused)                                                            \
+	X(test_size_and_soundness)                                                                 \
+	X(test_backup_while_in_use)
 
 int main(void)
 {
 	const struct CMUnitTest sqlite[] = {
-	    SQLITE(test_rows_are_put_replaced_and_read),
-	    SQLITE(test_every_statement_is_understood),
-	};
+	    EVERY(SQLITE) SQLITE(test_full_disk_undoes_the_transaction)
+		SQLITE(test_what_is_no_store_is_refused) SQLITE(test_file_is_for_its_owner)};
+	const struct CMUnitTest pg[] = {EVERY(PG)};
 
-	return cmocka_run_group_tests_name("sqlite", sqlite, NULL, NULL);
+	return cmocka_run_group_tests_name("sqlite", sqlite, NULL, NULL) + RUN_PG(pg);
 }
