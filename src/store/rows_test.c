@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/rows.h"
 
-#include "store/store_fixture.h"
+#include "../tests/store_fixture.h"
 
 static void test_rows_are_put_replaced_and_read(void **state)
 {

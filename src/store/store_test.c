@@ -3,8 +3,8 @@
 
 #include <sys/stat.h>
 
+#include "../tests/store_fixture.h"
 #include "io/file.h"
-#include "store/store_fixture.h"
 
 static void test_transactions_are_whole(void **state)
 {

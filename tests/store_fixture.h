@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* store_fixture.h - for the tests of this folder: an empty store on either back end, and callbacks
+/* store_fixture.h - for the tests of src/store: an empty store on either back end, and callbacks
  * that say rows as text. PostgreSQL takes part where RUMMAGE_TEST_POSTGRESQL names a database that
  * may be emptied. */
-#ifndef STORE_STORE_FIXTURE_H
-#define STORE_STORE_FIXTURE_H
+#ifndef TESTS_STORE_FIXTURE_H
+#define TESTS_STORE_FIXTURE_H
 
 #include <setjmp.h>
 #include <stdarg.h>
