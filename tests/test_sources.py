@@ -582,6 +582,16 @@ def test_stalled(how, fake, scan, home):
     assert done.seconds < 15
 
 
+def test_stalled_manifest(fake, scan, home):
+    """R16: a registry that takes the connection and says nothing is told as that"""
+    ref, over = fake.push("t/app", "1", sample()), threading.Event()
+    fake.behave = lambda h, kind, name: not over.wait(30)
+    done = scan(ref, "--stall-seconds", "1", env=home, timeout=60)
+    over.set()
+    failed(done, fake.host, "no byte came for 1 seconds", "--stall-seconds")
+    assert done.seconds < 10
+
+
 def test_nobody_there(scan, home):
     """R16: a registry that cannot be reached is named"""
     with socket.socket() as s:

@@ -219,8 +219,11 @@ static enum rmg_rc ask_both(struct place *p, struct http *h, struct place_reques
 	/* A TLS server answers 400 to plain http: then what is wrong is how we speak TLS. */
 	p->reached = resp->status != 0 && resp->status != 400;
 	p->plain = p->reached;
-	if (!p->reached && plain_rc != RMG_E_STOPPED)
+	if (!p->reached && plain_rc != RMG_E_STOPPED) {
+		if (plain_rc == RMG_E_NET && strstr(plain_err.msg, "no byte came"))
+			err_add(err, "by HTTP: %s; by HTTPS", plain_err.msg);
 		return rc;
+	}
 	if (err)
 		*err = plain_err;
 	return plain_rc;
