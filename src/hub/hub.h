@@ -19,6 +19,7 @@
 #include "hub/world.h"
 #include "model/event.h"
 
+struct alerts;
 struct hub;
 
 struct hub_opts {
@@ -49,6 +50,7 @@ MUST enum rmg_rc hub_apply(struct hub *h, const struct event *events, size_t n,
 struct hub_reading {
 	const struct inventory *inventory;
 	struct span read_by;
+	struct span asked; /* the digest that it was read under, one more alias; "" none */
 	int64_t taken_ms;
 	int64_t created_ms; /* the image, by its configuration */
 	struct span revision;
@@ -106,9 +108,12 @@ MUST enum rmg_rc hub_vex_out(struct hub *h, struct strbuf *out, struct rmg_err *
 MUST enum rmg_rc hub_audit(struct hub *h, struct span actor, struct span action,
 			   struct span subject, struct span body, struct rmg_err *err);
 
+int64_t hub_now_ms(const struct hub *h); /* by its clock */
+
 /* For ask.h: the world under the read lock, and the database that it was judged by. */
 const struct world *hub_read_lock(struct hub *h, struct advdb **db);
 void hub_read_unlock(struct hub *h);
+const struct alerts *hub_alerts(const struct hub *h); /* under the read lock */
 /* A connection of its own for reading what is not in memory; one user at a time. */
 struct store *hub_store_lock(struct hub *h, struct rmg_err *err);
 void hub_store_unlock(struct hub *h);
