@@ -388,6 +388,11 @@ def test_later_settings_win(rummage, image, small_db, cache, tmp_path):
     ("- scan\n", "line 1"),
     ("scan:\n  fail-on: [a, b]\n", "line 2"),
     ("scan: {fail-on: high\n", "line"),
+    ("scan:\n  fail-on: high\n  fail-on: low\n", 'line 3: a second key "fail-on"'),
+    ("scan: {fail-on: high}\nscan: {fail-on: low}\n", 'line 2: a second key "fail-on"'),
+    ("scan: &a {}\ndb: *a\n", "line 1: anchors and tags are not taken"),
+    ("scan: {output: %s}\n" % ("[" * 100000), "line 1"),
+    ('scan: {fail-on: "a\\0b"}\n', "line 1: a NUL in a value"),
 ])
 def test_wrong_settings_are_named(rummage, image, cache, tmp_path, text, says):
     """settings: an unknown key or a wrong value is an error that names file and line"""
@@ -396,6 +401,14 @@ def test_wrong_settings_are_named(rummage, image, cache, tmp_path, text, says):
     done = kit.run("scan", image, "--config", config, cache=cache)
     assert done.code == kit.FAILED
     assert str(config) in done.err and says in done.err
+
+
+def test_a_long_settings_list_is_read_in_time(rummage, image, cache, tmp_path):
+    """settings: 1 MiB of list is no longer work than its bytes"""
+    config = tmp_path / "long.yaml"
+    config.write_text("registry: {insecure: [%s]}\n" % ",".join(["a.example"] * 100000))
+    done = kit.run("scan", image, "--inventory-only", "--config", config, cache=cache, timeout=30)
+    assert done.code == kit.OK, done
 
 
 def test_a_wrong_variable_is_named(rummage, image, cache):

@@ -73,17 +73,21 @@ static bool parse_size(const char *text, uint64_t *out)
 static enum rmg_rc list_add(struct options *o, struct opt_list *list, const char *text,
 			    enum opt_level level, struct rmg_err *err)
 {
-	const char **grown;
+	size_t n;
 
 	if (list->level != (int)level)
 		*list = (struct opt_list){.level = (int)level};
-	grown = ARENA_ARRAY(&o->arena, list->n + 2, const char *);
-	if (grown == NULL)
-		return err_set(err, RMG_E_NOMEM, "too many options");
-	if (list->n)
-		memcpy(grown, list->v, list->n * sizeof *grown);
-	grown[list->n++] = text;
-	list->v = grown;
+	n = list->n;
+	if ((n & (n - 1)) == 0) { /* 0 or a power of two: there is no room for one more and NULL */
+		const char **grown = ARENA_ARRAY(&o->arena, 2 * n + 2, const char *);
+
+		if (grown == NULL)
+			return err_set(err, RMG_E_NOMEM, "too many options");
+		if (n)
+			memcpy(grown, list->v, n * sizeof *grown);
+		list->v = grown;
+	}
+	list->v[list->n++] = text;
 	return RMG_OK;
 }
 

@@ -11,11 +11,14 @@
 
 #define SYSTEM_FILE "/etc/rummage/rummage.yaml"
 
+enum { SETTINGS_MAX = 256 };
+
 struct file {
 	struct options *o;
 	enum verb_id verb;
 	struct yamlr *yaml;
 	enum opt_level level;
+	bool seen[SETTINGS_MAX]; /* by the row of opt_specs */
 };
 
 /* The row of a setting: this verb's where it has one, else another verb's (to check the key). */
@@ -98,6 +101,11 @@ static enum rmg_rc load_key(struct file *f, struct span section, const struct ya
 
 	if (spec == NULL)
 		return at_line(err, line, "unknown key", key->text);
+	/* One of the two would not hold, and who wrote it would not know. */
+	CHECK(spec - opt_specs < SETTINGS_MAX);
+	if (f->seen[spec - opt_specs])
+		return at_line(err, line, "a second key", key->text);
+	f->seen[spec - opt_specs] = true;
 	rc = yamlr_next(f->yaml, &value, err);
 	if (rc != RMG_OK)
 		return rc;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* settings.h - options from files and from the environment, as rummage(1) orders them: the system's
- * file, the user's, --config, RUMMAGE_SECTION_KEY. An unknown key is an error that names file and
- * line, since a misspelt policy that is silently not applied is worse than none. */
+ * file, the user's, --config, RUMMAGE_SECTION_KEY. An unknown key, or one that a file has twice, is
+ * an error that names file and line, since a policy that is silently not applied is worse than
+ * none. What yamlr.h refuses bounds a file, and LIMIT_SETTINGS_BYTES. */
 #ifndef CMD_SETTINGS_H
 #define CMD_SETTINGS_H
 
