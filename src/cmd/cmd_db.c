@@ -141,8 +141,10 @@ int cmd_db_status(struct options *o)
 			db_text_json(db, &text);
 		else
 			db_text_table(db, &text);
-		if (!output_write(&out.v[i], strbuf_cstr(&text), text.n))
-			code = EXIT_NOT_DONE;
+		if (!output_write(&out.v[i], strbuf_cstr(&text), text.n)) {
+			(void)output_error(&out.v[i], &err);
+			code = say_failure("db status", &err, NULL);
+		}
 	}
 	if (code == EXIT_WHOLE && outputs_commit(&out, &err) != RMG_OK)
 		code = say_failure("db status", &err, NULL);
@@ -199,7 +201,7 @@ static int diff_into(struct output *out, struct rmg_db *older, struct rmg_db *ne
 	d.is_json = strcmp(out->format, "json") == 0;
 	if (d.is_json)
 		jsonw_array(&d.json);
-	if (rmg_db_diff(older, newer, take_row, &d, &err) != RMG_OK)
+	if (rmg_db_diff(older, newer, take_row, &d, &err) != RMG_OK && !d.failed)
 		code = failed("db diff", &err);
 	if (d.is_json) {
 		jsonw_array_end(&d.json);
@@ -207,7 +209,10 @@ static int diff_into(struct output *out, struct rmg_db *older, struct rmg_db *ne
 	}
 	flush(&d);
 	strbuf_done(&d.text);
-	return d.failed ? EXIT_NOT_DONE : code;
+	if (!d.failed)
+		return code;
+	(void)output_error(out, &err);
+	return say_failure("db diff", &err, NULL);
 }
 
 static int open_both(const struct options *o, struct rmg_db *dbs[2])
@@ -216,7 +221,7 @@ static int open_both(const struct options *o, struct rmg_db *dbs[2])
 
 	for (size_t i = 0; i < 2; i++) {
 		if (rmg_db_open(o->operands[i], &dbs[i], &err) != RMG_OK)
-			return say_failure(o->operands[i], &err, NULL);
+			return say_failure("db diff", &err, NULL);
 	}
 	return EXIT_WHOLE;
 }

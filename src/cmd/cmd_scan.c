@@ -140,6 +140,8 @@ static int write_reports(struct scan *s, const struct rmg_inventory *inventory,
 		rc = verdict ? rmg_report(verdict, out->format, &opts, output_write, out, &err)
 			     : rmg_report_inventory(inventory, out->format, &opts, output_write,
 						    out, &err);
+		if (rc == RMG_E_IO && out->failed)
+			(void)output_error(out, &err);
 		if (rc != RMG_OK)
 			return say_failure(ref, &err, NULL);
 	}

@@ -74,9 +74,5 @@ int cmd_vercmp(struct options *o)
 		code = compare_lines(type);
 	else if (rmg_vercmp(type, o->operands[1], o->operands[2], &order, NULL) == RMG_OK)
 		printf("%d\n", order);
-	if (fflush(stdout) != 0) {
-		say("vercmp: standard output could not be written");
-		code = EXIT_NOT_DONE;
-	}
 	return code;
 }

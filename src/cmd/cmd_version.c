@@ -67,8 +67,10 @@ int cmd_version(struct options *o)
 			put_json(&a, &text);
 		else
 			put_text(&a, &text);
-		if (!output_write(&out.v[i], strbuf_cstr(&text), text.n))
-			code = EXIT_NOT_DONE;
+		if (!output_write(&out.v[i], strbuf_cstr(&text), text.n)) {
+			(void)output_error(&out.v[i], &err);
+			code = say_failure("version", &err, NULL);
+		}
 	}
 	if (code == EXIT_WHOLE && outputs_commit(&out, &err) != RMG_OK)
 		code = say_failure("version", &err, NULL);

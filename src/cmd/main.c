@@ -138,15 +138,13 @@ static int run_verb(enum verb_id verb, int argc, char **argv)
 	return code;
 }
 
-int main(int argc, char **argv)
+static int run_program(int argc, char **argv)
 {
 	static const char *const version[] = {"version"};
 	const char *const *words = (const char *const *)argv + 1;
 	enum verb_id verb;
 	size_t n = argc > 0 ? (size_t)argc - 1 : 0, used;
 
-	setlocale(LC_CTYPE, "");
-	catch_signals();
 	if (n == 0) {
 		opt_usage(stderr);
 		return EXIT_NOT_DONE;
@@ -164,4 +162,18 @@ int main(int argc, char **argv)
 		return asks && help_of_words(words[0]) ? EXIT_WHOLE : verb_unknown(n, words);
 	}
 	return run_verb(verb, (int)(n - used), argv + 1 + used);
+}
+
+int main(int argc, char **argv)
+{
+	int code;
+
+	setlocale(LC_CTYPE, "");
+	catch_signals();
+	code = run_program(argc, argv);
+	if ((fflush(stdout) != 0 || ferror(stdout)) && code == EXIT_WHOLE) {
+		say("standard output could not be written");
+		code = EXIT_NOT_DONE;
+	}
+	return code;
 }

@@ -116,12 +116,20 @@ bool output_write(void *user, const void *bytes, size_t n)
 
 		if (put < 0 && errno == EINTR)
 			continue;
-		if (put <= 0)
+		if (put <= 0) {
+			out->failed = put < 0 ? errno : EIO;
 			return false;
+		}
 		p += put;
 		n -= (size_t)put;
 	}
 	return true;
+}
+
+enum rmg_rc output_error(const struct output *out, struct rmg_err *err)
+{
+	errno = out->failed;
+	return err_os(err, RMG_E_IO, "write %s", out->path ? out->path : "standard output");
 }
 
 enum rmg_rc outputs_commit(struct outputs *out, struct rmg_err *err)

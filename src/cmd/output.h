@@ -13,7 +13,8 @@ struct output {
 	const char *format;
 	const char *path; /* NULL: standard output */
 	struct file_writer file;
-	int fd; /* of standard output, a pipe or a device; -1: file is used */
+	int fd;     /* of standard output, a pipe or a device; -1: file is used */
+	int failed; /* errno of the write to it that failed */
 };
 
 struct outputs {
@@ -29,6 +30,9 @@ MUST enum rmg_rc outputs_open(struct outputs *out, struct options *o, const stru
 
 /* An rmg_write_fn; user is a struct output. */
 bool output_write(void *user, const void *bytes, size_t n);
+
+/* Why output_write() returned false. Always RMG_E_IO. */
+enum rmg_rc output_error(const struct output *out, struct rmg_err *err);
 
 /* Puts the files in place. */
 MUST enum rmg_rc outputs_commit(struct outputs *out, struct rmg_err *err);

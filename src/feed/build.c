@@ -123,5 +123,9 @@ static enum rmg_rc build_starter(const struct rmg_db_opts *opts, struct rmg_err 
 
 enum rmg_rc feed_build(const char *dir, const struct rmg_db_opts *opts, struct rmg_err *err)
 {
+	enum rmg_rc rc = feed_check_names(opts, err);
+
+	if (rc != RMG_OK)
+		return rc;
 	return dir ? build_folder(dir, opts, err) : build_starter(opts, err);
 }

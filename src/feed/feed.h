@@ -14,6 +14,10 @@
 
 #include "base/err.h"
 
+/* RMG_E_ARG where opts->feeds or ->urls name a feed that there is not: it would never be fetched.
+ * The two below ask it first. */
+MUST enum rmg_rc feed_check_names(const struct rmg_db_opts *opts, struct rmg_err *err);
+
 /* opts->out is set. */
 MUST enum rmg_rc feed_build(const char *dir, const struct rmg_db_opts *opts, struct rmg_err *err);
 

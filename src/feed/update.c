@@ -38,6 +38,36 @@ struct update {
 	size_t n_fresh;
 };
 
+static bool is_feed(struct span name)
+{
+	for (size_t i = 0; i < COUNT_OF(feeds); i++)
+		if (span_is(name, span_cstr(feeds[i].name)))
+			return true;
+	return false;
+}
+
+enum rmg_rc feed_check_names(const struct rmg_db_opts *opts, struct rmg_err *err)
+{
+	static const char all[] = ""
+#define X(name, url) " " #name
+#include "feed/feed.def"
+#undef X
+	    ;
+
+	for (const char *const *feed = opts->feeds; feed && *feed; feed++)
+		if (!is_feed(span_cstr(*feed)))
+			return err_set(err, RMG_E_ARG, "no feed is called \"%.60s\"; there are%s",
+				       *feed, all);
+	for (const char *const *row = opts->urls; row && *row; row++) {
+		struct span name, url;
+
+		if (!span_cut(span_cstr(*row), '=', &name, &url) || !is_feed(name) || url.n == 0)
+			return err_set(err, RMG_E_ARG, "\"%.60s\" is no FEED=URL; feeds are%s",
+				       *row, all);
+	}
+	return RMG_OK;
+}
+
 static void warn(const struct update *u, const char *feed, const struct rmg_err *why)
 {
 	char text[640];
@@ -234,6 +264,9 @@ enum rmg_rc feed_update(const struct rmg_db_opts *opts, bool *changed, struct rm
 	int lock;
 	enum rmg_rc rc;
 
+	rc = feed_check_names(opts, err);
+	if (rc != RMG_OK)
+		return rc;
 	if (strlen(opts->cache_dir) > CACHE_PATH_BYTES)
 		return err_set(err, RMG_E_ARG, "the path of the cache is too long");
 	snprintf(u.dir, sizeof u.dir, "%s/feeds", opts->cache_dir);

@@ -79,8 +79,7 @@ static enum rmg_rc map_db(struct rmg_db *db, const char *path, struct rmg_err *e
 	enum rmg_rc rc = file_map(path, &map, err);
 
 	if (rc == RMG_E_NOTFOUND)
-		return err_set(err, rc, "no advisory database at %s: rummage db update makes one",
-			       path);
+		return err_set(err, rc, "there is no database at %s", path);
 	if (rc != RMG_OK)
 		return rc;
 	db->map = (void *)(uintptr_t)map.bytes.p;
