@@ -503,8 +503,9 @@ def test_concurrent_update_is_refused(site):
         first.wait()
 
 
-def test_kill_at_any_time_keeps_the_database(site):
-    """R39: kill -9 during an update leaves the old database, and the next update repairs the rest."""
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["kill", "ctrl-c"])
+def test_kill_at_any_time_keeps_the_database(site, how):
+    """R39: kill -9 or Ctrl-C in an update leaves the old database, and the next update repairs the rest."""
     site.update()
     before = status(site.db)["digest"]
     many = [record(n, "2030-03-01T00:00:00Z") for n in range(3000)]
@@ -514,14 +515,66 @@ def test_kill_at_any_time_keeps_the_database(site):
                                env=dict(os.environ, no_proxy="*"), stderr=subprocess.DEVNULL,
                                stdout=subprocess.DEVNULL)
         time.sleep(delay)
-        run.send_signal(signal.SIGKILL)
-        run.wait()
+        run.send_signal(how)
+        run.wait(30)
+        if how == signal.SIGINT:
+            assert run.returncode in (kit.OK, kit.FAILED, -how)
+            assert [p for p, _, names in os.walk(site.cache) if any(".tmp-" in n for n in names)] == []
         said = status(site.db)
         assert said["digest"] == before or said["packages"] >= 400
     site.update()
     assert status(site.db)["packages"] >= 600
     left = [n for n in os.listdir(site.cache) if ".tmp-" in n]
     assert left == []
+
+
+@pytest.mark.parametrize("most", [0, 1000, 100000])
+def test_full_disk_keeps_the_database(site, most):
+    """R39: an update that finds no room says so, leaves the old database, and the next one goes on."""
+    site.update()
+    before = status(site.db)["digest"]
+    put_osv(site.publisher, [record(n, "2030-03-01T00:00:00Z") for n in range(2500)])
+    run = db(*site.args(), env={"no_proxy": "*"}, max_file_bytes=most)
+    assert run.code == kit.FAILED and "File too large" in run.err, run
+    assert status(site.db)["digest"] == before
+    assert [p for p, _, names in os.walk(site.cache) if any(".tmp-" in n for n in names)] == []
+    site.update()
+    assert status(site.db)["packages"] >= 2500
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting wants root")
+def test_full_small_disk(folder, tmp_path):
+    """R39: a build onto a disk that is full says so and leaves the old database."""
+    mount = tmp_path / "small"
+    mount.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k", "none", str(mount)],
+                      capture_output=True, check=False).returncode != 0:
+        pytest.skip("cannot mount a small tmpfs here")
+    try:
+        (mount / "out.db").write_bytes(b"old" * 1500)
+        run = db("build", "--from", folder, "--out", str(mount / "out.db"))
+        assert run.code == kit.FAILED and "No space left" in run.err, run
+        assert os.listdir(mount) == ["out.db"]
+        assert (mount / "out.db").read_bytes() == b"old" * 1500
+    finally:
+        subprocess.run(["umount", str(mount)], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting wants root")
+def test_read_only_cache(site):
+    """R39: an update of a cache that cannot be written says where, and leaves the old database."""
+    site.update()
+    before = status(site.db)["digest"]
+    if subprocess.run("mount --bind '%s' '%s' && mount -o remount,ro,bind '%s'" % ((site.cache,) * 3),
+                      shell=True, capture_output=True, check=False).returncode != 0:
+        subprocess.run(["umount", site.cache], check=False, capture_output=True)
+        pytest.skip("cannot mount here")
+    try:
+        run = site.update(code=kit.FAILED)
+        assert "Read-only file system" in run.err and site.cache in run.err, run
+        assert status(site.db)["digest"] == before
+    finally:
+        subprocess.run(["umount", site.cache], check=True)
 
 
 def test_killed_between_fetch_and_build(site):
