@@ -3,43 +3,70 @@
  * uses it lasts for.
  *
  *     firing --acknowledge--> acknowledged --worse--> firing
- *     firing, acknowledged --suppress--> suppressed --until--> firing
+ *     firing, acknowledged --suppress, exception--> suppressed --until--> firing
  *     any --last use ends, finding goes--> resolved --use, finding returns--> firing (reopened)
  *
  * It fires while at least one use, or a dormant workload that would run the image, matches a rule
- * of the policy. Escalates at the rule's days of continued use. All calls are made under the hub's
- * write lock inside its transaction; they write alert rows, their log, and messages into the outbox
- * (grouped and bounded as the policy says), and keep the open alerts in memory. */
+ * of the policy; a use that ends and begins again within ALERTS_GRACE_MS has not ended. Escalates
+ * at the rule's days of continued use. Exceptions suppress with themselves as the reason and end by
+ * themselves.
+ *
+ * All calls that change anything are made under the hub's write lock inside its transaction; they
+ * write alert rows and their log, and remember what is to be told until alerts_flush(), which the
+ * hub calls last before it commits: it writes messages into the outbox, grouped and bounded as the
+ * policy says. What must wait (quiet hours, rates, grouping) is in the outbox too, in state "held",
+ * and told later as one message. After a failure make and load another struct alerts: this one may
+ * be ahead of the store.
+ *
+ * In memory are the open alerts; resolved ones are a hash of their key and an id, and read again
+ * when they return. */
 #ifndef HUB_ALERTS_H
 #define HUB_ALERTS_H
 
+#include "base/strbuf.h"
 #include "hub/judge.h"
 #include "hub/policy.h"
 
 struct alerts;
 
+enum { ALERTS_GRACE_MS = 5000 };
+
+enum alert_state { ALERT_FIRING, ALERT_ACKNOWLEDGED, ALERT_SUPPRESSED, ALERT_RESOLVED };
+const char *alert_state_name(enum alert_state s); /* "firing", ... as rows have it */
+
 struct alert { /* in memory */
 	uint32_t id, image, workload, advisory;
-	uint16_t rule; /* index into the policy's */
-	uint8_t state, severity, escalation;
-	bool kev, fixable;
+	uint32_t next_of_image, prev_of_image; /* internal */
+	uint16_t rule;                         /* index into the policy's; ALERT_NO_RULE */
 	uint16_t epss_permille;
+	uint8_t state, severity, escalation; /* escalation: steps that were told */
+	bool kev : 1, fixable : 1;
+	bool excepted : 1; /* suppressed by an exception, not by a person */
 	int64_t opened_ms; /* of this opening: continued use counts from here */
-	struct span key;
+	int64_t until_ms;  /* suppressed until; 0: no end */
+	char *key;         /* internal; NULL for findings. Ask alert_key() */
 };
-enum alert_state { ALERT_FIRING, ALERT_ACKNOWLEDGED, ALERT_SUPPRESSED, ALERT_RESOLVED };
+#define ALERT_NO_RULE UINT16_MAX
 
 struct alerts_env { /* what the calls below need; the hub's */
 	struct world *world;
 	struct store *store;
 	const struct policy *policy;
 	const char *const *sinks;
-	struct advdb *db; /* for summaries and links in messages */
+	struct advdb *db; /* for summaries and links in messages; NULL: nothing is judged yet */
 	int64_t now_ms;
+	const char *link; /* of the hub, for messages; or NULL */
+	/* An alert changed: a line of the stream, {"id":N,"what":"fired",...}. NULL: nobody asks.
+	 */
+	enum rmg_rc (*tell)(void *user, struct span body, struct rmg_err *err);
+	void *user;
 };
 
 MUST enum rmg_rc alerts_new(struct alerts **out);
 void alerts_free(struct alerts *a);
+
+/* From the store, into a new one. Changes nothing: call alerts_all() in the next transaction after
+ * the world was judged. */
 MUST enum rmg_rc alerts_load(struct alerts *a, const struct alerts_env *env, struct rmg_err *err);
 
 /* A finding of an image changed. */
@@ -49,23 +76,50 @@ MUST enum rmg_rc alerts_delta(struct alerts *a, const struct alerts_env *env, co
  * should. */
 MUST enum rmg_rc alerts_image(struct alerts *a, const struct alerts_env *env, uint32_t image,
 			      struct rmg_err *err);
-/* Something happened that a rule of its own asks about: lineage, tags, silence, drift, ... subject
- * is part of the key; over: it is not so any more. */
+/* The same for every image: after the first judgement, and with another policy in env. */
+MUST enum rmg_rc alerts_all(struct alerts *a, const struct alerts_env *env, struct rmg_err *err);
+/* Exceptions were put or deleted in the store. */
+MUST enum rmg_rc alerts_exceptions(struct alerts *a, const struct alerts_env *env,
+				   struct rmg_err *err);
+
+/* Something happened that a rule of its own asks about: lineage, tags, drift, disagreeing facts.
+ * subject is part of the key ("KIND:SUBJECT"); over: it is not so any more. Silence, old feeds and
+ * unread images are found here, in alerts_tick() and alerts_image(). */
 struct happening {
 	enum rule_kind kind;
 	uint32_t image, workload;
 	struct span subject, title, text;
-	struct span details; /* JSON */
-	enum adv_severity severity;
+	struct span before, after;  /* "0 critical", "3 critical" */
+	struct span details;        /* JSON object, kept with the alert; or "" */
+	enum adv_severity severity; /* SEV_UNKNOWN: the rule's */
 	bool over;
 };
 MUST enum rmg_rc alerts_happened(struct alerts *a, const struct alerts_env *env,
 				 const struct happening *x, struct rmg_err *err);
-/* Escalation, expiry, groups that are due. */
+
+/* Clockwork, about once a second: escalation, ends of suppressions and exceptions, silence, feeds'
+ * age, what was held. Flushes. */
 MUST enum rmg_rc alerts_tick(struct alerts *a, const struct alerts_env *env, struct rmg_err *err);
 
+/* What somebody does: to ALERT_ACKNOWLEDGED, ALERT_SUPPRESSED (until_ms in the future) or
+ * ALERT_FIRING. RMG_E_NOTFOUND: no open alert has this id. */
+MUST enum rmg_rc alerts_act(struct alerts *a, const struct alerts_env *env, uint32_t id,
+			    enum alert_state to, int64_t until_ms, struct span by,
+			    struct span reason, struct rmg_err *err);
+
+/* Messages for what was decided since the last call. */
+MUST enum rmg_rc alerts_flush(struct alerts *a, const struct alerts_env *env, struct rmg_err *err);
+
+/* Another hub changed this alert: memory follows the store. */
+MUST enum rmg_rc alerts_follow(struct alerts *a, const struct alerts_env *env, uint32_t id,
+			       struct rmg_err *err);
+
 size_t alerts_count(const struct alerts *a, enum alert_state state);
-const struct alert *alerts_at(const struct alerts *a, size_t i); /* open ones; NULL: end */
-const struct alert *alerts_by_id(const struct alerts *a, uint32_t id);
+const struct alert *alerts_at(const struct alerts *a, size_t i);       /* open ones; NULL: end */
+const struct alert *alerts_by_id(const struct alerts *a, uint32_t id); /* open; NULL: none */
+/* Open alerts of an image one after the other: at NULL first; NULL ends. */
+const struct alert *alerts_of_image(const struct alerts *a, uint32_t image, const struct alert *at);
+/* "vuln:sha256:...:CVE-2024-3094", or as the row has it; in out, which is cleared first. */
+void alert_key(const struct alert *x, const struct world *w, struct strbuf *out);
 
 #endif
