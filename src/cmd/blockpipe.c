@@ -4,11 +4,12 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { STACK_BYTES = 8 << 20, NO_BLOCK = BLOCKPIPE_BLOCKS };
+enum { STACK_BYTES = 8 << 20 };
 
-/* To wake a thread costs about as much as to decompress a block: they sleep until there are
- * several. */
-enum { BATCH = BLOCKPIPE_BLOCKS / 4 };
+/* To wake a thread costs about as much as to decompress a block: threads sleep until there are so
+ * many blocks to read, or to fill. All are filled in turn: to fill again what another processor has
+ * just read costs more than to fill what its cache has forgotten. */
+enum { BATCH = BLOCKPIPE_BLOCKS / 2 };
 
 struct reader {
 	struct blockpipe *pipe;
@@ -20,31 +21,36 @@ struct reader {
 	enum rmg_rc rc;
 };
 
-struct block {
-	size_t n;
-	unsigned left; /* readers that have not read it yet */
-};
-
 struct blockpipe {
 	pthread_mutex_t lock;
 	pthread_cond_t filled, emptied;
 	struct reader readers[BLOCKPIPE_READERS];
 	unsigned n_readers, n_started;
 	uint8_t *bytes;
-	struct block blocks[BLOCKPIPE_BLOCKS];
-	unsigned queue[BLOCKPIPE_BLOCKS]; /* the blocks in the order in which they were filled */
-	uint64_t put;                     /* so many */
-	/* A stack: what was read last is filled next, while it is in the processor's cache. */
-	unsigned spare[BLOCKPIPE_BLOCKS];
-	unsigned n_spare;
-	unsigned filling; /* the block that the filling thread has, NO_BLOCK: none */
+	size_t fill[BLOCKPIPE_BLOCKS];
+	uint64_t put; /* blocks so far */
 	bool ended;
 };
 
-static void read_block(struct reader *r, unsigned i)
+static uint8_t *block_at(const struct blockpipe *p, uint64_t i)
+{
+	return p->bytes + (size_t)(i % BLOCKPIPE_BLOCKS) * BLOCKPIPE_BYTES;
+}
+
+/* Blocks that somebody has still to read. */
+static uint64_t unread(const struct blockpipe *p)
+{
+	uint64_t most = 0;
+
+	for (unsigned i = 0; i < p->n_readers; i++)
+		most = MAX_OF(most, p->put - p->readers[i].read);
+	return most;
+}
+
+static void read_block(struct reader *r)
 {
 	struct blockpipe *p = r->pipe;
-	struct span bytes = span_of(p->bytes + (size_t)i * BLOCKPIPE_BYTES, p->blocks[i].n);
+	struct span bytes = span_of(block_at(p, r->read), p->fill[r->read % BLOCKPIPE_BLOCKS]);
 	enum rmg_rc rc = r->rc;
 
 	pthread_mutex_unlock(&p->lock);
@@ -53,11 +59,8 @@ static void read_block(struct reader *r, unsigned i)
 	pthread_mutex_lock(&p->lock);
 	r->rc = rc;
 	r->read++;
-	if (--p->blocks[i].left == 0) {
-		p->spare[p->n_spare++] = i;
-		if (p->n_spare >= 2 * BATCH)
-			pthread_cond_signal(&p->emptied);
-	}
+	if (unread(p) <= BLOCKPIPE_BLOCKS - BATCH)
+		pthread_cond_signal(&p->emptied);
 }
 
 static void *run(void *arg)
@@ -71,7 +74,7 @@ static void *run(void *arg)
 	pthread_cond_signal(&p->emptied);
 	while (r->read < p->put || !p->ended) {
 		if (r->read < p->put)
-			read_block(r, p->queue[r->read % BLOCKPIPE_BLOCKS]);
+			read_block(r);
 		else
 			pthread_cond_wait(&p->filled, &p->lock);
 	}
@@ -110,11 +113,6 @@ enum rmg_rc blockpipe_new(const char *const *names, unsigned readers, struct blo
 		free(p);
 		return err_set(err, RMG_E_NOMEM, "no memory for blocks");
 	}
-	p->filling = NO_BLOCK;
-	while (p->n_spare < BLOCKPIPE_BLOCKS) {
-		p->spare[p->n_spare] = p->n_spare;
-		p->n_spare++;
-	}
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->filled, NULL);
 	pthread_cond_init(&p->emptied, NULL);
@@ -144,14 +142,11 @@ void blockpipe_attach(struct blockpipe *p, unsigned reader, blockpipe_fn *fn, vo
 
 uint8_t *blockpipe_block(struct blockpipe *p)
 {
-	if (p->filling == NO_BLOCK) {
-		pthread_mutex_lock(&p->lock);
-		while (p->n_spare == 0)
-			pthread_cond_wait(&p->emptied, &p->lock);
-		p->filling = p->spare[--p->n_spare];
-		pthread_mutex_unlock(&p->lock);
-	}
-	return p->bytes + (size_t)p->filling * BLOCKPIPE_BYTES;
+	pthread_mutex_lock(&p->lock);
+	while (unread(p) == BLOCKPIPE_BLOCKS)
+		pthread_cond_wait(&p->emptied, &p->lock);
+	pthread_mutex_unlock(&p->lock);
+	return block_at(p, p->put);
 }
 
 static enum rmg_rc failure(const struct blockpipe *p)
@@ -166,11 +161,9 @@ enum rmg_rc blockpipe_put(struct blockpipe *p, size_t n)
 {
 	enum rmg_rc rc;
 
-	CHECK(p->filling != NO_BLOCK && n <= BLOCKPIPE_BYTES);
+	CHECK(n <= BLOCKPIPE_BYTES);
 	pthread_mutex_lock(&p->lock);
-	p->blocks[p->filling] = (struct block){.n = n, .left = p->n_readers};
-	p->queue[p->put++ % BLOCKPIPE_BLOCKS] = p->filling;
-	p->filling = NO_BLOCK;
+	p->fill[p->put++ % BLOCKPIPE_BLOCKS] = n;
 	rc = failure(p);
 	if (p->put % BATCH == 0)
 		pthread_cond_broadcast(&p->filled);
