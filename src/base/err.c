@@ -9,6 +9,10 @@
 
 #include "base/utf8.h"
 
+/* Those of the analyzer. */
+#undef err_set
+#undef err_os
+
 void check_failed(const char *what, const char *file, int line)
 {
 	fprintf(stderr, "rummage: bug: %s is false at %s:%d\n", what, file, line);

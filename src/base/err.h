@@ -20,4 +20,16 @@ enum rmg_rc err_os(struct rmg_err *err, enum rmg_rc rc, const char *fmt, ...) PR
 /* Puts "context: " in front of the message. */
 void err_add(struct rmg_err *err, const char *fmt, ...) PRINTF(2, 3) COLD;
 
+#ifdef __clang_analyzer__
+/* It reads one file at a time: here it sees that the code which went in, a failure, comes back. */
+static inline enum rmg_rc err_same(enum rmg_rc rc)
+{
+	if (rc == RMG_OK)
+		__builtin_unreachable();
+	return rc;
+}
+#define err_set(err, rc, ...) ((void)err_set(err, rc, __VA_ARGS__), err_same(rc))
+#define err_os(err, rc, ...) ((void)err_os(err, rc, __VA_ARGS__), err_same(rc))
+#endif
+
 #endif

@@ -89,7 +89,7 @@ static void check_line(struct span got, struct model *m)
 
 static void check_until(struct span got, struct model *m, uint8_t c)
 {
-	size_t from = m->at, to = m->at;
+	size_t from = m->at, to = from;
 
 	while (!m->failed && to < m->n && m->p[to] != c)
 		to++;

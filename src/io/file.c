@@ -238,7 +238,9 @@ enum rmg_rc file_writer_open(struct file_writer *w, const char *path, struct rmg
 
 	*w = (struct file_writer){.fd = -1, .path = strdup(path), .temp = malloc(n)};
 	if (w->path == NULL || w->temp == NULL) {
-		file_writer_done(w);
+		free(w->path);
+		free(w->temp);
+		*w = (struct file_writer){.fd = -1};
 		return err_set(err, RMG_E_NOMEM, "no memory to write %s", path);
 	}
 	remove_leftovers(path);

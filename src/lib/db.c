@@ -206,6 +206,7 @@ static bool on_diff(void *user, const struct adv_key *was, const struct adv_key 
 	const struct adv_key *key = is ? is : was;
 	const char *ecosystem, *name;
 
+	CHECK(key != NULL);
 	if (was && is && was->content == is->content) /* EPSS alone */
 		return true;
 	arena_reset(&call->scratch);

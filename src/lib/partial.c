@@ -160,7 +160,7 @@ static enum rmg_rc find_footer(struct partial *p, struct rmg_err *err)
 static enum rmg_rc read_table(struct partial *p, struct span packed, struct strbuf *text,
 			      struct rmg_err *err)
 {
-	struct span json;
+	struct span json = {0};
 	enum rmg_rc rc = RMG_OK;
 
 	if (p->place.kind == TOC_ZSTD_CHUNKED)

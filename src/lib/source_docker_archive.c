@@ -102,7 +102,7 @@ static enum rmg_rc take_config(struct source *s, struct span name, struct rmg_er
 {
 	char digest[DIGEST_TEXT];
 	uint8_t sum[32];
-	struct span bytes;
+	struct span bytes = {0};
 	enum rmg_rc rc = load(s, name, &bytes, err);
 
 	if (rc != RMG_OK)

@@ -115,7 +115,7 @@ enum rmg_rc source_finish(struct source *s, struct rmg_err *err)
 static enum rmg_rc take_image(struct source *s, const struct manifest *m, source_fetch *fetch,
 			      struct rmg_err *err)
 {
-	struct span bytes;
+	struct span bytes = {0};
 	enum rmg_rc rc = fetch_checked(s, &m->config, "configuration", fetch, &bytes, err);
 
 	if (rc == RMG_OK)

@@ -121,6 +121,32 @@ static void list_names(const struct manifest *index, char *buf, size_t size)
 	}
 }
 
+/* Of several that fit, the one for the platform, as if the layout's index had named only them. */
+static enum rmg_rc choose_platform(struct source *s, const struct manifest *index, struct span want,
+				   const struct descriptor **out, struct rmg_err *err)
+{
+	struct manifest some = *index;
+	struct platform p;
+	char names[256];
+	enum rmg_rc rc = source_platform(s, &p, err);
+
+	if (rc != RMG_OK)
+		return rc;
+	some.children = ARENA_ARRAY(&s->arena, index->n_children, struct descriptor);
+	some.n_children = 0;
+	if (some.children == NULL)
+		return err_set(err, arena_rc(&s->arena), "no memory for an index");
+	for (size_t i = 0; i < index->n_children; i++)
+		if (want.n == 0 || is_called(s, &index->children[i], want))
+			some.children[some.n_children++] = index->children[i];
+	rc = manifest_select(&some, p, false, out, err);
+	if (rc == RMG_OK)
+		return rc;
+	list_names(index, names, sizeof names);
+	return err_set(err, RMG_E_ARG, "the layout has several images: %s; name one after the path",
+		       names);
+}
+
 static enum rmg_rc choose(struct source *s, const struct manifest *index, struct span want,
 			  const struct descriptor **out, struct rmg_err *err)
 {
@@ -135,46 +161,19 @@ static enum rmg_rc choose(struct source *s, const struct manifest *index, struct
 		if (digest ? !span_is(d->digest, want)
 			   : (want.n ? !is_called(s, d, want) : !descriptor_is_image(d)))
 			continue;
-		found = found ? found : d;
-		images++;
+		if (images++ == 0)
+			found = d;
 	}
 	/* Several of one name differ by platform: an index in all but form. */
 	if (images == 1 || (images > 1 && digest)) {
 		*out = found;
 		return RMG_OK;
 	}
+	if (images > 1)
+		return choose_platform(s, index, want, out, err);
 	list_names(index, names, sizeof names);
-	if (images == 0)
-		return err_set(err, RMG_E_NOTFOUND,
-			       "the layout has no image%s" SPAN_FMT "; there is: %s",
-			       want.n ? " called " : "", SPAN_ARG(want), names);
-	*out = NULL;
-	return RMG_OK;
-}
-
-/* Of several that fit, the one for the platform, as if the layout's own index had named them only.
- */
-static enum rmg_rc choose_platform(struct source *s, const struct manifest *index, struct span want,
-				   const struct descriptor **out, struct rmg_err *err)
-{
-	struct manifest some = *index;
-	struct platform p;
-	char names[256];
-	enum rmg_rc rc = source_platform(s, &p, err);
-
-	if (rc != RMG_OK)
-		return rc;
-	some.children = ARENA_ARRAY(&s->arena, index->n_children, struct descriptor);
-	some.n_children = 0;
-	for (size_t i = 0; some.children && i < index->n_children; i++)
-		if (want.n == 0 || is_called(s, &index->children[i], want))
-			some.children[some.n_children++] = index->children[i];
-	rc = manifest_select(&some, p, false, out, err);
-	if (rc == RMG_OK)
-		return rc;
-	list_names(index, names, sizeof names);
-	return err_set(err, RMG_E_ARG, "the layout has several images: %s; name one after the path",
-		       names);
+	return err_set(err, RMG_E_NOTFOUND, "the layout has no image%s" SPAN_FMT "; there is: %s",
+		       want.n ? " called " : "", SPAN_ARG(want), names);
 }
 
 enum rmg_rc layout_resolve(struct source *s, struct span want, struct rmg_err *err)
@@ -199,8 +198,6 @@ enum rmg_rc layout_resolve(struct source *s, struct span want, struct rmg_err *e
 		return rc;
 	}
 	rc = choose(s, index, want, &d, err);
-	if (rc == RMG_OK && d == NULL)
-		rc = choose_platform(s, index, want, &d, err);
 	if (rc != RMG_OK)
 		return rc;
 	s->name = oci_pair_find(d->annotations, d->n_annotations, "io.containerd.image.name");

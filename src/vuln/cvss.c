@@ -97,9 +97,9 @@ static double v2_score(const uint8_t *m)
 /* The smallest number with one decimal that is not below x, as v3.1's appendix A makes it exact. */
 static double round_up(double x)
 {
-	int64_t n = (int64_t)round(x * 100000);
+	int64_t n = (int64_t)round(x * 100000), tenths = n / 10000 + (n % 10000 != 0);
 
-	return n % 10000 == 0 ? (double)n / 100000 : (double)(n / 10000 + 1) / 10;
+	return (double)tenths / 10;
 }
 
 static double v3_score(const uint8_t *m)

@@ -388,8 +388,7 @@ static void pause_for(const struct watch_opts *opts, unsigned tenths)
 		usleep(100000);
 }
 
-/* A silent stream ends in RMG_E_NET as a broken one does: both mean another round, without alarm.
- */
+/* A silent stream ends in RMG_E_NET as a broken one does: both mean another round, no alarm. */
 static void rounds(struct engine *g, struct rmg_err *err)
 {
 	const struct watch_opts *opts = g->opts;
@@ -403,7 +402,7 @@ static void rounds(struct engine *g, struct rmg_err *err)
 			if (failed && opts->warn)
 				opts->warn(opts->user, "the engine answers again");
 			failed = 0;
-			rc = stream(g, since, err);
+			(void)stream(g, since, err);
 			pause_for(opts, 2);
 			continue;
 		}
