@@ -34,10 +34,10 @@ fuzz: # T=tar S=60: one target; without T each of them
 	@tools/install-deps build fuzz
 	@tools/fuzz --seconds $(or $(S),60) $(T)
 
-lint:
+lint: # QUICK=1: without clang-tidy, which takes minutes
 	@tools/install-deps build lint
 	@$(MAKE) --no-print-directory all
-	@$(PYTHON) tools/lint --build $(BUILD)
+	@$(PYTHON) tools/lint --build $(BUILD) $(if $(QUICK),--quick)
 
 format:
 	@tools/install-deps lint
