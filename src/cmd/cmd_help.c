@@ -2,8 +2,8 @@
 #include <stdio.h>
 
 #include "cmd/cmd.h"
-#include "cmd/main.h"
 #include "cmd/opt.h"
+#include "cmd/verb.h"
 
 bool help_of_words(const char *word)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main.c - the program: the verb, its options out of settings, environment and command line, and
  * what Ctrl-C does. */
-#include "cmd/main.h"
+#include "cmd/verb.h"
 
 #include <errno.h>
 #include <locale.h>
@@ -14,18 +14,6 @@
 #include "cmd/settings.h"
 
 enum { OPTIONS_BYTES = 64 << 20 };
-
-#define X(id, typed_, operands_, least_, most_, what_)                                             \
-	[VERB_##id] = {.typed = typed_,                                                            \
-		       .operands = operands_,                                                      \
-		       .least = least_,                                                            \
-		       .most = most_,                                                              \
-		       .what = what_,                                                              \
-		       .run = cmd_##id},
-const struct verb verbs[VERBS] = {
-#include "cmd/cmd.def"
-};
-#undef X
 
 /* The one thing that a signal handler can reach. */
 static volatile sig_atomic_t stopped;
@@ -51,52 +39,6 @@ static void catch_signals(void)
 	sigaction(SIGTERM, &a, NULL);
 	signal(SIGPIPE, SIG_IGN); /* writing then fails, and is told */
 	signal(SIGXFSZ, SIG_IGN);
-}
-
-bool verb_begins(const struct verb *v, const char *word)
-{
-	size_t n = strlen(word);
-
-	return strncmp(v->typed, word, n) == 0 && v->typed[n] == ' ';
-}
-
-bool verb_find(size_t n, const char *const *words, enum verb_id *out, size_t *words_used)
-{
-	for (size_t i = 0; n && i < VERBS; i++) {
-		if (strcmp(words[0], verbs[i].typed) == 0) {
-			*words_used = 1;
-			*out = (enum verb_id)i;
-			return true;
-		}
-		if (n > 1 && verb_begins(&verbs[i], words[0]) &&
-		    strcmp(words[1], verbs[i].typed + strlen(words[0]) + 1) == 0) {
-			*words_used = 2;
-			*out = (enum verb_id)i;
-			return true;
-		}
-	}
-	return false;
-}
-
-int verb_unknown(size_t n, const char *const *words)
-{
-	const char *names[VERBS + 1];
-	char typed[128];
-	const char *near;
-
-	for (size_t i = 0; i < VERBS; i++)
-		names[i] = verbs[i].typed;
-	names[VERBS] = NULL;
-	for (size_t i = 0; i < VERBS; i++) {
-		if (verb_begins(&verbs[i], words[0]))
-			return say_usage(NULL, n > 1 ? "%s: no such verb: %s" : "%s: which one?%s",
-					 words[0], n > 1 ? words[1] : "");
-	}
-	snprintf(typed, sizeof typed, "%s", words[0]);
-	near = opt_nearest(typed, names);
-	if (near)
-		return say_usage(NULL, "no such verb: %s; did you mean %s?", typed, near);
-	return say_usage(NULL, "no such verb: %s", typed);
 }
 
 static int check_operands(const struct verb *v, const struct options *o)

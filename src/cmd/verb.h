@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* main.h - finding the verb that words name. */
-#ifndef CMD_MAIN_H
-#define CMD_MAIN_H
+/* verb.h - finding the verb that words name. */
+#ifndef CMD_VERB_H
+#define CMD_VERB_H
 
 #include "cmd/cmd.h"
 
