@@ -152,6 +152,45 @@ def test_broken_feed_builds_nothing(folder, tmp_path, name):
         assert f.read() == before
 
 
+def zip_of(records):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as z:
+        for r in records:
+            z.writestr(r["id"] + ".json", json.dumps(r))
+    return out.getvalue()
+
+
+def flipped(data):
+    """One byte of the first member's packed bytes is another."""
+    return data[:80] + bytes([data[80] ^ 0x55]) + data[81:]
+
+
+DAMAGE = {
+    "cut-off": lambda data: data[:len(data) // 2],
+    "flipped": flipped,
+    "empty": lambda data: b"",
+    "html": lambda data: b"<!doctype html><title>503 Service Unavailable</title>",
+    "other-json": lambda data: b'{"message": "rate limit exceeded"}',
+}
+
+
+@pytest.mark.parametrize("how", sorted(DAMAGE))
+def test_damaged_archive_builds_nothing(folder, tmp_path, how):
+    """R37: whatever became of a feed's archive, the build ends and the old database stays."""
+    out = str(tmp_path / "out.db")
+    good = zip_of([record(n) for n in range(20)])
+    write(folder, "osv/npm/all.zip", good)
+    build(folder, out)
+    with open(out, "rb") as f:
+        before = f.read()
+    write(folder, "osv/npm/all.zip", DAMAGE[how](good))
+    run = db("build", "--from", folder, "--out", out)
+    assert run.code == kit.FAILED and "osv/npm/all.zip" in run.err
+    with open(out, "rb") as f:
+        assert f.read() == before
+    assert [n for n in os.listdir(tmp_path) if ".tmp-" in n] == []
+
+
 def test_empty_folder_is_no_database(tmp_path):
     """A folder without advisories is an error, never an empty database."""
     out = str(tmp_path / "out.db")
@@ -302,11 +341,7 @@ def record(n, modified="2030-01-01T00:00:00Z", fixed="1.0.%d"):
 
 
 def put_osv(publisher, records, ecosystem="npm"):
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as z:
-        for r in records:
-            z.writestr(r["id"] + ".json", json.dumps(r))
-    publisher.put("/osv/%s/all.zip" % ecosystem, made.getvalue())
+    publisher.put("/osv/%s/all.zip" % ecosystem, zip_of(records))
     put_changes(publisher, records, ecosystem)
 
 
@@ -443,6 +478,32 @@ def test_failed_feed_keeps_its_last_good_copy(site):
     site.update(code=kit.FAILED)
     assert "debian" in sources(site.db)
     assert sources(site.db)["wolfi"]["count"] == 1
+
+
+SENT = ("/osv/npm/all.zip", "/debian/json", "/wolfi/security.json",
+        "/epss/epss_scores-current.csv.gz", "/kev/known_exploited_vulnerabilities.json")
+
+
+# One byte of a text may be as good as another; JSON of another kind is HTML to an archive.
+@pytest.mark.parametrize("path,how", [
+    (path, how) for path in SENT for how in sorted(DAMAGE)
+    if how != ("other-json" if path.endswith((".zip", ".gz")) else "flipped")])
+def test_damaged_file_does_not_replace_a_good_one(site, path, how):
+    """R37: what a publisher sends damaged is refused; the copy and the database before it stay."""
+    good = site.publisher.tree[path]
+    site.update()
+    wanted = sources(site.db)
+    if path == "/osv/npm/all.zip":  # so much is new that the archive is taken again
+        records = [record(n, modified="2031-01-01T00:00:00Z") for n in range(400)]
+        put_osv(site.publisher, records)
+        good = site.publisher.tree[path]
+    site.publisher.tree[path] = DAMAGE[how](good)
+    run = site.update(code=kit.FAILED)
+    assert path.split("/")[1] in run.err
+    assert sources(site.db).keys() == wanted.keys()
+    assert all(sources(site.db)[n]["count"] == wanted[n]["count"] for n in wanted)
+    site.publisher.tree[path] = good
+    site.update()
 
 
 def test_broken_transfer_goes_on(site):

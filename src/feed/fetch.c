@@ -9,9 +9,6 @@
 
 #include "base/limits.h"
 #include "base/strbuf.h"
-#include "format/codec.h"
-#include "format/json.h"
-#include "format/zip.h"
 #include "io/file.h"
 
 enum { VALIDATOR_BYTES = 256, URL_BYTES = 2048, PATH_BYTES = 1024 };
@@ -332,43 +329,4 @@ enum rmg_rc fetch_file(struct fetch *f, const char *path, const char *file, fetc
 	if (changed)
 		*changed = true;
 	return rc;
-}
-
-enum rmg_rc fetch_check_json(struct span content, struct rmg_err *err)
-{
-	struct json_doc doc = {0};
-	enum rmg_rc rc = json_parse(&doc, content, LIMIT_FEED_JSON_BYTES, err);
-
-	if (rc == RMG_OK && (!json_is_object(doc.root) || json_len(doc.root) == 0))
-		rc = err_set(err, RMG_E_FORMAT, "not a JSON object");
-	json_done(&doc);
-	return rc;
-}
-
-enum rmg_rc fetch_check_zip(struct span content, struct rmg_err *err)
-{
-	struct zip zip;
-	struct zip_entry entry;
-	struct zip_iter it;
-	enum rmg_rc rc = zip_open(content, &zip, err);
-
-	if (rc != RMG_OK)
-		return rc;
-	for (it = zip_iter(&zip); zip_next(&it, &entry);)
-		continue;
-	return zip_end(&it, err);
-}
-
-enum rmg_rc fetch_check_text(struct span content, struct rmg_err *err)
-{
-	if (content.n == 0 || content.p[0] == '<')
-		return err_set(err, RMG_E_FORMAT, "not a list");
-	return RMG_OK;
-}
-
-enum rmg_rc fetch_check_gzip(struct span content, struct rmg_err *err)
-{
-	if (codec_detect(content) != CODEC_GZIP)
-		return err_set(err, RMG_E_FORMAT, "not compressed by gzip");
-	return RMG_OK;
 }

@@ -29,7 +29,8 @@ struct fetch {
 
 /* Whether a file's content can be what it should be. */
 typedef enum rmg_rc fetch_check_fn(struct span content, struct rmg_err *err);
-fetch_check_fn fetch_check_json, fetch_check_zip, fetch_check_text, fetch_check_gzip;
+fetch_check_fn fetch_check_record, fetch_check_tracker, fetch_check_secdb, fetch_check_kev,
+    fetch_check_zip, fetch_check_text, fetch_check_gzip;
 
 /* GET url/path into dir/file (folders are made); *changed: there is a new one. RMG_E_NOTFOUND: the
  * publisher has no such file. changed may be NULL. */

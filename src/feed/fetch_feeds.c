@@ -10,7 +10,7 @@ enum { ALPINE_FIRST = 2, ALPINE_KNOWN = 23, ALPINE_LAST = 99 };
 
 enum rmg_rc debian_fetch(struct fetch *f, struct rmg_err *err)
 {
-	return fetch_file(f, "json", "debian/tracker.json", fetch_check_json, NULL, err);
+	return fetch_file(f, "json", "debian/tracker.json", fetch_check_tracker, NULL, err);
 }
 
 static enum rmg_rc alpine_one(struct fetch *f, const char *release, const char *repository,
@@ -20,7 +20,7 @@ static enum rmg_rc alpine_one(struct fetch *f, const char *release, const char *
 
 	snprintf(path, sizeof path, "%s/%s.json", release, repository);
 	snprintf(file, sizeof file, "alpine-secdb/%s", path);
-	return fetch_file(f, path, file, fetch_check_json, NULL, err);
+	return fetch_file(f, path, file, fetch_check_secdb, NULL, err);
 }
 
 /* "main", then "community", which the oldest releases do not have. */
@@ -57,18 +57,18 @@ enum rmg_rc alpine_fetch(struct fetch *f, struct rmg_err *err)
 
 enum rmg_rc wolfi_fetch(struct fetch *f, struct rmg_err *err)
 {
-	return fetch_file(f, "security.json", "wolfi/security.json", fetch_check_json, NULL, err);
+	return fetch_file(f, "security.json", "wolfi/security.json", fetch_check_secdb, NULL, err);
 }
 
 enum rmg_rc chainguard_fetch(struct fetch *f, struct rmg_err *err)
 {
-	return fetch_file(f, "security.json", "chainguard/security.json", fetch_check_json, NULL,
+	return fetch_file(f, "security.json", "chainguard/security.json", fetch_check_secdb, NULL,
 			  err);
 }
 
 enum rmg_rc kev_fetch(struct fetch *f, struct rmg_err *err)
 {
-	return fetch_file(f, "known_exploited_vulnerabilities.json", "kev.json", fetch_check_json,
+	return fetch_file(f, "known_exploited_vulnerabilities.json", "kev.json", fetch_check_kev,
 			  NULL, err);
 }
 

@@ -195,7 +195,7 @@ static enum rmg_rc fetch_singles(struct folder *d, struct rmg_err *err)
 				       "osv: \"" SPAN_FMT "\" in the list of %s is not an id",
 				       SPAN_ARG(span_head(d->ids.v[i], 40)), d->name);
 		snprintf(file, sizeof file, SPAN_FMT ".json", SPAN_ARG(d->ids.v[i]));
-		rc = fetch_one(d, file, fetch_check_json, NULL, err);
+		rc = fetch_one(d, file, fetch_check_record, NULL, err);
 		/* It may have gone again in the meantime. */
 		if (rc != RMG_OK && rc != RMG_E_NOTFOUND)
 			return rc;
