@@ -115,6 +115,13 @@ class Server:
         return self.run("psql", "-h", "127.0.0.1", "-p", str(self.port), "-U", USER, "-d", database,
                         "-Atqc", text).strip()
 
+    def load(self, path, database):
+        with open(path, encoding="utf-8") as f:
+            text = f.read()
+        subprocess.run([os.path.join(self.bin, "psql"), "-h", "127.0.0.1", "-p", str(self.port), "-U", USER,
+                        "-d", database, "-q", "-v", "ON_ERROR_STOP=1"], input=text, text=True, check=True,
+                       capture_output=True)
+
     def kill(self):
         """As if the power went: the server and all that it started."""
         if self.child is None or self.child.poll() is not None:
@@ -134,12 +141,7 @@ class Server:
         self.start()
 
     def close(self):
-        if self.child and self.child.poll() is None:
-            self.child.send_signal(signal.SIGINT)  # fast shutdown
-            try:
-                self.child.wait(20)
-            except subprocess.TimeoutExpired:
-                self.kill()
+        self.kill()  # nobody wants its data any more
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
