@@ -28,10 +28,13 @@ struct hub_opts {
 	int64_t (*now_ms)(void *user); /* NULL: the system's clock */
 	void *user;
 	const char *const *sinks; /* names that alerts may go to, NULL-terminated */
+	const char *link;         /* the hub's own address, for messages; NULL: none */
 };
 
 MUST enum rmg_rc hub_open(const struct hub_opts *opts, struct hub **out, struct rmg_err *err);
 void hub_close(struct hub *h);
+
+/* The calls block while the store does. hub_close() comes after every other call has returned. */
 
 /* What applying did, one an event. */
 enum applied { APPLIED, APPLIED_KNOWN /* seen before */, APPLIED_REFUSED, APPLIED_QUEUED };
@@ -46,7 +49,8 @@ MUST enum rmg_rc hub_apply(struct hub *h, const struct event *events, size_t n,
 			   struct hub_result *results, struct rmg_err *err);
 
 /* The inventory of an image, whoever took it (read_by). Makes or completes the image, its aliases
- * and its executables, judges it, resolves uses that waited for it. */
+ * and its executables, judges it, resolves uses that waited for it. RMG_E_STOPPED where another
+ * hub leads: layer facts may be given to any, inventories to the leader alone. */
 struct hub_reading {
 	const struct inventory *inventory;
 	struct span read_by;
@@ -54,6 +58,8 @@ struct hub_reading {
 	int64_t taken_ms;
 	int64_t created_ms; /* the image, by its configuration */
 	struct span revision;
+	struct span ref; /* what hub_wanted named, where it was a reference alone: it means this
+			    image from now on; else "" */
 };
 MUST enum rmg_rc hub_image_put(struct hub *h, const struct hub_reading *r, struct rmg_err *err);
 
@@ -110,8 +116,11 @@ MUST enum rmg_rc hub_audit(struct hub *h, struct span actor, struct span action,
 
 int64_t hub_now_ms(const struct hub *h); /* by its clock */
 
-/* For ask.h: the world under the read lock, and the database that it was judged by. */
+/* For ask.h: the world under the read lock, and the database that it was judged by (NULL: none
+ * yet). A question asks the database through its own copy of *db: what it finds damaged is then
+ * noted by itself alone. */
 const struct world *hub_read_lock(struct hub *h, struct advdb **db);
+const struct policy *hub_policy(const struct hub *h);
 void hub_read_unlock(struct hub *h);
 const struct alerts *hub_alerts(const struct hub *h); /* under the read lock */
 /* A connection of its own for reading what is not in memory; one user at a time. */

@@ -9,93 +9,10 @@
 
 #include <cmocka.h>
 
-#include "base/hash.h"
 #include "hub/judge.h"
-#include "vuln/advdb_build.h"
+#include "hub/sample.h"
 
-enum { ADVISORIES = 40, NAMES = 12, COMPONENTS = 60, IMAGES = 25, ROUNDS = 12 };
-
-/* Stands for SHA-256. */
-static void hash32(struct span bytes, uint8_t out[32])
-{
-	uint64_t hash = hash_span(bytes);
-
-	for (size_t i = 0; i < 32; i++)
-		out[i] = (uint8_t)(hash >> i % 8 * 8);
-}
-
-static uint32_t rnd(uint32_t *state, uint32_t below)
-{
-	*state = *state * 1664525 + 1013904223;
-	return (uint32_t)((uint64_t)(*state >> 4) * below >> 28);
-}
-
-/* What a database says of an advisory; severity 0 with fixed 0 says nothing. */
-struct said {
-	bool there, kev, has_fix;
-	uint32_t name, severity, fixed, epss;
-};
-
-struct db {
-	struct advdb_builder *b;
-	struct advdb db;
-};
-
-static struct span name_of(uint32_t i, char buf[32])
-{
-	return span_of(buf, (size_t)snprintf(buf, 32, "pkg%u", i));
-}
-
-static void add_advisory(struct advdb_builder *b, uint32_t source, uint32_t i, const struct said *a)
-{
-	char id[32], name[32], fixed[32];
-	struct adv_card card = {.severity = (enum adv_severity)a->severity, .source = source};
-	struct adv_event events[2] = {{EV_INTRODUCED, S("0")}, {EV_FIXED, {0}}};
-	struct adv_rule rule = {.source = source, .n_events = a->has_fix ? 2 : 1};
-
-	card.id = card.canonical = span_of(id, (size_t)snprintf(id, 32, "CVE-2026-%04u", i));
-	card.severity_from = S("ghsa");
-	events[1].version = span_of(fixed, (size_t)snprintf(fixed, 32, "%u.0", a->fixed));
-	rule.card = advdb_add_card(b, &card, NULL, NULL, NULL);
-	advdb_add_rule(b, i % 2 ? S("npm") : S("Debian:12"), name_of(a->name, name), &rule, events,
-		       NULL);
-	if (a->epss)
-		advdb_add_epss(b, card.id, a->epss / 1000.0, 0.5);
-	if (a->kev)
-		advdb_add_kev(b, card.id, S("2026-01-01"), S("2026-02-01"));
-}
-
-static void db_make(struct db *d, const struct said *said)
-{
-	struct adv_source source = {.name = S("osv")};
-	struct span bytes;
-	uint32_t id;
-
-	assert_int_equal(advdb_builder_new(&d->b), RMG_OK);
-	id = advdb_add_source(d->b, &source);
-	for (uint32_t i = 0; i < ADVISORIES; i++)
-		if (said[i].there)
-			add_advisory(d->b, id, i, &said[i]);
-	assert_int_equal(
-	    advdb_builder_done(d->b, S("2026-11-24T00:00:00Z"), hash32, &bytes, NULL, NULL),
-	    RMG_OK);
-	assert_int_equal(advdb_of(bytes, &d->db, NULL), RMG_OK);
-}
-
-static void say_anew(struct said *said, uint32_t *random, uint32_t n)
-{
-	while (n--) {
-		struct said *a = &said[rnd(random, ADVISORIES)];
-
-		a->there = rnd(random, 5) != 0;
-		a->kev = rnd(random, 4) == 0;
-		a->has_fix = rnd(random, 3) != 0;
-		a->name = rnd(random, NAMES);
-		a->severity = 1 + rnd(random, 5);
-		a->fixed = 1 + rnd(random, 9);
-		a->epss = rnd(random, 1000);
-	}
-}
+enum { COMPONENTS = 60, IMAGES = 25, ROUNDS = 12 };
 
 static uint32_t add_component(struct world *w, uint32_t i)
 {
@@ -105,8 +22,9 @@ static uint32_t add_component(struct world *w, uint32_t i)
 	bool made;
 
 	row.pkg.type = row.is_os ? S("deb") : S("npm");
-	row.pkg.name = name_of(i / 2 % NAMES, name);
-	row.pkg.version = span_of(version, (size_t)snprintf(version, 32, "%u.0", i / 2 / NAMES));
+	row.pkg.name = sample_name(i / 2 % SAMPLE_NAMES, name);
+	row.pkg.version =
+	    span_of(version, (size_t)snprintf(version, 32, "%u.0", i / 2 / SAMPLE_NAMES));
 	row.purl = span_of(purl, (size_t)snprintf(purl, 64, "pkg:%s/%s@%s",
 						  row.is_os ? "deb" : "npm", name, version));
 	assert_int_equal(world_component(w, &row, &id, &made), RMG_OK);
@@ -122,7 +40,7 @@ static void add_image(struct world *w, uint32_t i, uint32_t *random)
 
 	row.digest = span_of(digest, (size_t)snprintf(digest, 80, "sha256:%064u", i));
 	for (uint32_t c = 1; c <= COMPONENTS; c++)
-		if (rnd(random, 4) == 0)
+		if (sample_random(random, 4) == 0)
 			components[n++] = c;
 	assert_int_equal(world_image_add(w, &row, &id), RMG_OK);
 	assert_int_equal(world_image_read(w, id, &row, components, n), RMG_OK);
@@ -201,8 +119,8 @@ static void same_world(const struct world *a, const struct world *b)
 /* What listeners were told: per image and advisory the finding. */
 struct told {
 	const struct world *w;
-	bool has[IMAGES + 1][ADVISORIES];
-	struct world_finding is[IMAGES + 1][ADVISORIES];
+	bool has[IMAGES + 1][SAMPLE_ADVISORIES];
+	struct world_finding is[IMAGES + 1][SAMPLE_ADVISORIES];
 	uint32_t last_image;
 };
 
@@ -210,7 +128,8 @@ static uint32_t number_of(const struct world *w, uint32_t advisory)
 {
 	uint64_t n;
 
-	assert_true(span_u64(span_from(w->advisories.v[advisory].id, 9), 10, ADVISORIES, &n));
+	assert_true(
+	    span_u64(span_from(w->advisories.v[advisory].id, 9), 10, SAMPLE_ADVISORIES, &n));
 	return (uint32_t)n;
 }
 
@@ -261,17 +180,17 @@ static void history(uint32_t seed)
 {
 	struct world *w = world_made(IMAGES, seed % 2);
 	static const uint32_t steps[] = {100, 500};
-	struct said said[ADVISORIES] = {0};
+	struct sample_said said[SAMPLE_ADVISORIES] = {0};
 	struct told told = {.w = w};
-	struct db older = {0}, newer;
+	struct sample_db older = {0}, newer;
 	uint32_t random = seed;
 
-	say_anew(said, &random, ADVISORIES);
+	sample_say(said, &random, SAMPLE_ADVISORIES);
 	for (uint32_t round = 0; round < ROUNDS; round++) {
 		struct world *fresh = world_made(IMAGES, true);
 		struct judge_figures figures;
 
-		db_make(&newer, said);
+		sample_db(&newer, said);
 		told.last_image = 0;
 		assert_int_equal(judge_database(w, older.b ? &older.db : NULL, &newer.db,
 						(struct judge_steps){steps, 2}, hear, &told,
@@ -283,7 +202,7 @@ static void history(uint32_t seed)
 		world_free(fresh);
 		advdb_builder_free(older.b);
 		older = newer;
-		say_anew(said, &random, rnd(&random, 5));
+		sample_say(said, &random, sample_random(&random, 5));
 	}
 	advdb_builder_free(older.b);
 	world_free(w);
@@ -300,15 +219,15 @@ static void test_deltas_equal_all(void **state)
 static void test_comes_between(void **state)
 {
 	struct world *w = world_made(5, true), *fresh = world_made(5, true);
-	struct said said[ADVISORIES] = {0};
+	struct sample_said said[SAMPLE_ADVISORIES] = {0};
 	struct judgement *j;
 	uint32_t random = 3, seen = 7, c;
-	struct db d;
+	struct sample_db d;
 	bool more;
 
 	(void)state;
-	say_anew(said, &random, 4 * ADVISORIES);
-	db_make(&d, said);
+	sample_say(said, &random, 4 * SAMPLE_ADVISORIES);
+	sample_db(&d, said);
 	assert_int_equal(judge_begin(w, NULL, &d.db, &j, NULL), RMG_OK);
 	c = add_component(w, COMPONENTS + 1);
 	add_image(w, 99, &seen);

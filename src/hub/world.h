@@ -91,7 +91,7 @@ struct world_use {
 	} container; /* ask world_use_container() */
 	struct text name, ref;
 	uint8_t runtime, container_form;
-	bool cached;
+	bool cached, changed; /* changed: drift was found in it */
 };
 
 struct world_workload {
@@ -121,8 +121,8 @@ struct world_source {
 	struct span name;
 	uint32_t place;
 	uint64_t epoch, seq;
-	uint32_t snapshot; /* the number of the newest; marks what it mentions */
-	bool in_snapshot;
+	uint32_t snapshot;                /* the number of the newest; marks what it mentions */
+	bool in_snapshot, wants_snapshot; /* something was lost: the source is asked for all */
 	int64_t heard_ms;
 	uint32_t first_use, n_declared;
 };
@@ -190,6 +190,11 @@ MUST enum rmg_rc world_workload_would(struct world *w, uint32_t id, const uint32
  * they are. */
 MUST enum rmg_rc world_workload_resolve(struct world *w, uint32_t id);
 
+/* References that a declared workload would run and no tag resolves. False: fn said so, or memory
+ * ran out. */
+typedef bool world_ref_fn(void *user, struct span ref);
+MUST bool world_unmet_refs(const struct world *w, uint32_t workload, world_ref_fn *fn, void *user);
+
 /* Declared, and nothing of it runs: it is judged by what it would run. */
 bool world_dormant(const struct world *w, uint32_t workload);
 
@@ -201,6 +206,7 @@ uint32_t world_would_next(const struct world *w, uint32_t image, uint32_t *at);
 MUST enum rmg_rc world_image_add(struct world *w, const struct image_row *row, uint32_t *id);
 MUST enum rmg_rc world_image_read(struct world *w, uint32_t image, const struct image_row *row,
 				  const uint32_t *components, size_t n);
+MUST enum rmg_rc world_image_revision(struct world *w, uint32_t image, struct span revision);
 MUST enum rmg_rc world_alias(struct world *w, struct span digest, uint32_t image, bool *made);
 
 /* Uses: running or cached, by row->cached; source is row->source, interned by the caller. */

@@ -103,6 +103,12 @@ enum rmg_rc world_image_read(struct world *w, uint32_t image, const struct image
 	return arena_rc(&w->arena);
 }
 
+enum rmg_rc world_image_revision(struct world *w, uint32_t image, struct span revision)
+{
+	w->images.v[image].revision = world_intern(w, revision);
+	return arena_rc(&w->arena);
+}
+
 /* How many images have each component, then where the images of each begin. */
 static void count_rows(const struct world *w, uint32_t *offsets, size_t n)
 {

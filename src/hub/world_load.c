@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* world_load.c - the world from the store's rows. */
 #include "base/err.h"
+#include "format/json.h"
 #include "hub/packed.h"
 #include "hub/world.h"
 #include "hub/world_inside.h"
@@ -52,6 +53,21 @@ static enum rmg_rc on_component(void *user, const struct component_row *row)
 	return check_id(l, rc, id, row->id);
 }
 
+/* The one thing that is asked of what an image says of itself. */
+static enum rmg_rc load_revision(struct world *w, uint32_t id, struct span about)
+{
+	struct json_doc doc = {0};
+	enum rmg_rc rc;
+
+	if (about.n == 0 || span_starts(about, S("{\"revision\":null")))
+		return RMG_OK;
+	rc = json_parse(&doc, about, about.n, NULL);
+	if (rc == RMG_OK)
+		rc = world_image_revision(w, id, json_get_str(doc.root, "revision"));
+	json_done(&doc);
+	return rc;
+}
+
 static enum rmg_rc on_image(void *user, const struct image_row *row)
 {
 	struct loading *l = user;
@@ -63,6 +79,8 @@ static enum rmg_rc on_image(void *user, const struct image_row *row)
 		rc = ids_unpack(row->components, (uint32_t)w->components.n - 1, &l->components);
 	if (rc == RMG_OK && row->read_ms)
 		rc = world_image_read(w, id, row, l->components.v, l->components.n);
+	if (rc == RMG_OK)
+		rc = load_revision(w, id, row->about);
 	return check_id(l, rc == RMG_E_FORMAT ? RMG_E_DB : rc, id, row->id);
 }
 

@@ -84,3 +84,36 @@ enum rmg_rc world_workload_resolve(struct world *w, uint32_t id)
 	json_done(&doc);
 	return rc == RMG_E_FORMAT ? RMG_E_DB : rc;
 }
+
+static bool has_unmet(const struct world *w, const struct world_workload *l)
+{
+	for (uint32_t i = 0; i < l->n_refs; i++)
+		if (!map_has(&w->index->tags, l->refs[i]))
+			return true;
+	return false;
+}
+
+bool world_unmet_refs(const struct world *w, uint32_t workload, world_ref_fn *fn, void *user)
+{
+	const struct world_workload *l = &w->workloads.v[workload];
+	struct json_doc doc = {0};
+	bool good = true;
+
+	if (!l->declared || l->removed_ms || !has_unmet(w, l))
+		return true;
+	if (json_parse(&doc, l->images, l->images.n, NULL) != RMG_OK)
+		good = false;
+	for (struct json_iter it = json_iter(doc.root); good && json_next(&it);) {
+		struct span ref = json_get_str(it.value, "ref");
+		struct meant m = {0};
+
+		if (!add_meaning(w, &m, it.value))
+			good = false;
+		else if (m.images.n == 0 && m.refs.n)
+			good = fn(user, ref);
+		VEC_DONE(&m.images);
+		VEC_DONE(&m.refs);
+	}
+	json_done(&doc);
+	return good;
+}

@@ -45,6 +45,8 @@ MUST enum rmg_rc store_component_put(struct store *st, const struct component_ro
 				     struct rmg_err *err);
 MUST enum rmg_rc store_component_each(struct store *st, component_row_fn *fn, void *user,
 				      struct rmg_err *err);
+MUST enum rmg_rc store_component_after(struct store *st, uint32_t id, component_row_fn *fn,
+				       void *user, struct rmg_err *err); /* ids above id */
 
 /* Images: one row per content. */
 struct image_row {
@@ -146,6 +148,11 @@ struct use_row {
 };
 typedef enum rmg_rc use_row_fn(void *user, const struct use_row *row);
 MUST enum rmg_rc store_use_put(struct store *st, const struct use_row *row, struct rmg_err *err);
+/* One column of a use that is there: it ended; its image is known now. */
+MUST enum rmg_rc store_use_end(struct store *st, uint32_t id, int64_t ended_ms,
+			       struct rmg_err *err);
+MUST enum rmg_rc store_use_image(struct store *st, uint32_t id, uint32_t image,
+				 struct rmg_err *err);
 MUST enum rmg_rc store_use_open_each(struct store *st, use_row_fn *fn, void *user,
 				     struct rmg_err *err); /* not ended */
 MUST enum rmg_rc store_use_of_workload(struct store *st, uint32_t workload, use_row_fn *fn,

@@ -55,3 +55,11 @@ enum rmg_rc store_component_each(struct store *st, component_row_fn *fn, void *u
 
 	return store_read(st, SQL_COMPONENT_EACH, WITHOUT, component_read, &call, err);
 }
+
+enum rmg_rc store_component_after(struct store *st, uint32_t id, component_row_fn *fn, void *user,
+				  struct rmg_err *err)
+{
+	struct component_call call = {fn, user};
+
+	return store_read(st, SQL_COMPONENT_AFTER, WITH(v_int(id)), component_read, &call, err);
+}

@@ -41,6 +41,16 @@ enum rmg_rc store_use_put(struct store *st, const struct use_row *row, struct rm
 			   err);
 }
 
+enum rmg_rc store_use_end(struct store *st, uint32_t id, int64_t ended_ms, struct rmg_err *err)
+{
+	return store_write(st, SQL_USE_END, WITH(v_int(ended_ms), v_int(id)), err);
+}
+
+enum rmg_rc store_use_image(struct store *st, uint32_t id, uint32_t image, struct rmg_err *err)
+{
+	return store_write(st, SQL_USE_IMAGE, WITH(v_int(image), v_int(id)), err);
+}
+
 enum rmg_rc store_use_open_each(struct store *st, use_row_fn *fn, void *user, struct rmg_err *err)
 {
 	struct use_call call = {fn, user};

@@ -1,0 +1,559 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hub_event.c - what one event does. Whatever was said before may be said again. */
+#include <stdio.h>
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/utf8.h"
+#include "hub/hub_inside.h"
+#include "hub/lineage.h"
+#include "watch/event_json.h"
+
+static enum rmg_rc refuse(struct hub_result *r, const char *why)
+{
+	r->applied = APPLIED_REFUSED;
+	(void)snprintf(r->why, sizeof r->why, "%s", why);
+	return RMG_OK;
+}
+
+static bool is_text(struct span s)
+{
+	return s.n <= LIMIT_TEXT_BYTES && utf8_is_clean(s);
+}
+
+static bool is_image(const struct event_image *i)
+{
+	bool good = i->n_digests <= EVENT_DIGESTS && is_text(i->ref) && is_text(i->container) &&
+		    i->ref.n <= LIMIT_STORE_KEY_BYTES;
+
+	for (size_t k = 0; good && k < i->n_digests; k++)
+		good = i->digests[k].n && is_text(i->digests[k]) &&
+		       i->digests[k].n <= LIMIT_STORE_KEY_BYTES;
+	return good;
+}
+
+static bool is_change(const struct event_change *c)
+{
+	return is_text(c->kind) && is_text(c->path) && is_text(c->sha256) && is_text(c->text) &&
+	       is_text(c->purl) && is_text(c->was_purl) && is_text(c->who);
+}
+
+/* What stands in memory must be what the store gives back. */
+static bool is_sound(const struct event *e)
+{
+	const struct span texts[] = {
+	    e->place.cluster, e->place.node,     e->place.ns,  e->workload_kind,
+	    e->workload_name, e->container_name, e->runtime,   e->revision,
+	    e->schedule,      e->scope,          e->container, e->source,
+	};
+	bool good = e->type < EVENT_COUNT && e->source.n && e->source.n <= LIMIT_STORE_KEY_BYTES &&
+		    is_image(&e->image) && is_change(&e->change) && e->n_images <= EVENT_IMAGES &&
+		    e->n_labels <= EVENT_LABELS;
+
+	for (size_t i = 0; good && i < COUNT_OF(texts); i++)
+		good = is_text(texts[i]);
+	for (size_t i = 0; good && i < e->n_images; i++)
+		good = is_image(&e->images[i]);
+	for (size_t i = 0; good && i < e->n_labels; i++)
+		good = is_text(e->labels[i].key) && is_text(e->labels[i].value);
+	return good;
+}
+
+/* The event as followers and listeners are told of it. */
+static enum rmg_rc tell(struct tx *tx, const struct event *e, uint32_t use)
+{
+	struct strbuf *b = &tx->text;
+
+	if (tx->st == NULL)
+		return RMG_OK;
+	strbuf_clear(b);
+	strbuf_printf(b, "{\"use\":%u,\"event\":", use);
+	event_write(e, b);
+	if (b->n && b->p[b->n - 1] == '\n')
+		b->n--;
+	strbuf_putc(b, '}');
+	if (strbuf_rc(b) != RMG_OK)
+		return err_set(tx->err, strbuf_rc(b), "an event is too long");
+	return tx_tell(tx, "event", strbuf_span(b));
+}
+
+static int64_t when(const struct tx *tx, const struct event *e)
+{
+	return e->at_ms ? e->at_ms : tx->now_ms;
+}
+
+/* Uses. */
+
+/* Only what has a name is a workload; it is not of a node. */
+static enum rmg_rc workload_of(struct tx *tx, const struct event *e, uint32_t *id)
+{
+	struct place place = e->place;
+	struct workload_row row = {
+	    .kind = e->workload_kind,
+	    .name = e->workload_name,
+	    .first_ms = when(tx, e),
+	    .last_ms = when(tx, e),
+	};
+	enum rmg_rc rc;
+	bool made;
+
+	*id = 0;
+	if (e->workload_name.n == 0)
+		return RMG_OK;
+	place.node = (struct span){0};
+	rc = tx_place(tx, &place, &row.place);
+	if (rc == RMG_OK &&
+	    world_workload(tx->w, row.place, row.kind, row.name, id, &made) != RMG_OK)
+		rc = tx_no_memory(tx);
+	if (rc != RMG_OK || !made)
+		return rc;
+	row.id = *id;
+	if (world_workload_set(tx->w, *id, &row) != RMG_OK)
+		return tx_no_memory(tx);
+	return tx->st ? store_workload_put(tx->st, &row, tx->err) : RMG_OK;
+}
+
+static struct span digests_text(struct tx *tx, const struct event_image *i)
+{
+	strbuf_clear(&tx->text);
+	for (size_t k = 0; k < i->n_digests; k++) {
+		strbuf_puts(&tx->text, k ? " " : "");
+		strbuf_put(&tx->text, i->digests[k]);
+	}
+	return strbuf_span(&tx->text);
+}
+
+static enum rmg_rc fill_use(struct tx *tx, const struct event *e, uint32_t image, bool cached,
+			    struct use_row *row)
+{
+	enum rmg_rc rc;
+
+	*row = (struct use_row){
+	    .id = tx->use_id ? tx->use_id : tx->w->last_use_id + 1,
+	    .image = image,
+	    .cached = cached,
+	    .container = cached ? e->image.digests[0] : e->container,
+	    .name = e->container_name,
+	    .runtime = e->runtime,
+	    .ref = e->image.ref,
+	    .source = e->source,
+	    .began_ms = when(tx, e),
+	};
+	rc = tx_place(tx, &e->place, &row->place);
+	if (rc == RMG_OK && !cached)
+		rc = workload_of(tx, e, &row->workload);
+	row->digests = digests_text(tx, &e->image);
+	return rc;
+}
+
+static enum rmg_rc begin_use(struct tx *tx, const struct event *e, uint32_t source, uint32_t image,
+			     bool cached)
+{
+	struct use_row row;
+	uint32_t slot;
+	enum rmg_rc rc = fill_use(tx, e, image, cached, &row);
+
+	if (rc == RMG_OK && tx->st)
+		rc = store_use_put(tx->st, &row, tx->err);
+	if (rc == RMG_OK && world_use_begin(tx->w, &row, source, &slot) != RMG_OK)
+		rc = tx_no_memory(tx);
+	if (rc == RMG_OK && tx->st && !cached)
+		rc = lineage_began(tx->h->alerts, &tx->env, slot, tx->err);
+	if (rc == RMG_OK)
+		rc = tx_touch(tx, image);
+	return rc == RMG_OK ? tell(tx, e, row.id) : rc;
+}
+
+/* A use that is known already: mentioned again, or better known now. */
+static enum rmg_rc know_use(struct tx *tx, const struct event *e, uint32_t slot, uint32_t image,
+			    struct hub_result *r)
+{
+	struct world_use *u = &tx->w->uses.v[slot];
+	enum rmg_rc rc;
+
+	u->heard = tx->w->sources.v[u->source].snapshot;
+	if (u->image || image == 0) {
+		r->applied = APPLIED_KNOWN;
+		return RMG_OK;
+	}
+	rc = tx_use_becomes(tx, slot, image);
+	return rc == RMG_OK ? tell(tx, e, u->id) : rc;
+}
+
+static enum rmg_rc on_use(struct tx *tx, const struct event *e, uint32_t source, bool cached,
+			  struct hub_result *r)
+{
+	uint32_t image, slot;
+	enum rmg_rc rc;
+
+	if (cached ? e->image.n_digests == 0 : e->container.n == 0)
+		return refuse(r, cached ? "an image without a digest" : "no container is named");
+	slot = world_use_of(tx->w, source, cached ? e->image.digests[0] : e->container, cached);
+	if (slot == 0 && tx->use_id && tx->use_id <= tx->w->last_use_id)
+		return RMG_OK; /* following: it has ended in what was loaded */
+	rc = tx_image(tx, &e->image, &image);
+	if (rc != RMG_OK)
+		return rc;
+	r->unknown = image == 0 || tx->w->images.v[image].read_ms == 0;
+	return slot ? know_use(tx, e, slot, image, r) : begin_use(tx, e, source, image, cached);
+}
+
+/* Changes in a container are over with it. */
+static enum rmg_rc tell_change(struct tx *tx, uint32_t slot, const struct event_change *c,
+			       bool over)
+{
+	const struct world_use *u = &tx->w->uses.v[slot];
+	char buf[WORLD_CONTAINER];
+	struct strbuf subject = strbuf_of(LIMIT_TEXT_BYTES * 4),
+		      title = strbuf_of(LIMIT_TEXT_BYTES * 4);
+	struct happening x = {
+	    .kind = RULE_DRIFT,
+	    .image = u->image,
+	    .workload = u->workload,
+	    .text = c->text,
+	    .severity = SEV_HIGH,
+	    .over = over,
+	};
+	enum rmg_rc rc;
+
+	strbuf_put(&subject, tx->w->sources.v[u->source].name);
+	strbuf_putc(&subject, '/');
+	strbuf_put(&subject, world_use_container(u, buf));
+	strbuf_putc(&subject, ':');
+	strbuf_put(&subject, c->path.n ? c->path : c->purl);
+	strbuf_put(&title, c->kind);
+	strbuf_puts(&title, " changed in a container: ");
+	strbuf_put(&title, c->purl.n ? c->purl : c->path);
+	x.subject = strbuf_span(&subject);
+	x.title = strbuf_span(&title);
+	rc = strbuf_rc(&subject) != RMG_OK || strbuf_rc(&title) != RMG_OK
+		 ? tx_no_memory(tx)
+		 : alerts_happened(tx->h->alerts, &tx->env, &x, tx->err);
+	strbuf_done(&subject);
+	strbuf_done(&title);
+	return rc;
+}
+
+struct over {
+	struct tx *tx;
+	uint32_t slot;
+	struct arena arena;
+	VEC(struct event_change) changes;
+};
+
+static enum rmg_rc keep_change(void *user, const struct change_row *row)
+{
+	struct over *o = user;
+	struct event_change c = {
+	    .kind = arena_dup(&o->arena, row->change.kind),
+	    .path = arena_dup(&o->arena, row->change.path),
+	    .text = arena_dup(&o->arena, row->change.text),
+	    .purl = arena_dup(&o->arena, row->change.purl),
+	};
+
+	return VEC_PUSH(&o->changes, c) ? arena_rc(&o->arena) : RMG_E_NOMEM;
+}
+
+static enum rmg_rc end_changes(struct tx *tx, uint32_t slot)
+{
+	struct over o = {.tx = tx, .slot = slot};
+	enum rmg_rc rc;
+
+	arena_init(&o.arena, MIB(64));
+	rc = store_change_each(tx->st, tx->w->uses.v[slot].id, keep_change, &o, tx->err);
+	for (size_t i = 0; i < o.changes.n && rc == RMG_OK; i++)
+		rc = tell_change(tx, slot, &o.changes.v[i], true);
+	VEC_DONE(&o.changes);
+	arena_done(&o.arena);
+	return rc;
+}
+
+enum rmg_rc tx_use_end(struct tx *tx, uint32_t slot, int64_t at_ms)
+{
+	struct world_use *u = &tx->w->uses.v[slot];
+	uint32_t image = u->image, id = u->id;
+	enum rmg_rc rc = RMG_OK;
+
+	if (tx->st && u->changed)
+		rc = end_changes(tx, slot);
+	if (rc == RMG_OK && tx->st && !u->cached)
+		rc = lineage_ended(tx->h->alerts, &tx->env, slot, tx->err);
+	if (rc == RMG_OK && tx->st)
+		rc = store_use_end(tx->st, id, MAX_OF(at_ms, INT64_C(1)), tx->err);
+	if (rc != RMG_OK)
+		return rc;
+	world_use_end(tx->w, slot);
+	return tx_touch(tx, image);
+}
+
+static enum rmg_rc on_end(struct tx *tx, const struct event *e, uint32_t source, bool cached,
+			  struct hub_result *r)
+{
+	uint32_t slot = 0, id;
+	enum rmg_rc rc;
+
+	if (cached)
+		for (size_t i = 0; i < e->image.n_digests && slot == 0; i++)
+			slot = world_use_of(tx->w, source, e->image.digests[i], true);
+	else
+		slot = world_use_of(tx->w, source, e->container, false);
+	if (slot == 0) {
+		r->applied = APPLIED_KNOWN;
+		return RMG_OK;
+	}
+	id = tx->w->uses.v[slot].id;
+	rc = tx_use_end(tx, slot, when(tx, e));
+	return rc == RMG_OK ? tell(tx, e, id) : rc;
+}
+
+static enum rmg_rc on_change(struct tx *tx, const struct event *e, uint32_t source,
+			     struct hub_result *r)
+{
+	uint32_t slot = world_use_of(tx->w, source, e->container, false);
+	struct change_row row = {.at_ms = when(tx, e), .change = e->change};
+	enum rmg_rc rc = RMG_OK;
+
+	if (slot == 0)
+		return refuse(r, "no such container runs");
+	tx->w->uses.v[slot].changed = true;
+	row.use = tx->w->uses.v[slot].id;
+	if (tx->st)
+		rc = store_change_put(tx->st, &row, tx->err);
+	if (rc == RMG_OK && tx->st)
+		rc = tell_change(tx, slot, &e->change, false);
+	return rc == RMG_OK ? tell(tx, e, row.use) : rc;
+}
+
+/* Snapshots. */
+
+static bool in_scope(const struct event *e, const char *what)
+{
+	return e->scope.n == 0 || span_is(e->scope, span_cstr(what));
+}
+
+/* The end of a use that a snapshot did not mention, told as if its source had said so. */
+static enum rmg_rc end_unheard(struct tx *tx, const struct event *e, uint32_t slot)
+{
+	const struct world_use *u = &tx->w->uses.v[slot];
+	struct strbuf container = strbuf_of(LIMIT_TEXT_BYTES + 1);
+	struct event gone = {
+	    .type = u->cached ? EVENT_IMAGE_REMOVED : EVENT_USE_ENDED,
+	    .source = e->source,
+	    .place = tx->w->places.v[u->place].place,
+	    .at_ms = when(tx, e),
+	};
+	char buf[WORLD_CONTAINER];
+	uint32_t id = u->id;
+	enum rmg_rc rc;
+
+	strbuf_put(&container, world_use_container(u, buf));
+	if (u->cached)
+		gone.image.digests[gone.image.n_digests++] = strbuf_span(&container);
+	else
+		gone.container = strbuf_span(&container);
+	rc = strbuf_rc(&container) == RMG_OK ? tx_use_end(tx, slot, gone.at_ms) : tx_no_memory(tx);
+	if (rc == RMG_OK)
+		rc = tell(tx, &gone, id);
+	strbuf_done(&container);
+	return rc;
+}
+
+static enum rmg_rc end_uses(struct tx *tx, const struct event *e, uint32_t source)
+{
+	struct world_source *s = &tx->w->sources.v[source];
+	enum rmg_rc rc = RMG_OK;
+	uint32_t next;
+
+	for (uint32_t slot = s->first_use; slot && rc == RMG_OK; slot = next) {
+		const struct world_use *u = &tx->w->uses.v[slot];
+
+		next = u->next_of_source;
+		if (u->heard != s->snapshot && in_scope(e, u->cached ? "images" : "uses"))
+			rc = end_unheard(tx, e, slot);
+	}
+	return rc;
+}
+
+static enum rmg_rc end_workloads(struct tx *tx, const struct event *e, uint32_t source)
+{
+	struct world *w = tx->w;
+	enum rmg_rc rc = RMG_OK;
+
+	if (w->sources.v[source].n_declared == 0 || !in_scope(e, "workloads"))
+		return RMG_OK;
+	for (uint32_t id = 1; id < w->workloads.n && rc == RMG_OK; id++) {
+		const struct world_workload *l = &w->workloads.v[id];
+		struct event gone = {.type = EVENT_WORKLOAD_REMOVED, .source = e->source};
+
+		if (l->source != source || !l->declared || l->removed_ms ||
+		    l->heard == w->sources.v[source].snapshot)
+			continue;
+		gone.place = w->places.v[l->place].place;
+		gone.workload_kind = l->kind;
+		gone.workload_name = l->name;
+		gone.at_ms = when(tx, e);
+		rc = tx_removed(tx, id, gone.at_ms);
+		if (rc == RMG_OK)
+			rc = tell(tx, &gone, 0);
+	}
+	return rc;
+}
+
+static enum rmg_rc snapshot_began(struct tx *tx, uint32_t source)
+{
+	struct world_source *s = &tx->w->sources.v[source];
+
+	s->snapshot++;
+	s->in_snapshot = true;
+	s->wants_snapshot = false;
+	return RMG_OK;
+}
+
+/* An end without its begin says nothing of what was not mentioned: this hub was started between. */
+static enum rmg_rc snapshot_ended(struct tx *tx, const struct event *e, uint32_t source,
+				  struct hub_result *r)
+{
+	struct world_source *s = &tx->w->sources.v[source];
+	enum rmg_rc rc;
+
+	if (!s->in_snapshot || s->wants_snapshot) {
+		r->resync = s->wants_snapshot = true;
+		return RMG_OK;
+	}
+	rc = end_uses(tx, e, source);
+	if (rc == RMG_OK)
+		rc = end_workloads(tx, e, source);
+	tx->w->sources.v[source].in_snapshot = false;
+	return rc;
+}
+
+static enum rmg_rc on_workload(struct tx *tx, const struct event *e, struct hub_result *r)
+{
+	struct place place = e->place;
+	uint32_t at, id;
+	enum rmg_rc rc;
+
+	if (e->workload_name.n == 0)
+		return refuse(r, "a workload without a name");
+	if (e->type == EVENT_WORKLOAD_DECLARED) {
+		rc = tx_declared(tx, e);
+		return rc == RMG_OK ? tell(tx, e, 0) : rc;
+	}
+	place.node = (struct span){0};
+	at = world_place_of(tx->w, &place);
+	id = at ? world_workload_of(tx->w, at, e->workload_kind, e->workload_name) : 0;
+	if (id == 0 || !tx->w->workloads.v[id].declared) {
+		r->applied = APPLIED_KNOWN;
+		return RMG_OK;
+	}
+	rc = tx_removed(tx, id, when(tx, e));
+	return rc == RMG_OK ? tell(tx, e, 0) : rc;
+}
+
+static enum rmg_rc on_tag(struct tx *tx, const struct event *e, struct hub_result *r)
+{
+	enum rmg_rc rc;
+
+	if (e->image.ref.n == 0 || e->image.n_digests == 0)
+		return refuse(r, "a tag without a reference or a digest");
+	rc = tx_tag(tx, e->image.ref, e->image.digests[0], e->source, when(tx, e));
+	return rc == RMG_OK ? tell(tx, e, 0) : rc;
+}
+
+static enum rmg_rc dispatch(struct tx *tx, const struct event *e, uint32_t source,
+			    struct hub_result *r)
+{
+	switch (e->type) {
+	case EVENT_USE_BEGAN:
+		return on_use(tx, e, source, false, r);
+	case EVENT_USE_ENDED:
+		return on_end(tx, e, source, false, r);
+	case EVENT_IMAGE_SEEN:
+		return on_use(tx, e, source, true, r);
+	case EVENT_IMAGE_REMOVED:
+		return on_end(tx, e, source, true, r);
+	case EVENT_TAG_RESOLVED:
+		return on_tag(tx, e, r);
+	case EVENT_WORKLOAD_DECLARED:
+	case EVENT_WORKLOAD_REMOVED:
+		return on_workload(tx, e, r);
+	case EVENT_CONTAINER_CHANGED:
+		return on_change(tx, e, source, r);
+	case EVENT_SNAPSHOT_BEGAN:
+		return snapshot_began(tx, source);
+	case EVENT_SNAPSHOT_ENDED:
+		return snapshot_ended(tx, e, source, r);
+	case EVENT_HEARTBEAT:
+	case EVENT_COUNT:
+		break;
+	}
+	return RMG_OK;
+}
+
+static enum rmg_rc source_of(struct tx *tx, const struct event *e, uint32_t *id, bool *made)
+{
+	uint32_t place;
+	enum rmg_rc rc = RMG_OK;
+
+	if (world_source(tx->w, e->source, id, made) != RMG_OK)
+		return tx_no_memory(tx);
+	if (*made) {
+		rc = tx_place(tx, &e->place, &place);
+		if (rc == RMG_OK)
+			tx->w->sources.v[*id].place = place;
+	}
+	return rc;
+}
+
+enum rmg_rc tx_event(struct tx *tx, const struct event *e, struct hub_result *r)
+{
+	uint32_t source;
+	bool made;
+	enum rmg_rc rc = source_of(tx, e, &source, &made);
+
+	return rc == RMG_OK ? dispatch(tx, e, source, r) : rc;
+}
+
+/* Whether something between the last event and this one is missing. A snapshot makes it good. */
+static bool has_gap(const struct world_source *s, const struct event *e, bool made)
+{
+	if (e->epoch == s->epoch && !made)
+		return e->seq != s->seq + 1;
+	return !(made && e->seq <= 1);
+}
+
+static bool was_seen(const struct world_source *s, const struct event *e, bool made)
+{
+	return !made && (e->epoch < s->epoch || (e->epoch == s->epoch && e->seq <= s->seq));
+}
+
+enum rmg_rc tx_event_in_order(struct tx *tx, const struct event *e, struct hub_result *r)
+{
+	bool ordered = e->epoch || e->seq, made;
+	struct world_source *s;
+	uint32_t source;
+	enum rmg_rc rc;
+
+	if (!is_sound(e))
+		return refuse(r, "a text that is too long, or no text");
+	rc = source_of(tx, e, &source, &made);
+	if (rc == RMG_OK && !VEC_PUSH(&tx->sources, source))
+		rc = tx_no_memory(tx);
+	if (rc != RMG_OK)
+		return rc;
+	s = &tx->w->sources.v[source];
+	s->heard_ms = tx->now_ms;
+	if (ordered && was_seen(s, e, made)) {
+		r->applied = APPLIED_KNOWN;
+		return RMG_OK;
+	}
+	if (ordered) {
+		if (e->type != EVENT_SNAPSHOT_BEGAN && has_gap(s, e, made))
+			s->wants_snapshot = true;
+		s->epoch = e->epoch;
+		s->seq = e->seq;
+	}
+	rc = dispatch(tx, e, source, r);
+	r->resync = tx->w->sources.v[source].wants_snapshot;
+	return rc;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hub/hub_inside.h"
+
+static void count_world(const struct world *w, struct hub_figures *out)
+{
+	out->images = w->images.n - 1;
+	out->components = w->components.n - 1;
+	out->pairs = w->n_pairs;
+	out->uses = w->n_uses;
+	out->cached = w->n_cached;
+	out->workloads = w->workloads.n - 1;
+	for (uint32_t i = 1; i < w->images.n; i++) {
+		const struct world_image *x = &w->images.v[i];
+
+		out->images_unread +=
+		    x->read_ms == 0 && (x->first_use || x->first_cached || x->first_would);
+	}
+	for (uint32_t i = 1; i < w->workloads.n; i++)
+		out->dormant += world_dormant(w, i);
+}
+
+void hub_figures(struct hub *h, struct hub_figures *out)
+{
+	const struct world *w = hub_read_lock(h, NULL);
+
+	*out = h->figures;
+	out->leads = h->leads;
+	out->ready = h->judged && !h->stale;
+	count_world(w, out);
+	out->alerts_firing = alerts_count(h->alerts, ALERT_FIRING);
+	out->alerts_acknowledged = alerts_count(h->alerts, ALERT_ACKNOWLEDGED);
+	out->alerts_suppressed = alerts_count(h->alerts, ALERT_SUPPRESSED);
+	hub_read_unlock(h);
+}

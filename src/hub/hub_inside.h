@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hub_inside.h - what the files of the hub share; nobody else includes this.
+ *
+ * Locks, in the order in which they are taken: writing (one writing call at a time, from the begin
+ * of its transaction to its end on disk), then lock (the world, the alerts, the database, the
+ * policy: written while a writing call changes memory, read by questions). The commit itself waits
+ * for the disk without lock, so that questions do not. */
+#ifndef HUB_HUB_INSIDE_H
+#define HUB_HUB_INSIDE_H
+
+#include <pthread.h>
+
+#include "hub/alerts.h"
+#include "hub/hub.h"
+#include "hub/judge.h"
+#include "hub/packed.h"
+
+struct batch; /* a caller of hub_apply() in the queue */
+
+struct hub {
+	struct hub_opts opts;
+	const struct policy *policy;
+	struct policy *own_policy; /* where opts had none */
+
+	pthread_mutex_t setting; /* one database at a time; taken before writing */
+	pthread_mutex_t writing;
+	pthread_rwlock_t lock;
+	pthread_mutex_t gate; /* readers wait here while a writer does */
+	struct store *st;     /* of who holds writing */
+	pthread_mutex_t asking;
+	struct store *asked; /* of who holds asking */
+
+	struct world *world;
+	struct alerts *alerts;
+	bool stale; /* memory is not what the store says: load anew first */
+	bool leads, judged;
+	bool alerts_due; /* all of them are to be looked at in the next transaction */
+	uint64_t loads;  /* how often the world was loaded: what was worked out before is void */
+	uint64_t stream_seq; /* what memory has of the stream */
+	struct hub_database db;
+	bool has_db;
+
+	pthread_mutex_t queueing;
+	pthread_cond_t served;
+	struct batch *first, **last;
+	bool serving;
+
+	struct hub_figures figures; /* counters; the rest is filled when asked */
+};
+
+struct advdb *hub_db(struct hub *h); /* NULL: none yet */
+
+void hub_write_lock(struct hub *h); /* memory; writing is held */
+void hub_write_unlock(struct hub *h);
+
+/* A writing call from its begin to its end. _begin takes writing and lock and begins a transaction;
+ * _end commits where rc is RMG_OK, else rolls back and loads anew, and gives back both locks. What
+ * _begin refuses needs no _end. */
+struct tx {
+	struct hub *h;
+	struct world *w;
+	struct store *st; /* NULL: another hub leads and has written it; memory alone follows */
+	struct alerts_env env;
+	int64_t now_ms;
+	VEC(uint32_t) images;  /* touched: their alerts are looked at in the end */
+	VEC(uint32_t) sources; /* heard */
+	struct strbuf text;
+	uint32_t use_id; /* following: the id that the leader gave */
+	/* What the hub had: it has it again where the transaction fails. */
+	struct hub_database was_db;
+	bool had_db;
+	const struct policy *was_policy;
+	struct rmg_err *err;
+};
+MUST enum rmg_rc tx_begin(struct tx *tx, struct hub *h, struct rmg_err *err);
+MUST enum rmg_rc tx_end(struct tx *tx, enum rmg_rc rc);
+
+/* The same without alerts and writing, in memory alone; the caller holds both locks. */
+void tx_follow(struct tx *tx, struct hub *h, struct rmg_err *err);
+void tx_done(struct tx *tx);
+
+MUST enum rmg_rc tx_no_memory(struct tx *tx);
+MUST enum rmg_rc tx_touch(struct tx *tx, uint32_t image);
+/* The alerts of touched images, and the rows of sources. */
+MUST enum rmg_rc tx_settle(struct tx *tx);
+/* A line of the stream: body is JSON. */
+MUST enum rmg_rc tx_tell(struct tx *tx, const char *kind, struct span body);
+
+MUST enum rmg_rc tx_place(struct tx *tx, const struct place *p, uint32_t *id);
+MUST enum rmg_rc tx_os(struct tx *tx, const struct os *os, uint32_t *id);
+MUST enum rmg_rc tx_alias(struct tx *tx, struct span digest, const char *kind, uint32_t image);
+/* The image that an event means; 0: nobody knows. Made where a digest is new. */
+MUST enum rmg_rc tx_image(struct tx *tx, const struct event_image *e, uint32_t *id);
+MUST enum rmg_rc tx_use_end(struct tx *tx, uint32_t slot, int64_t at_ms);
+MUST enum rmg_rc tx_declared(struct tx *tx, const struct event *e);
+MUST enum rmg_rc tx_removed(struct tx *tx, uint32_t workload, int64_t at_ms);
+/* What a reference means from now on. */
+MUST enum rmg_rc tx_tag(struct tx *tx, struct span ref, struct span digest, struct span source,
+			int64_t at_ms);
+/* Uses and workloads that waited for a digest or a reference. */
+MUST enum rmg_rc tx_use_becomes(struct tx *tx, uint32_t slot, uint32_t image);
+MUST enum rmg_rc tx_workload_anew(struct tx *tx, uint32_t workload);
+
+/* One event, whatever its place in the order of its source. RMG_OK with result->applied. */
+MUST enum rmg_rc tx_event(struct tx *tx, const struct event *e, struct hub_result *result);
+/* ... in its order. */
+MUST enum rmg_rc tx_event_in_order(struct tx *tx, const struct event *e, struct hub_result *result);
+
+/* Uses and workloads of images that turned out to be this one, which these digests mean. */
+MUST enum rmg_rc tx_merge(struct tx *tx, const struct span *digests, size_t n, uint32_t image);
+
+/* What somebody did on a hub that does not lead, as hub_act.c wrote it. */
+MUST enum rmg_rc tx_act(struct tx *tx, struct span body);
+
+/* All findings and counts, against db. */
+MUST enum rmg_rc hub_judge_all(struct world *w, struct advdb *db, struct rmg_err *err);
+/* Makes the store usable, and memory what it says; writing is held. */
+MUST enum rmg_rc hub_ready(struct hub *h, struct rmg_err *err);
+/* Everything anew from the store, in place of what memory has. Both locks are held. */
+MUST enum rmg_rc hub_load(struct hub *h, struct rmg_err *err);
+/* Reads what the leader wrote since; writing is held. */
+MUST enum rmg_rc hub_follow(struct hub *h, struct rmg_err *err);
+
+#endif
