@@ -15,28 +15,41 @@ static bool pool_for(struct json_doc *d, size_t n)
 	return d->pool != NULL;
 }
 
+/* Behind the quote that ends the string which begins at p. A quote is one where the backslashes
+ * before it pair up; each run of them is counted once. */
+static const uint8_t *string_end(const uint8_t *p, const uint8_t *end)
+{
+	const uint8_t *quote, *from = p;
+
+	while ((quote = memchr(from, '"', (size_t)(end - from))) != NULL) {
+		const uint8_t *at = quote;
+
+		while (at > from && at[-1] == '\\')
+			at--;
+		from = quote + 1;
+		if ((quote - at) % 2 == 0)
+			return from;
+	}
+	return end;
+}
+
 /* yyjson does not recurse, but who walks the document does: brackets are counted first. */
 static bool too_deep(struct span s)
 {
+	const uint8_t *p = s.p, *end = s.p + s.n;
 	int depth = 0;
-	bool in_string = false;
 
-	for (size_t i = 0; i < s.n; i++) {
-		uint8_t c = s.p[i];
+	while (p < end) {
+		uint8_t c = *p++;
 
-		if (in_string) {
-			if (c == '\\')
-				i++;
-			else if (c == '"')
-				in_string = false;
-		} else if (c == '"') {
-			in_string = true;
-		} else if (c == '{' || c == '[') {
-			if (++depth > JSON_DEPTH)
-				return true;
-		} else if (c == '}' || c == ']') {
+		if (c == '"')
+			p = string_end(p, end);
+		else if (c == '{' || c == '[')
+			depth++;
+		else if (c == '}' || c == ']')
 			depth--;
-		}
+		if (depth > JSON_DEPTH)
+			return true;
 	}
 	return false;
 }

@@ -126,6 +126,31 @@ static void not_json(void **state)
 		refused(texts[i]);
 }
 
+/* Brackets count outside strings only, and a string ends where its backslashes pair up. */
+static void brackets_in_strings(struct json_doc *d)
+{
+	enum { MANY = JSON_DEPTH + 50 };
+	static const struct {
+		const char *before, *behind;
+		enum rmg_rc rc;
+	} cases[] = {
+	    {"[\"", "\"]", RMG_OK},
+	    {"[\"\\\"", "\"]", RMG_OK},
+	    {"[\"\\\\\\\"", "\"]", RMG_OK},
+	    {"[\"\\\\\",", "]", RMG_E_LIMIT},
+	    {"[\"a\\\\\\\\\",", "]", RMG_E_LIMIT},
+	    {"[\"", "", RMG_E_FORMAT},
+	};
+	char many[MANY + 1], text[MANY + 64];
+
+	memset(many, '[', MANY);
+	many[MANY] = '\0';
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		snprintf(text, sizeof text, "%s%s%s", cases[i].before, many, cases[i].behind);
+		assert_int_equal(parse(d, text), cases[i].rc);
+	}
+}
+
 static void bounds(void **state)
 {
 	char deep[2 * (JSON_DEPTH + 1) + 1];
@@ -140,6 +165,7 @@ static void bounds(void **state)
 	deep[2 * JSON_DEPTH + 1] = '\0';
 	assert_int_equal(parse(&d, deep + 1), RMG_OK);
 	assert_int_equal(parse(&d, "\"[[[\\\"[[[\""), RMG_OK);
+	brackets_in_strings(&d);
 	assert_int_equal(json_parse(&d, S("[1, 2]"), 5, &err), RMG_E_LIMIT);
 	assert_int_equal(json_parse(&d, S("\xef\xbb\xbf[1]"), 5, &err), RMG_OK);
 	json_done(&d);
