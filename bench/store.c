@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* store URL [COMPONENTS IMAGES USES] - rows a second into an empty store, and how long a hub that
- * starts reads all of them. Prints "NAME VALUE UNIT" lines. */
+ * starts reads all of them. Prints "NAME MILLISECONDS ms ROWS rows/s" lines. An event is a use, its
+ * source's position and a row of the stream, a hundred to a commit. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +24,7 @@ static void say(const char *name, size_t n, double since)
 {
 	double ms = now_ms() - since;
 
-	printf("%-24s %10.0f ms %12.0f rows/s\n", name, ms, (double)n / ms * 1e3);
+	printf("%s %.0f ms %.0f rows/s\n", name, ms, (double)n / ms * 1e3);
 	fflush(stdout);
 }
 
@@ -174,22 +175,22 @@ static enum rmg_rc load(struct store *st, struct rmg_err *err)
 	double start = now_ms();
 	enum rmg_rc rc = store_component_each(st, on_component, NULL, err);
 
-	say("load components", rows, start);
+	say("load-components", rows, start);
 	rows = 0;
 	start = now_ms();
 	if (rc == RMG_OK)
 		rc = store_image_each(st, on_image, NULL, err);
-	say("load images", rows, start);
+	say("load-images", rows, start);
 	rows = 0;
 	start = now_ms();
 	if (rc == RMG_OK)
 		rc = store_use_open_each(st, on_use, NULL, err);
-	say("load open uses", rows, start);
+	say("load-uses", rows, start);
 	rows = 0;
 	start = now_ms();
 	if (rc == RMG_OK)
 		rc = store_executables_by_sha256(st, sha256, on_executable, NULL, err);
-	say("executables by hash", rows, start);
+	say("executables-by-hash", rows, start);
 	return rc;
 }
 
@@ -208,23 +209,23 @@ int main(int argc, char **argv)
 		fprintf(stderr, "store: %s\n", argc < 2 ? "usage: store URL" : err.msg);
 		return 1;
 	}
-	rc = put_all(st, "put components", put_component, n[0], PUT_AT_ONCE, &err);
+	rc = put_all(st, "put-components", put_component, n[0], PUT_AT_ONCE, &err);
 	if (rc == RMG_OK)
-		rc = put_all(st, "put images", put_image, n[1], PUT_AT_ONCE, &err);
+		rc = put_all(st, "put-images", put_image, n[1], PUT_AT_ONCE, &err);
 	if (rc == RMG_OK)
-		rc = put_all(st, "put uses", put_use, n[2], PUT_AT_ONCE, &err);
+		rc = put_all(st, "put-uses", put_use, n[2], PUT_AT_ONCE, &err);
 	if (rc == RMG_OK)
-		rc = put_all(st, "events, 100 a commit", put_event, EVENTS, BATCH, &err);
+		rc = put_all(st, "events", put_event, EVENTS, BATCH, &err);
 	if (rc == RMG_OK)
-		rc = put_all(st, "events, 1 a commit", put_event, EVENTS / 20, 1, &err);
+		rc = put_all(st, "events-alone", put_event, EVENTS / 20, 1, &err);
 	if (rc == RMG_OK)
-		rc = put_all(st, "images' executables", put_executables, n[1] / 50, 10, &err);
+		rc = put_all(st, "put-executables", put_executables, n[1] / 50, 10, &err);
 	for (int i = 0; i < 2 && rc == RMG_OK; i++)
 		rc = load(st, &err);
 	if (rc == RMG_OK)
 		rc = store_size(st, &size, &err);
 	getrusage(RUSAGE_SELF, &usage);
-	printf("size %" PRIu64 " MiB, peak memory %ld MiB\n", size >> 20, usage.ru_maxrss >> 10);
+	printf("size %" PRIu64 " MiB peak %ld MiB\n", size >> 20, usage.ru_maxrss >> 10);
 	store_close(st);
 	if (rc != RMG_OK)
 		fprintf(stderr, "store: %s\n", err.msg);

@@ -83,7 +83,8 @@ MUST enum rmg_rc store_alias_put(struct store *st, const struct alias_row *row,
 MUST enum rmg_rc store_alias_each(struct store *st, alias_row_fn *fn, void *user,
 				  struct rmg_err *err);
 
-/* Executables of images, asked for by hash or by path. */
+/* Executables of images, asked for by hash or by path. _put replaces the image's. What is read has
+ * no owner, which is of one inventory only. */
 struct executable_row {
 	uint32_t image;
 	const struct executable *executable;
@@ -159,7 +160,8 @@ MUST enum rmg_rc store_use_of_workload(struct store *st, uint32_t workload, use_
 				       void *user, struct rmg_err *err); /* newest first */
 MUST enum rmg_rc store_use_last_id(struct store *st, uint32_t *id, struct rmg_err *err);
 
-/* What changed inside a container since it began. */
+/* What changed inside a container since it began. The same finding (all but time, text and who)
+ * replaces the one before. In order of time. */
 struct change_row {
 	uint32_t use;
 	int64_t at_ms;

@@ -29,7 +29,8 @@ static enum rmg_rc fault(struct sqlite *s, const char *what, struct rmg_err *err
 {
 	int code = sqlite3_errcode(s->db), os = sqlite3_system_errno(s->db);
 
-	if ((code & 0xff) == SQLITE_FULL || ((code & 0xff) == SQLITE_IOERR && os == ENOSPC))
+	if ((code & 0xff) == SQLITE_FULL ||
+	    ((code & 0xff) == SQLITE_IOERR && (os == ENOSPC || os == EDQUOT || os == EFBIG)))
 		return err_set(err, RMG_E_IO, "no space left in %s", s->file);
 	switch (code & 0xff) {
 	case SQLITE_NOMEM:

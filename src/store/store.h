@@ -9,10 +9,16 @@
  * transaction; a schema of a newer Rummage is refused.
  *
  * A struct store is one connection and belongs to one thread at a time; open one per thread. All
- * writes stand between store_begin() and store_commit(): what is not committed has not happened.
- * After a failure inside a transaction only store_rollback() is of use. RMG_E_IO: the disk, the
- * server or the connection; store_lost() tells whether to open anew. Spans given to a callback live
- * until it returns. Times are milliseconds since 1970; 0 is "not yet". */
+ * writes stand between store_begin() and store_commit() (RMG_E_ARG elsewhere): what is not
+ * committed has not happened. After a failure inside a transaction only store_rollback() is of use;
+ * a failed commit has rolled back. PostgreSQL may tell the failure of one write at a later one, or
+ * at the commit. RMG_E_IO: the disk, the server or the connection; store_lost() tells whether to
+ * open anew. A commit that a lost connection cut off may have happened: look before doing it again.
+ *
+ * A callback may not use the store that calls it; another one it may. Its spans live until it
+ * returns. Texts are made UTF-8 without NULs ('?' for what is not); those that rows are found by
+ * have LIMIT_STORE_KEY_BYTES at most, and a longer one is RMG_E_LIMIT, which does not end the
+ * transaction. Times are milliseconds since 1970; 0 is "not yet". */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
@@ -35,7 +41,8 @@ void store_rollback(struct store *st);
 /* The one hub that evaluates and sends. SQLite: a lock on the file's neighbour, held as long as
  * the store is open. PostgreSQL: a session's advisory lock, gone with the connection, so that one
  * that was cut off can no longer write as the leader: its transactions end with it.
- * RMG_OK and *leads. */
+ * RMG_OK and *leads. A peer that went silent is noticed within ten seconds on both sides, and a
+ * transaction that idles for a minute is ended. */
 MUST enum rmg_rc store_lead(struct store *st, bool *leads, struct rmg_err *err);
 
 /* Tells the other hubs that there is something new (NOTIFY at commit; nothing on SQLite), and waits
