@@ -144,7 +144,7 @@ struct counter_state {
 struct store {
 	const struct backend *backend;
 	bool lost, leads;
-	bool begun;
+	bool begun, read_only;
 	struct rmg_err fault; /* of this transaction, which can only be rolled back then */
 	bool reading;         /* inside an _each: its callback may not use this store */
 	struct counter_state counters[COUNTER_COUNT];
@@ -161,7 +161,7 @@ struct backend {
 	const struct word *words; /* ends with a NULL word */
 	enum rmg_rc (*open)(const char *url, struct store **out, struct rmg_err *err);
 	void (*close)(struct store *st);
-	enum rmg_rc (*begin)(struct store *st, struct rmg_err *err);
+	enum rmg_rc (*begin)(struct store *st, bool read_only, struct rmg_err *err);
 	enum rmg_rc (*commit)(struct store *st, struct rmg_err *err);
 	void (*rollback)(struct store *st);
 	/* May return before it is done; a failure is then told by a later call, at last by commit.

@@ -345,9 +345,13 @@ static enum rmg_rc version_set(struct store *st, int64_t version, struct rmg_err
 
 /* Transactions. */
 
-static enum rmg_rc begin(struct store *st, struct rmg_err *err)
+static enum rmg_rc begin(struct store *st, bool read_only, struct rmg_err *err)
 {
-	return send_text(of(st), "BEGIN", err);
+	/* The moment that is read begins with the first statement after BEGIN. */
+	if (!read_only)
+		return send_text(of(st), "BEGIN", err);
+	(void)!send_text(of(st), "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", NULL);
+	return exec(st, "SELECT 1", err);
 }
 
 static enum rmg_rc commit(struct store *st, struct rmg_err *err)

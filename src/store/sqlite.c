@@ -177,9 +177,13 @@ static enum rmg_rc version_set(struct store *st, int64_t version, struct rmg_err
 
 /* Transactions. */
 
-static enum rmg_rc begin(struct store *st, struct rmg_err *err)
+static enum rmg_rc begin(struct store *st, bool read_only, struct rmg_err *err)
 {
-	return exec(st, "BEGIN IMMEDIATE", err);
+	/* The moment that is read begins with the first look. */
+	return exec(st,
+		    read_only ? "BEGIN; SELECT count(*) FROM counter WHERE name = ''"
+			      : "BEGIN IMMEDIATE",
+		    err);
 }
 
 static enum rmg_rc commit(struct store *st, struct rmg_err *err)

@@ -152,7 +152,7 @@ enum rmg_rc store_write(struct store *st, enum sql sql, const struct value *v, s
 
 	if (rc != RMG_OK)
 		return rc;
-	if (!st->begun)
+	if (!st->begun || st->read_only)
 		return err_set(err, RMG_E_ARG, "the store is written to outside a transaction");
 	rc = clean_values(st, v, n, clean, err);
 	if (rc != RMG_OK)
@@ -217,7 +217,7 @@ enum rmg_rc store_hold(struct store *st, enum counter counter, struct rmg_err *e
 
 	if (c->held)
 		return RMG_OK;
-	if (!st->begun)
+	if (!st->begun || st->read_only)
 		return err_set(err, RMG_E_ARG, "the store gives ids inside a transaction only");
 	rc = store_read(st, SQL_COUNTER_HOLD, WITH(v_text(name)), cols_u64, &value, err);
 	if (rc != RMG_OK)
@@ -257,7 +257,7 @@ static enum rmg_rc write_counters(struct store *st, struct rmg_err *err)
 
 /* Transactions. */
 
-enum rmg_rc store_begin(struct store *st, struct rmg_err *err)
+static enum rmg_rc begin(struct store *st, bool read_only, struct rmg_err *err)
 {
 	enum rmg_rc rc = usable(st, err);
 
@@ -265,9 +265,20 @@ enum rmg_rc store_begin(struct store *st, struct rmg_err *err)
 		return rc;
 	if (st->begun)
 		return err_set(err, RMG_E_ARG, "the store is inside a transaction already");
-	rc = st->backend->begin(st, err);
+	rc = st->backend->begin(st, read_only, err);
 	st->begun = rc == RMG_OK;
+	st->read_only = read_only;
 	return rc;
+}
+
+enum rmg_rc store_begin(struct store *st, struct rmg_err *err)
+{
+	return begin(st, false, err);
+}
+
+enum rmg_rc store_begin_reading(struct store *st, struct rmg_err *err)
+{
+	return begin(st, true, err);
 }
 
 enum rmg_rc store_commit(struct store *st, struct rmg_err *err)

@@ -35,6 +35,8 @@ bool store_lost(const struct store *st);
 const char *store_kind(const struct store *st); /* "sqlite", "postgresql" */
 
 MUST enum rmg_rc store_begin(struct store *st, struct rmg_err *err);
+/* For reading only: all that is read until the end is of one moment, whatever others write. */
+MUST enum rmg_rc store_begin_reading(struct store *st, struct rmg_err *err);
 MUST enum rmg_rc store_commit(struct store *st, struct rmg_err *err);
 void store_rollback(struct store *st);
 

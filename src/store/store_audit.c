@@ -52,7 +52,7 @@ enum rmg_rc store_audit_add(struct store *st, const struct audit_row *row, struc
 enum rmg_rc store_audit_last(struct store *st, struct audit_row *out, struct rmg_err *err)
 {
 	struct audit_row last = {0};
-	enum rmg_rc rc = st->begun ? store_hold(st, COUNTER_AUDIT, err) : RMG_OK;
+	enum rmg_rc rc = st->begun && !st->read_only ? store_hold(st, COUNTER_AUDIT, err) : RMG_OK;
 
 	if (rc == RMG_OK)
 		rc = store_read(st, SQL_AUDIT_LAST, WITHOUT, audit_keep, &last, err);

@@ -57,6 +57,24 @@ static void test_others_see_what_is_committed(void **state)
 	store_close(other);
 }
 
+static void test_reading_is_of_one_moment(void **state)
+{
+	struct source_row source = {.source = S("x"), .seq = 1};
+	struct store *st = *state, *other = open_store();
+
+	OK(store_begin_reading(st, &err));
+	OK(store_begin(other, &err));
+	OK(store_source_put(other, &source, &err));
+	OK(store_commit(other, &err));
+	OK(store_source_each(st, say_source, NULL, &err));
+	expect("");
+	assert_int_equal(store_source_put(st, &source, &err), RMG_E_ARG);
+	OK(store_commit(st, &err));
+	OK(store_source_each(st, say_source, NULL, &err));
+	expect("x  0 1\n");
+	store_close(other);
+}
+
 static void test_one_leads(void **state)
 {
 	struct store *st = *state, *other = open_store();
@@ -284,6 +302,7 @@ static void test_file_is_for_its_owner(void **state)
 #define EVERY(X)                                                                                   \
 	X(test_transactions_are_whole)                                                             \
 	X(test_others_see_what_is_committed)                                                       \
+	X(test_reading_is_of_one_moment)                                                           \
 	X(test_one_leads)                                                                          \
 	X(test_words_wake)                                                                         \
 	X(test_old_rows_go)                                                                        \

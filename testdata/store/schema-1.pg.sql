@@ -383,8 +383,8 @@ CREATE INDEX executable_image_by_image ON public.executable_image USING btree (i
 CREATE INDEX executable_member_by_set ON public.executable_member USING btree (set_id);
 CREATE INDEX executable_set_by_hash ON public.executable_set USING btree (hash);
 CREATE INDEX lineage_of_workload ON public.lineage USING btree (workload);
+CREATE INDEX outbox_by_state ON public.outbox USING btree (state, sink, id);
 CREATE UNIQUE INDEX outbox_once ON public.outbox USING btree (sink, dedupe);
-CREATE INDEX outbox_waiting ON public.outbox USING btree (sink, id) WHERE (state = 'waiting'::text);
 CREATE INDEX use_by_workload ON public.use USING btree (workload);
 CREATE INDEX use_ended ON public.use USING btree (ended_ms) WHERE (ended_ms > 0);
 CREATE INDEX use_open ON public.use USING btree (id) WHERE (ended_ms = 0);

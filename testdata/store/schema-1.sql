@@ -97,5 +97,5 @@ CREATE INDEX lineage_of_workload ON lineage (workload);
 CREATE UNIQUE INDEX alert_by_key ON alert (key);
 CREATE INDEX alert_log_of_alert ON alert_log (alert);
 CREATE UNIQUE INDEX outbox_once ON outbox (sink, dedupe);
-CREATE INDEX outbox_waiting ON outbox (sink, id) WHERE state = 'waiting';
+CREATE INDEX outbox_by_state ON outbox (state, sink, id);
 COMMIT;
