@@ -67,7 +67,7 @@ static enum rmg_rc tell(struct tx *tx, const struct event *e, uint32_t use)
 	if (tx->st == NULL)
 		return RMG_OK;
 	strbuf_clear(b);
-	strbuf_printf(b, "{\"use\":%u,\"event\":", use);
+	strbuf_printf(b, "{\"use\":%u,\"image\":%u,\"event\":", use, tx->chosen);
 	event_write(e, b);
 	if (b->n && b->p[b->n - 1] == '\n')
 		b->n--;
@@ -164,20 +164,35 @@ static enum rmg_rc begin_use(struct tx *tx, const struct event *e, uint32_t sour
 	return rc == RMG_OK ? tell(tx, e, row.id) : rc;
 }
 
-/* A use that is known already: mentioned again, or better known now. */
-static enum rmg_rc know_use(struct tx *tx, const struct event *e, uint32_t slot, uint32_t image,
-			    struct hub_result *r)
+/* A use that is known already, but not what it runs. */
+static enum rmg_rc learn_use(struct tx *tx, const struct event *e, uint32_t slot,
+			     struct hub_result *r)
 {
-	struct world_use *u = &tx->w->uses.v[slot];
-	enum rmg_rc rc;
+	uint32_t image, id = tx->w->uses.v[slot].id;
+	enum rmg_rc rc = tx_image(tx, &e->image, &image);
 
-	u->heard = tx->w->sources.v[u->source].snapshot;
-	if (u->image || image == 0) {
+	if (rc != RMG_OK)
+		return rc;
+	r->unknown = image == 0 || tx->w->images.v[image].read_ms == 0;
+	if (image == 0) {
 		r->applied = APPLIED_KNOWN;
 		return RMG_OK;
 	}
 	rc = tx_use_becomes(tx, slot, image);
-	return rc == RMG_OK ? tell(tx, e, u->id) : rc;
+	return rc == RMG_OK ? tell(tx, e, id) : rc;
+}
+
+static enum rmg_rc know_use(struct tx *tx, const struct event *e, uint32_t slot,
+			    struct hub_result *r)
+{
+	struct world_use *u = &tx->w->uses.v[slot];
+
+	u->heard = tx->w->sources.v[u->source].snapshot;
+	if (u->image == 0)
+		return learn_use(tx, e, slot, r);
+	r->applied = APPLIED_KNOWN;
+	r->unknown = tx->w->images.v[u->image].read_ms == 0;
+	return RMG_OK;
 }
 
 static enum rmg_rc on_use(struct tx *tx, const struct event *e, uint32_t source, bool cached,
@@ -189,13 +204,15 @@ static enum rmg_rc on_use(struct tx *tx, const struct event *e, uint32_t source,
 	if (cached ? e->image.n_digests == 0 : e->container.n == 0)
 		return refuse(r, cached ? "an image without a digest" : "no container is named");
 	slot = world_use_of(tx->w, source, cached ? e->image.digests[0] : e->container, cached);
-	if (slot == 0 && tx->use_id && tx->use_id <= tx->w->last_use_id)
+	if (slot)
+		return know_use(tx, e, slot, r);
+	if (tx->use_id && tx->use_id <= tx->w->last_use_id)
 		return RMG_OK; /* following: it has ended in what was loaded */
 	rc = tx_image(tx, &e->image, &image);
 	if (rc != RMG_OK)
 		return rc;
 	r->unknown = image == 0 || tx->w->images.v[image].read_ms == 0;
-	return slot ? know_use(tx, e, slot, image, r) : begin_use(tx, e, source, image, cached);
+	return begin_use(tx, e, source, image, cached);
 }
 
 /* Changes in a container are over with it. */
@@ -511,6 +528,7 @@ enum rmg_rc tx_event(struct tx *tx, const struct event *e, struct hub_result *r)
 	bool made;
 	enum rmg_rc rc = source_of(tx, e, &source, &made);
 
+	tx->chosen = 0;
 	return rc == RMG_OK ? dispatch(tx, e, source, r) : rc;
 }
 
@@ -553,6 +571,7 @@ enum rmg_rc tx_event_in_order(struct tx *tx, const struct event *e, struct hub_r
 		s->epoch = e->epoch;
 		s->seq = e->seq;
 	}
+	tx->chosen = 0;
 	rc = dispatch(tx, e, source, r);
 	r->resync = tx->w->sources.v[source].wants_snapshot;
 	return rc;

@@ -290,6 +290,7 @@ static enum rmg_rc tell(struct putting *p, uint32_t id)
 	jsonw_put(&w, "digest", name_of(p->inv));
 	jsonw_put_array(&w, "digests", p->digests, COUNT_OF(p->digests));
 	jsonw_put(&w, "ref", p->row.ref);
+	jsonw_put(&w, "tag", p->r->ref);
 	jsonw_put_u64(&w, "components", p->components.n);
 	jsonw_object_end(&w);
 	if (strbuf_rc(b) != RMG_OK)

@@ -65,7 +65,8 @@ struct tx {
 	VEC(uint32_t) images;  /* touched: their alerts are looked at in the end */
 	VEC(uint32_t) sources; /* heard */
 	struct strbuf text;
-	uint32_t use_id; /* following: the id that the leader gave */
+	uint32_t use_id, image_id; /* following: what the leader gave and chose */
+	uint32_t chosen;           /* by the last tx_image() */
 	/* What the hub had: it has it again where the transaction fails. */
 	struct hub_database was_db;
 	bool had_db;
@@ -89,7 +90,8 @@ MUST enum rmg_rc tx_tell(struct tx *tx, const char *kind, struct span body);
 MUST enum rmg_rc tx_place(struct tx *tx, const struct place *p, uint32_t *id);
 MUST enum rmg_rc tx_os(struct tx *tx, const struct os *os, uint32_t *id);
 MUST enum rmg_rc tx_alias(struct tx *tx, struct span digest, const char *kind, uint32_t image);
-/* The image that an event means; 0: nobody knows. Made where a digest is new. */
+/* The image that an event means; 0: nobody knows. Made where a digest is new. Of several the worst,
+ * by what this hub knows: followers are told which. */
 MUST enum rmg_rc tx_image(struct tx *tx, const struct event_image *e, uint32_t *id);
 MUST enum rmg_rc tx_use_end(struct tx *tx, uint32_t slot, int64_t at_ms);
 MUST enum rmg_rc tx_declared(struct tx *tx, const struct event *e);

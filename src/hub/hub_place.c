@@ -1,11 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hub_place.c - places, distributions, and the images that digests and references mean. */
 #include "base/err.h"
+#include "base/limits.h"
+#include "format/jsonw.h"
 #include "hub/hub_inside.h"
+
+/* Followers give the same number, whatever the place came with. */
+static enum rmg_rc tell_place(struct tx *tx, const struct place_row *row)
+{
+	struct strbuf b = strbuf_of(LIMIT_JSON_BYTES);
+	struct jsonw w = jsonw_of(&b);
+	enum rmg_rc rc;
+
+	jsonw_object(&w);
+	jsonw_put_u64(&w, "place", row->id);
+	jsonw_put(&w, "cluster", row->place.cluster);
+	jsonw_put(&w, "node", row->place.node);
+	jsonw_put(&w, "namespace", row->place.ns);
+	jsonw_object_end(&w);
+	rc = strbuf_rc(&b) == RMG_OK ? tx_tell(tx, "place", strbuf_span(&b)) : tx_no_memory(tx);
+	strbuf_done(&b);
+	return rc;
+}
 
 enum rmg_rc tx_place(struct tx *tx, const struct place *p, uint32_t *id)
 {
 	struct place_row row;
+	enum rmg_rc rc;
 	bool made;
 
 	if (world_place(tx->w, p, id, &made) != RMG_OK)
@@ -13,7 +34,8 @@ enum rmg_rc tx_place(struct tx *tx, const struct place *p, uint32_t *id)
 	if (!made || tx->st == NULL)
 		return RMG_OK;
 	row = tx->w->places.v[*id];
-	return store_place_put(tx->st, &row, tx->err);
+	rc = store_place_put(tx->st, &row, tx->err);
+	return rc == RMG_OK ? tell_place(tx, &row) : rc;
 }
 
 enum rmg_rc tx_os(struct tx *tx, const struct os *os, uint32_t *id)
@@ -58,14 +80,15 @@ static enum rmg_rc make_image(struct tx *tx, struct span digest, struct span ref
 }
 
 /* A digest that means one image says more than one that means several (an index). */
-static uint32_t best_of(const struct world *w, const struct event_image *e)
+static uint32_t best_of(const struct world *w, const struct event_image *e, bool *sure)
 {
 	uint32_t any = 0;
 
 	for (size_t i = 0; i < e->n_digests; i++) {
 		uint32_t first = world_image_of(w, e->digests[i], 0);
 
-		if (first && world_image_of(w, e->digests[i], 1) == 0)
+		*sure = first && world_image_of(w, e->digests[i], 1) == 0;
+		if (*sure)
 			return first;
 		if (first && any == 0)
 			any = world_image_choose(w, e->digests[i]);
@@ -84,19 +107,31 @@ static enum rmg_rc add_names(struct tx *tx, const struct event_image *e, uint32_
 	return rc;
 }
 
+static enum rmg_rc find_or_make(struct tx *tx, const struct event_image *e, uint32_t *id,
+				bool *sure)
+{
+	*id = best_of(tx->w, e, sure);
+	if (tx->image_id && *id && !*sure)
+		*id = tx->image_id < tx->w->images.n ? tx->image_id : *id;
+	if (*id)
+		return RMG_OK;
+	*sure = true;
+	return make_image(tx, e->digests[0], e->ref, id);
+}
+
 enum rmg_rc tx_image(struct tx *tx, const struct event_image *e, uint32_t *id)
 {
 	struct event_image meant = *e;
 	uint32_t tag = e->n_digests ? 0 : world_tag_of(tx->w, e->ref);
-	enum rmg_rc rc = RMG_OK;
+	enum rmg_rc rc;
+	bool sure;
 
 	*id = 0;
 	if (tag)
 		meant.digests[meant.n_digests++] = tx->w->tags.v[tag].digest;
 	if (meant.n_digests == 0)
 		return RMG_OK;
-	*id = best_of(tx->w, &meant);
-	if (*id == 0)
-		rc = make_image(tx, meant.digests[0], meant.ref, id);
-	return rc == RMG_OK ? add_names(tx, &meant, *id) : rc;
+	rc = find_or_make(tx, &meant, id, &sure);
+	tx->chosen = *id;
+	return rc == RMG_OK && sure ? add_names(tx, &meant, *id) : rc;
 }

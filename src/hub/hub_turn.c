@@ -42,26 +42,39 @@ static enum rmg_rc keep_stream(void *user, const struct stream_row *row)
 	return arena_rc(&r->arena);
 }
 
+/* {"use":N,"image":N,"event":{...}}, as hub_event.c writes it. */
+static bool cut_event(struct span body, uint32_t *use, uint32_t *image, struct span *event)
+{
+	struct json_doc doc = {0};
+	size_t at = span_find(body, S(",\"event\":"));
+	uint64_t u = 0, i = 0;
+	bool good = at != SIZE_MAX && json_parse(&doc, body, body.n, NULL) == RMG_OK &&
+		    json_get_u64(doc.root, "use", &u) && json_get_u64(doc.root, "image", &i) &&
+		    u <= UINT32_MAX && i <= UINT32_MAX;
+
+	json_done(&doc);
+	if (!good)
+		return false;
+	*use = (uint32_t)u;
+	*image = (uint32_t)i;
+	*event = span_from(span_head(body, body.n - 1), at + 9);
+	return true;
+}
+
 static enum rmg_rc follow_event(struct tx *tx, struct span body)
 {
 	struct hub_result r = {0};
 	struct arena arena;
 	struct event e;
-	struct span head;
-	uint64_t use;
-	size_t at = span_find(body, S(",\"event\":"));
-	enum rmg_rc rc = RMG_E_DB;
+	enum rmg_rc rc;
 
-	head = span_from(span_head(body, at), sizeof "{\"use\":" - 1);
-	if (at == SIZE_MAX || !span_u64(head, 10, UINT32_MAX, &use))
-		return err_set(tx->err, rc, "the stream of changes is damaged");
-	body = span_head(span_from(body, at + 9), body.n - at - 10);
+	if (!cut_event(body, &tx->use_id, &tx->image_id, &body))
+		return err_set(tx->err, RMG_E_DB, "the stream of changes is damaged");
 	arena_init(&arena, LIMIT_JSON_BYTES);
 	rc = event_parse(body, &arena, &e, tx->err);
-	tx->use_id = (uint32_t)use;
 	if (rc == RMG_OK)
 		rc = tx_event(tx, &e, &r);
-	tx->use_id = 0;
+	tx->use_id = tx->image_id = 0;
 	arena_done(&arena);
 	return rc;
 }
@@ -150,7 +163,7 @@ static enum rmg_rc learn_names(struct learning *l, json *body)
 	return rc == RMG_OK ? tx_merge(tx, digests, n, l->image) : rc;
 }
 
-static enum rmg_rc follow_image(struct tx *tx, struct span body)
+static enum rmg_rc follow_image(struct tx *tx, struct span body, int64_t at_ms)
 {
 	struct learning l = {.tx = tx};
 	struct json_doc doc = {0};
@@ -164,7 +177,28 @@ static enum rmg_rc follow_image(struct tx *tx, struct span body)
 		rc = learn_rows(&l);
 	if (rc == RMG_OK)
 		rc = learn_names(&l, doc.root);
+	if (rc == RMG_OK && json_get_str(doc.root, "tag").n)
+		rc = tx_tag(tx, json_get_str(doc.root, "tag"), json_get_str(doc.root, "digest"),
+			    (struct span){0}, at_ms);
 	VEC_DONE(&l.fresh);
+	json_done(&doc);
+	return rc;
+}
+
+static enum rmg_rc follow_place(struct tx *tx, struct span body)
+{
+	struct json_doc doc = {0};
+	struct place place;
+	uint32_t id;
+	enum rmg_rc rc = json_parse(&doc, body, LIMIT_MESSAGE_BYTES, tx->err);
+
+	place = (struct place){
+	    .cluster = json_get_str(doc.root, "cluster"),
+	    .node = json_get_str(doc.root, "node"),
+	    .ns = json_get_str(doc.root, "namespace"),
+	};
+	if (rc == RMG_OK)
+		rc = tx_place(tx, &place, &id);
 	json_done(&doc);
 	return rc;
 }
@@ -188,7 +222,9 @@ static enum rmg_rc follow_row(struct tx *tx, const struct stream_row *row, bool 
 	if (span_is(row->kind, S("event")))
 		return follow_event(tx, row->body);
 	if (span_is(row->kind, S("image")))
-		return follow_image(tx, row->body);
+		return follow_image(tx, row->body, row->at_ms);
+	if (span_is(row->kind, S("place")))
+		return follow_place(tx, row->body);
 	if (span_is(row->kind, S("alert")))
 		return follow_alert(tx, row->body);
 	*alerts |= span_is(row->kind, S("exception"));

@@ -153,9 +153,7 @@ enum rmg_rc tx_removed(struct tx *tx, uint32_t id, int64_t at_ms)
 
 	if (rc == RMG_OK)
 		rc = put_workload(tx, &row);
-	if (rc == RMG_OK && world_workload_would(tx->w, id, NULL, 0, NULL, 0) != RMG_OK)
-		rc = tx_no_memory(tx);
-	return rc;
+	return rc == RMG_OK ? tx_workload_anew(tx, id) : rc;
 }
 
 enum rmg_rc tx_use_becomes(struct tx *tx, uint32_t slot, uint32_t image)

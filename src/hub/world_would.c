@@ -13,7 +13,9 @@ static bool is_better(const struct world_image *a, const struct world_image *b)
 {
 	if ((a->read_ms != 0) != (b->read_ms != 0))
 		return a->read_ms != 0;
-	return weight(a) > weight(b);
+	if (weight(a) != weight(b))
+		return weight(a) > weight(b);
+	return a < b; /* the older one: its number is lower */
 }
 
 uint32_t world_image_choose(const struct world *w, struct span digest)
@@ -67,7 +69,8 @@ static bool add_meaning(const struct world *w, struct meant *m, json *image)
 
 enum rmg_rc world_workload_resolve(struct world *w, uint32_t id)
 {
-	struct span images = w->workloads.v[id].images;
+	const struct world_workload *l = &w->workloads.v[id];
+	struct span images = l->declared && l->removed_ms == 0 ? l->images : (struct span){0};
 	struct json_doc doc = {0};
 	struct meant m = {0};
 	enum rmg_rc rc = RMG_OK;

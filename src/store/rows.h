@@ -329,7 +329,7 @@ MUST enum rmg_rc store_token_each(struct store *st, token_row_fn *fn, void *user
 struct stream_row {
 	uint64_t seq; /* given by the store, ascending, without gaps for those who read it */
 	int64_t at_ms;
-	struct span kind; /* "event", "image", "alert", "generation", "exception" */
+	struct span kind; /* "event", "image", "place", "alert", "generation", "exception" */
 	struct span body; /* JSON */
 };
 typedef enum rmg_rc stream_row_fn(void *user, const struct stream_row *row);
