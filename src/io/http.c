@@ -32,10 +32,10 @@ struct http {
 	bool stalled;
 };
 
-/* Scheme, host and path: queries and user names of URLs may be secret. */
-static struct span shown(const char *url)
+/* Scheme, host and path: queries and user names of URLs may be secret, some paths too. */
+static struct span shown(const struct http_request *req)
 {
-	struct span s = span_cstr(url);
+	struct span s = span_cstr(req->url);
 	size_t end = span_chr(s, '?');
 	size_t host = span_find(s, S("://"));
 
@@ -46,8 +46,10 @@ static struct span shown(const char *url)
 		struct span authority = span_head(rest, MIN_OF(span_chr(rest, '/'), rest.n));
 		size_t at = span_rchr(authority, '@');
 
+		if (req->secret_path)
+			s.n = host + 3 + authority.n;
 		if (at != SIZE_MAX)
-			s = span_from(rest, at + 1);
+			s = span_from(s, host + 3 + at + 1);
 	}
 	return span_head(s, ERROR_TEXT);
 }
@@ -337,7 +339,7 @@ static bool set_headers(CURL *c, const char *const *headers, struct curl_slist *
 
 static enum rmg_rc failure(struct http *h, CURLcode code, struct rmg_err *err)
 {
-	struct span url = shown(h->req->url);
+	struct span url = shown(h->req);
 	enum rmg_rc rc = RMG_E_NET;
 
 	if (h->rc == RMG_E_STOPPED)
@@ -396,7 +398,7 @@ enum rmg_rc http_do(struct http *h, const struct http_request *req, struct http_
 enum rmg_rc http_status_err(const struct http_request *req, const struct http_response *resp,
 			    struct rmg_err *err)
 {
-	struct span url = shown(req->url);
+	struct span url = shown(req);
 	enum rmg_rc rc = RMG_E_NET;
 
 	if (resp->status == 401 || resp->status == 403)
@@ -406,10 +408,44 @@ enum rmg_rc http_status_err(const struct http_request *req, const struct http_re
 	return err_set(err, rc, "HTTP %u for " SPAN_FMT, resp->status, SPAN_ARG(url));
 }
 
-bool http_may_retry(enum rmg_rc rc, const struct http_response *resp, unsigned *seconds)
+/* A header that is a date (RFC 9110, 5.6.7) in seconds since 1970; -1 where it is none. */
+static time_t header_date(const struct http_response *resp, const char *name)
 {
 	struct span value;
-	uint64_t wait = 0;
+	char text[64];
+
+	if (!http_header(resp, name, 0, &value) || value.n >= sizeof text)
+		return -1;
+	memcpy(text, value.p, value.n);
+	text[value.n] = '\0';
+	return curl_getdate(text, NULL);
+}
+
+bool http_retry_after(const struct http_response *resp, unsigned *seconds)
+{
+	enum { DAY_S = 86400 };
+	struct span value;
+	uint64_t wait;
+	time_t at, now;
+
+	if (!http_header(resp, "Retry-After", 0, &value) || value.n == 0)
+		return false;
+	if (span_u64(value, 10, UINT64_MAX, &wait)) {
+		*seconds = (unsigned)MIN_OF(wait, (uint64_t)DAY_S);
+		return true;
+	}
+	at = header_date(resp, "Retry-After");
+	if (at == -1)
+		return false;
+	now = header_date(resp, "Date");
+	if (now == -1)
+		now = time(NULL);
+	*seconds = at > now ? (unsigned)MIN_OF(at - now, (time_t)DAY_S) : 0;
+	return true;
+}
+
+bool http_may_retry(enum rmg_rc rc, const struct http_response *resp, unsigned *seconds)
+{
 	unsigned s = resp->status;
 
 	*seconds = 0;
@@ -417,7 +453,6 @@ bool http_may_retry(enum rmg_rc rc, const struct http_response *resp, unsigned *
 		return rc == RMG_E_NET;
 	if (s != 429 && s != 502 && s != 503 && s != 504)
 		return false;
-	if (http_header(resp, "Retry-After", 0, &value) && span_u64(value, 10, 86400, &wait))
-		*seconds = (unsigned)wait;
+	http_retry_after(resp, seconds);
 	return true;
 }

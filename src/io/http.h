@@ -60,6 +60,7 @@ struct http_request {
 	uint64_t range_first, range_last; /* last 0: to the end; both 0: the whole */
 	uint64_t max_bytes;               /* of the body; 0: LIMIT_MANIFEST_BYTES */
 	bool no_redirect;
+	bool secret_path;   /* failure texts name scheme and host only */
 	http_sink_fn *sink; /* NULL: the body is dropped */
 	void *user;
 };
@@ -75,8 +76,12 @@ MUST bool http_header(const struct http_response *resp, const char *name, size_t
 enum rmg_rc http_status_err(const struct http_request *req, const struct http_response *resp,
 			    struct rmg_err *err) COLD;
 
+/* What Retry-After asks for, in either form (RFC 9110, 10.2.3), a day at most; false where it is
+ * absent or no such thing. A date is measured by the server's own clock where it tells it. */
+bool http_retry_after(const struct http_response *resp, unsigned *seconds);
+
 /* Worth another try after a pause: 429, 502, 503, 504, or RMG_E_NET. seconds: what Retry-After asks
- * for (delta form), else 0. */
+ * for, else 0. */
 bool http_may_retry(enum rmg_rc rc, const struct http_response *resp, unsigned *seconds);
 
 #endif
