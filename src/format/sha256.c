@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "format/sha256.h"
 
+#include <limits.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 /* OpenSSL's own calls fail only without memory or without the algorithm; both end the program,
  * because a hash that is not one would be taken for a verified digest. */
@@ -37,4 +39,12 @@ void sha256_end(struct sha256 *h, uint8_t out[SHA256_BYTES])
 void sha256_of(struct span bytes, uint8_t out[SHA256_BYTES])
 {
 	CHECK(EVP_Digest(bytes.p, bytes.n, out, NULL, EVP_sha256(), NULL) == 1);
+}
+
+void sha256_hmac(struct span key, struct span bytes, uint8_t out[SHA256_BYTES])
+{
+	static const uint8_t none;
+
+	CHECK(key.n <= INT_MAX && HMAC(EVP_sha256(), key.n ? key.p : &none, (int)key.n,
+				       bytes.n ? bytes.p : &none, bytes.n, out, NULL) != NULL);
 }

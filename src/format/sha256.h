@@ -17,4 +17,7 @@ void sha256_end(struct sha256 *h, uint8_t out[SHA256_BYTES]);
 
 void sha256_of(struct span bytes, uint8_t out[SHA256_BYTES]);
 
+/* HMAC (RFC 2104). */
+void sha256_hmac(struct span key, struct span bytes, uint8_t out[SHA256_BYTES]);
+
 #endif

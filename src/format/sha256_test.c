@@ -56,11 +56,22 @@ static void in_pieces(void **state)
 	sha256_free(NULL);
 }
 
+/* RFC 4231, 4.3. */
+static void keyed(void **state)
+{
+	uint8_t got[SHA256_BYTES];
+
+	(void)state;
+	sha256_hmac(S("Jefe"), S("what do ya want for nothing?"), got);
+	hex_is(got, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(published),
 	    cmocka_unit_test(in_pieces),
+	    cmocka_unit_test(keyed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
