@@ -59,6 +59,9 @@
 	X(POLICY_BYTES, MIB(1), "bytes", "one policy file")                                        \
 	X(POLICY_RULES, 1000, "rules", "rules of one policy file")                                 \
 	X(VEX_BYTES, MIB(16), "bytes", "one OpenVEX document")                                     \
+	X(JWT_BYTES, KIB(16), "bytes", "one token of an identity provider")                        \
+	X(JWKS_BYTES, MIB(1), "bytes", "keys of an identity provider, one document")               \
+	X(JWKS_KEYS, 64, "keys", "keys of an identity provider")                                   \
 	X(MESSAGE_BYTES, MIB(32), "bytes", "one message to a sink, kept as JSON")                  \
 	X(WATCH_ROUND_S, 300, "seconds", "silence of a runtime until all is listed anew")          \
 	X(EVENT_BYTES, MIB(1), "bytes", "one event, and one message of a runtime's stream")
