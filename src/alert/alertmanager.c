@@ -102,7 +102,8 @@ static void put_alert(struct body *b, const struct message_item *item, struct sp
 	begin = MIN_OF(begin, end);
 	jsonw_object(&b->w);
 	put_labels(b, item, severity);
-	put_annotations(b, item);
+	if (span_is(severity, item->severity))
+		put_annotations(b, item);
 	jsonw_put_cstr(&b->w, "startsAt", rfc3339_text(begin, text));
 	jsonw_put_cstr(&b->w, "endsAt", rfc3339_text(end, text));
 	put(&b->w, "generatorURL", link);

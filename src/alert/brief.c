@@ -117,11 +117,17 @@ void brief_text(const struct message *m, const struct message_item *only, size_t
 	}
 	message_text(&one, &whole);
 	text = strbuf_span(&whole);
+	if (only && one.n_items) /* its title is there already */
+		text = span_from(text, title.n + 2);
 	if (text.n > max) {
-		text = last_line(brief_cut(text, max - MIN_OF(max, (size_t)TAIL_BYTES)));
+		struct span link = brief_link(m, NULL);
+
+		text = brief_cut(text, max - MIN_OF(max, TAIL_BYTES + link.n));
+		text = last_line(text);
 		strbuf_put(out, text);
-		strbuf_printf(out, "[shortened: %llu alerts in all; the hub has the rest]\n",
-			      (unsigned long long)(one.n_items + one.items_left_out));
+		strbuf_printf(out, "[shortened: %llu alerts in all] " SPAN_FMT "\n",
+			      (unsigned long long)(one.n_items + one.items_left_out),
+			      SPAN_ARG(link));
 	} else {
 		strbuf_put(out, text);
 	}

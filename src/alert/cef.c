@@ -10,6 +10,8 @@
 /* Of a line's bytes, one value takes a 16th and the name an eighth at most. */
 enum { VALUE_PART = 16, NAME_PART = 8 };
 
+static const struct sink_setting settings[] = {SYSLOG_SETTINGS, {0}};
+
 static void put_header(struct strbuf *out, struct span s)
 {
 	for (size_t i = 0; i < s.n; i++) {
@@ -115,7 +117,7 @@ static enum rmg_rc send_cef(struct sink *s, const struct message *m, struct sink
 const struct sink_kind sink_cef = {
     .name = "cef",
     .what = "ArcSight's Common Event Format, in syslog",
-    .settings = syslog_settings,
+    .settings = settings,
     .open = open_cef,
     .send = send_cef,
     .close = sink_close,

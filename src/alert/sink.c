@@ -84,7 +84,7 @@ const char *sink_get_or(const struct sink *s, const char *name, const char *othe
 
 const char *sink_ca_file(const struct sink *s)
 {
-	return sink_get_or(s, "ca_file", s->values.ca_file);
+	return sink_get_or(s, "ca", s->values.ca_file);
 }
 
 int64_t sink_clock_ms(void)

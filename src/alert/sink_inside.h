@@ -72,7 +72,7 @@ MUST enum rmg_rc sink_each(struct sink *s, const struct message *m, sink_item_fn
 
 #define SINK_NET_SETTINGS                                                                          \
 	{                                                                                          \
-		"ca_file", false, false, "certificates to trust (PEM) instead of the system's"     \
+		"ca", false, false, "file of certificates (PEM) to trust instead of the system's"  \
 	}
 
 /* "v1,BASE64": Standard Webhooks 1.0. false: the secret is no base64 after "whsec_". */
@@ -110,6 +110,13 @@ MUST enum rmg_rc syslog_send(struct sink *s, const struct message *m, syslog_lin
 			     struct sink_retry *retry, struct rmg_err *err);
 void syslog_put_head(const struct syslog_head *h, const struct message *m,
 		     const struct message_item *item, struct strbuf *out);
-extern const struct sink_setting syslog_settings[];
+#define SYSLOG_SETTINGS                                                                            \
+	{"url", true, false,                                                                       \
+	 "udp://HOST:PORT (514), tcp://HOST:PORT (601) or tls://HOST:PORT (6514)"},                \
+	    {"facility", false, false, "0 to 23; default: 16 (local0)"},                           \
+	    {"hostname", false, false, "who sends; default: the name of this machine"},            \
+	    {"app", false, false, "APP-NAME; default: rummage"},                                   \
+	    {"client_cert", false, false, "certificate for mutual TLS (PEM file)"},                \
+	    {"client_key", false, false, "its key (PEM file)"}, SINK_NET_SETTINGS
 
 #endif

@@ -25,18 +25,10 @@ enum {
 /* 32473 is the number that RFC 5612 gives to examples. */
 #define ENTERPRISE "32473"
 
-const struct sink_setting syslog_settings[] = {
-    {"url", true, false,
-     "udp://HOST:PORT, tcp://HOST:PORT or tls://HOST:PORT; "
-     "default ports: 514, 601, 6514"},
-    {"facility", false, false, "0 to 23; default: 16 (local0)"},
-    {"hostname", false, false, "who sends; default: the name of this machine"},
-    {"app", false, false, "APP-NAME; default: rummage"},
+static const struct sink_setting settings[] = {
+    SYSLOG_SETTINGS,
     {"enterprise", false, false,
      "private enterprise number of the structured data; default: " ENTERPRISE " (RFC 5612)"},
-    {"client_cert", false, false, "certificate for mutual TLS (PEM file)"},
-    {"client_key", false, false, "its key (PEM file)"},
-    SINK_NET_SETTINGS,
     {0},
 };
 
@@ -301,7 +293,7 @@ static enum rmg_rc send_syslog(struct sink *s, const struct message *m, struct s
 const struct sink_kind sink_syslog = {
     .name = "syslog",
     .what = "syslog (RFC 5424) over UDP, TCP or TLS",
-    .settings = syslog_settings,
+    .settings = settings,
     .open = open_syslog,
     .send = send_syslog,
     .close = sink_close,
