@@ -27,7 +27,7 @@ quickstart: # IMAGE=REF: what to scan
 	@$(PYTHON) tools/quickstart --build $(BUILD) $(IMAGE)
 
 bench: all # B=NAME: only that figure
-	@ninja -C $(BUILD) bench/floor bench/match bench/refresh bench/store >/dev/null
+	@ninja -C $(BUILD) bench/floor bench/match bench/refresh bench/store bench/hub >/dev/null
 	@$(PYTHON) bench/run --build $(BUILD) $(B)
 
 fuzz: # T=tar S=60: one target; without T each of them

@@ -5,31 +5,7 @@
  * asked in vain) -> those whose findings differ -> their images -> per image and advisory the worst
  * finding before and after. */
 #include "base/err.h"
-#include "hub/judge.h"
-#include "hub/judge_match.h"
-#include "hub/world_inside.h"
-
-struct changed {
-	uint32_t component;
-	uint32_t first, n;           /* in found, until judge_end numbers them */
-	struct world_finding *other; /* what it had, once it has the new ones */
-	uint32_t n_other;
-	uint32_t first_touched, n_touched;
-};
-
-struct judgement {
-	struct advdb *older, *newer;
-	struct map names;
-	size_t keys;
-	bool failed;
-	VEC(uint32_t) candidates;
-	size_t at; /* candidates before it are judged */
-	uint32_t n_components;
-	const struct world *w;
-	VEC(struct found) found;
-	VEC(struct changed) changed;
-	VEC(uint32_t) touched; /* advisories */
-};
+#include "hub/judge_inside.h"
 
 static bool add_name(void *user, const struct adv_key *was, const struct adv_key *is)
 {
@@ -228,17 +204,8 @@ static void let_go(struct world *w, const struct changed *x)
 
 /* Images. */
 
-struct telling {
-	struct world *w;
-	struct judgement *j;
-	uint32_t *nth; /* by component: its place in changed and one more; 0: not changed */
-	struct judge_steps steps;
-	delta_fn *fn;
-	void *user;
-	VEC(uint32_t) advisories; /* of one image */
-	size_t images, deltas;
-	enum rmg_rc rc;
-};
+/* From so many advisories of one image on, all of its findings are gone over once. */
+enum { MANY = 16 };
 
 static int id_cmp(const void *a, const void *b)
 {
@@ -247,21 +214,46 @@ static int id_cmp(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+static bool gather_touched(struct telling *t, const struct changed *x)
+{
+	if (!VEC_RESERVE(&t->advisories, t->advisories.n + x->n_touched))
+		return false;
+	for (uint32_t a = 0; a < x->n_touched; a++)
+		t->advisories.v[t->advisories.n++] = t->j->touched.v[x->first_touched + a];
+	return true;
+}
+
+/* The changed components that an image has, by the shorter way. */
+static bool gather_components(struct telling *t, const struct world_image *i)
+{
+	const struct judgement *j = t->j;
+
+	if (j->changed.n < i->n_components / 16) {
+		for (size_t k = 0; k < j->changed.n; k++)
+			if (ids_find(i->components, i->n_components, j->changed.v[k].component) !=
+				SIZE_MAX &&
+			    !gather_touched(t, &j->changed.v[k]))
+				return false;
+		return true;
+	}
+	for (uint32_t k = 0; k < i->n_components; k++) {
+		uint32_t nth = t->nth[i->components[k]];
+
+		if (nth && !gather_touched(t, &j->changed.v[nth - 1]))
+			return false;
+	}
+	return true;
+}
+
 /* The advisories that any changed component of the image touches, each once. */
 static bool gather(struct telling *t, const struct world_image *i)
 {
 	size_t n = 0;
 
 	t->advisories.n = 0;
-	for (uint32_t k = 0; k < i->n_components; k++) {
-		uint32_t nth = t->nth[i->components[k]];
-		const struct changed *x = nth ? &t->j->changed.v[nth - 1] : NULL;
-
-		for (uint32_t a = 0; x && a < x->n_touched; a++)
-			if (!VEC_PUSH(&t->advisories, t->j->touched.v[x->first_touched + a]))
-				return false;
-	}
-	if (t->advisories.n)
+	if (!gather_components(t, i))
+		return false;
+	if (t->advisories.n > 1)
 		qsort(t->advisories.v, t->advisories.n, sizeof *t->advisories.v, id_cmp);
 	VEC_EACH (a, &t->advisories)
 		if (n == 0 || t->advisories.v[n - 1] != *a)
@@ -270,38 +262,116 @@ static bool gather(struct telling *t, const struct world_image *i)
 	return true;
 }
 
-static void worst_was(const struct telling *t, uint32_t component, uint32_t advisory, bool *found,
-		      struct world_finding *out)
+const struct world_finding *findings_were(const struct telling *t, uint32_t component, uint32_t *n)
 {
 	const struct world_component *c = &t->w->components.v[component];
 	uint32_t nth = t->nth[component];
 	const struct changed *x = nth ? &t->j->changed.v[nth - 1] : NULL;
-	const struct world_finding *f = x ? finding_find(x->other, x->n_other, advisory)
-					  : finding_find(c->findings, c->n_findings, advisory);
 
-	if (f == NULL || (*found && !finding_is_worse(f, out)))
-		return;
-	*out = *f;
-	*found = true;
+	*n = x ? x->n_other : c->n_findings;
+	return x ? x->other : c->findings;
 }
 
-/* As world_finding_of(), before the change. */
-static bool finding_was(const struct telling *t, uint32_t image, uint32_t advisory,
-			struct world_finding *out)
+void take_worst(const struct world_finding *f, bool *have, struct world_finding *out)
 {
-	const struct world_image *i = &t->w->images.v[image];
-	const struct world_advisory *a = &t->w->advisories.v[advisory];
-	bool found = false;
+	if (f == NULL || (*have && !finding_is_worse(f, out)))
+		return;
+	*out = *f;
+	*have = true;
+}
+
+static void look_at(const struct telling *t, uint32_t component, struct change *x)
+{
+	const struct world_component *c = &t->w->components.v[component];
+	uint32_t n;
+	const struct world_finding *were = findings_were(t, component, &n);
+
+	take_worst(finding_find(were, n, x->advisory), &x->had, &x->was);
+	take_worst(finding_find(c->findings, c->n_findings, x->advisory), &x->has, &x->is);
+}
+
+/* One advisory, by the shorter of two lists: who has or had it, what the image has. */
+static void look_for(const struct telling *t, const struct world_image *i, struct change *x)
+{
+	const struct world_advisory *a = &t->w->advisories.v[x->advisory];
 
 	if (a->n > i->n_components) {
 		for (uint32_t k = 0; k < i->n_components; k++)
-			worst_was(t, i->components[k], advisory, &found, out);
-		return found;
+			look_at(t, i->components[k], x);
+		return;
 	}
 	for (uint32_t k = 0; k < a->n; k++)
 		if (ids_find(i->components, i->n_components, a->components[k]) != SIZE_MAX)
-			worst_was(t, a->components[k], advisory, &found, out);
-	return found;
+			look_at(t, a->components[k], x);
+}
+
+static void spread_was(struct telling *t, const struct world_finding *f, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		struct spread *s = &t->spread[f[i].advisory];
+		bool have = s->was_round == t->round;
+
+		take_worst(&f[i], &have, &s->was);
+		s->was_round = t->round;
+	}
+}
+
+static void spread_is(struct telling *t, const struct world_finding *f, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		struct spread *s = &t->spread[f[i].advisory];
+		bool have = s->is_round == t->round;
+
+		take_worst(&f[i], &have, &s->is);
+		s->is_round = t->round;
+	}
+}
+
+static bool spread_image(struct telling *t, const struct world_image *i)
+{
+	if (t->spread == NULL)
+		t->spread = calloc(t->w->advisories.n, sizeof *t->spread);
+	if (t->spread == NULL)
+		return false;
+	t->round++;
+	for (uint32_t k = 0; k < i->n_components; k++) {
+		const struct world_component *c = &t->w->components.v[i->components[k]];
+		uint32_t n;
+		const struct world_finding *were = findings_were(t, i->components[k], &n);
+
+		spread_was(t, were, n);
+		spread_is(t, c->findings, c->n_findings);
+	}
+	return true;
+}
+
+static void look_up(const struct telling *t, struct change *x)
+{
+	const struct spread *s = &t->spread[x->advisory];
+
+	x->had = s->was_round == t->round;
+	x->has = s->is_round == t->round;
+	x->was = s->was;
+	x->is = s->is;
+}
+
+static bool find_changes(struct telling *t, const struct world_image *i)
+{
+	bool many = t->advisories.n >= MANY;
+
+	t->changes.n = 0;
+	if ((many && !spread_image(t, i)) || !VEC_RESERVE(&t->changes, t->advisories.n))
+		return false;
+	VEC_EACH (a, &t->advisories) {
+		struct change x = {.advisory = *a};
+
+		if (many)
+			look_up(t, &x);
+		else
+			look_for(t, i, &x);
+		t->changes.v[t->changes.n++] = x;
+	}
+	return true;
 }
 
 static int step_of(const struct judge_steps *steps, uint16_t permille)
@@ -331,12 +401,7 @@ static bool kind_of(const struct telling *t, const struct world_finding *was,
 	return true;
 }
 
-struct change_of_one {
-	bool had, has;
-	struct world_finding was, is;
-};
-
-static void recount(struct world_counts *counts, const struct change_of_one *x)
+static void recount(struct world_counts *counts, const struct change *x)
 {
 	if (x->had) {
 		counts->by_severity[MIN_OF(x->was.severity, SEV_CRITICAL)]--;
@@ -350,56 +415,48 @@ static void recount(struct world_counts *counts, const struct change_of_one *x)
 	}
 }
 
-static struct change_of_one change_of(const struct telling *t, uint32_t image, uint32_t advisory)
+static void tell_one(struct telling *t, uint32_t image, const struct change *x)
 {
-	struct change_of_one x = {0};
-
-	x.had = finding_was(t, image, advisory, &x.was);
-	x.has = world_finding_of(t->w, image, advisory, &x.is);
-	return x;
-}
-
-static void tell_one(struct telling *t, uint32_t image, uint32_t advisory)
-{
-	struct change_of_one x = change_of(t, image, advisory);
 	struct delta d = {
 	    .image = image,
-	    .advisory = advisory,
-	    .was = x.had ? &x.was : NULL,
-	    .is = x.has ? &x.is : NULL,
+	    .advisory = x->advisory,
+	    .was = x->had ? &x->was : NULL,
+	    .is = x->has ? &x->is : NULL,
 	};
 
-	if (!x.had && !x.has)
+	if (!x->had && !x->has)
 		return;
-	if (!x.had)
+	if (!x->had)
 		d.kind = DELTA_APPEARED;
-	else if (!x.has)
+	else if (!x->has)
 		d.kind = DELTA_WENT;
-	else if (!kind_of(t, &x.was, &x.is, &d.kind))
+	else if (!kind_of(t, &x->was, &x->is, &d.kind))
 		return;
 	t->deltas++;
 	t->rc = t->fn ? t->fn(t->user, &d) : RMG_OK;
 }
 
 /* Counts first, so that who is told of one change sees the image as it is after all of them. */
+bool tell_changes(struct telling *t, uint32_t image, const struct change *x, size_t n)
+{
+	t->images++;
+	for (size_t k = 0; k < n; k++)
+		recount(&t->w->images.v[image].counts, &x[k]);
+	for (size_t k = 0; k < n && t->rc == RMG_OK; k++)
+		tell_one(t, image, &x[k]);
+	return t->rc == RMG_OK;
+}
+
 static bool tell_image(void *user, uint32_t image)
 {
 	struct telling *t = user;
-	struct world_image *i = &t->w->images.v[image];
+	const struct world_image *i = &t->w->images.v[image];
 
-	if (!gather(t, i)) {
+	if (!gather(t, i) || !find_changes(t, i)) {
 		t->rc = RMG_E_NOMEM;
 		return false;
 	}
-	t->images++;
-	VEC_EACH (a, &t->advisories) {
-		struct change_of_one x = change_of(t, image, *a);
-
-		recount(&i->counts, &x);
-	}
-	for (size_t a = 0; a < t->advisories.n && t->rc == RMG_OK; a++)
-		tell_one(t, image, t->advisories.v[a]);
-	return t->rc == RMG_OK;
+	return tell_changes(t, image, t->changes.v, t->changes.n);
 }
 
 static enum rmg_rc tell_images(struct telling *t)
@@ -407,6 +464,7 @@ static enum rmg_rc tell_images(struct telling *t)
 	struct judgement *j = t->j;
 	uint32_t *ids = malloc((j->changed.n + 1) * sizeof *ids);
 	enum rmg_rc rc = RMG_E_NOMEM;
+	bool few;
 
 	t->nth = calloc(t->w->components.n, sizeof *t->nth);
 	if (ids && t->nth) {
@@ -414,11 +472,15 @@ static enum rmg_rc tell_images(struct telling *t)
 			ids[i] = j->changed.v[i].component;
 			t->nth[ids[i]] = (uint32_t)i + 1;
 		}
-		rc = world_images_with(t->w, ids, j->changed.n, tell_image, t);
+		rc = tell_few(t, &few);
+		if (rc == RMG_OK && !few)
+			rc = world_images_with(t->w, ids, j->changed.n, tell_image, t);
 	}
 	free(ids);
 	free(t->nth);
+	free(t->spread);
 	VEC_DONE(&t->advisories);
+	VEC_DONE(&t->changes);
 	return rc != RMG_OK ? rc : t->rc;
 }
 
