@@ -145,7 +145,7 @@ static enum rmg_rc open_alertmanager(const struct sink_values *v, struct sink **
 static enum rmg_rc send_alertmanager(struct sink *s, const struct message *m,
 				     struct sink_retry *retry, struct rmg_err *err)
 {
-	struct strbuf url = strbuf_of(KIB(8)), bearer = strbuf_of(KIB(16));
+	struct strbuf url = strbuf_of(KIB(16)), bearer = strbuf_of(KIB(16));
 	const char *headers[3] = {"Content-Type: application/json"};
 	const char *token = sink_get(s, "token");
 	struct http_request req = {.method = "POST", .headers = headers};

@@ -2,6 +2,7 @@
 #include "alert/brief.h"
 
 #include "base/limits.h"
+#include "base/utf8.h"
 
 enum { NAME_BYTES = 100, TAIL_BYTES = 100 };
 
@@ -12,6 +13,23 @@ struct span brief_cut(struct span s, size_t max)
 	while (max && (s.p[max] & 0xc0) == 0x80)
 		max--;
 	return span_head(s, max);
+}
+
+void brief_escape(struct span s, const char *those, size_t max, struct strbuf *out)
+{
+	size_t n;
+
+	for (; s.n; s = span_from(s, n)) {
+		bool escaped = s.p[0] && strchr(those, s.p[0]) != NULL;
+
+		n = MAX_OF(utf8_len(s.p, s.n), (size_t)1);
+		if (n + (escaped ? 1 : 0) > max)
+			return;
+		max -= n + (escaped ? 1 : 0);
+		if (escaped)
+			strbuf_putc(out, '\\');
+		strbuf_put(out, s.p[0] == '\n' ? S(" ") : span_head(s, n));
+	}
 }
 
 void brief_marks(const struct message_item *item, struct strbuf *out)
@@ -89,7 +107,7 @@ void brief_title(const struct message *m, const struct message_item *item, struc
 
 	if ((size_t)m->kind < COUNT_OF(words))
 		strbuf_puts(out, words[m->kind]);
-	strbuf_put(out, title);
+	strbuf_put(out, brief_cut(title, MESSAGE_TEXT_BYTES));
 }
 
 static struct span last_line(struct span text)

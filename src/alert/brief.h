@@ -10,6 +10,10 @@
 /* At most max bytes, no character cut in two. */
 struct span brief_cut(struct span s, size_t max);
 
+/* s with a backslash before each of those characters, at most max bytes in all. Ends of lines
+ * become blanks. */
+void brief_escape(struct span s, const char *those, size_t max, struct strbuf *out);
+
 /* "critical, known to be exploited, EPSS 0.850, fixed in 5.6.1": what is known, maybe nothing. */
 void brief_marks(const struct message_item *item, struct strbuf *out);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cef.c - ArcSight's Common Event Format (version 0, rev. 25), as the text of a syslog message.
  *
- * In the header '\' and '|' are escaped, in the extension '\' and '='; a line's end in an extension
- * is written \n. Severities are 0 to 10: low 0-3, medium 4-6, high 7-8, very high 9-10. */
+ * In the header '\' and '|' are escaped, in the extension '\' and '='. Severities are 0 to 10: low
+ * 0-3, medium 4-6, high 7-8, very high 9-10. */
 #include "alert/sink_inside.h"
 #include "base/limits.h"
 #include "base/rfc3339.h"
@@ -12,29 +12,12 @@ enum { VALUE_PART = 16, NAME_PART = 8 };
 
 static const struct sink_setting settings[] = {SYSLOG_SETTINGS, {0}};
 
-static void put_header(struct strbuf *out, struct span s)
-{
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] == '\\' || s.p[i] == '|')
-			strbuf_putc(out, '\\');
-		strbuf_putc(out, s.p[i] == '\n' ? ' ' : (char)s.p[i]);
-	}
-}
-
-static void put_value(struct strbuf *out, const char *key, struct span s)
+static void put_value(struct strbuf *out, const char *key, struct span s, size_t max)
 {
 	if (s.n == 0)
 		return;
 	strbuf_printf(out, "%s=", key);
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] == '\n') {
-			strbuf_puts(out, "\\n");
-			continue;
-		}
-		if (s.p[i] == '\\' || s.p[i] == '=')
-			strbuf_putc(out, '\\');
-		strbuf_putc(out, (char)s.p[i]);
-	}
+	brief_escape(s, "\\=", max, out);
 	strbuf_putc(out, ' ');
 }
 
@@ -43,13 +26,12 @@ static void put_custom(struct strbuf *out, unsigned i, const char *label, struct
 {
 	char key[16];
 
-	s = brief_cut(s, max);
 	if (s.n == 0)
 		return;
 	snprintf(key, sizeof key, "cs%uLabel", i);
-	put_value(out, key, span_cstr(label));
+	put_value(out, key, span_cstr(label), max);
 	snprintf(key, sizeof key, "cs%u", i);
-	put_value(out, key, s);
+	put_value(out, key, s, max);
 }
 
 static unsigned severity_of(struct span severity)
@@ -68,8 +50,8 @@ static void put_extension(const struct message *m, const struct message_item *it
 
 	if (rfc3339_parse(m->at, &ms))
 		strbuf_printf(out, "rt=%lld ", (long long)ms);
-	put_value(out, "act", span_cstr(message_kind_name(m->kind)));
-	put_value(out, "externalId", brief_cut(item->key, value));
+	put_value(out, "act", span_cstr(message_kind_name(m->kind)), value);
+	put_value(out, "externalId", item->key, value);
 	put_custom(out, 1, "advisory", item->advisory, value);
 	put_custom(out, 2, "component", item->component, value);
 	put_custom(out, 3, "image", item->image, value);
@@ -77,10 +59,10 @@ static void put_extension(const struct message *m, const struct message_item *it
 	put_custom(out, 5, "rule", item->rule, value);
 	put_custom(out, 6, "fixed", item->fixed, value);
 	strbuf_printf(out, "cn1Label=uses cn1=%llu ", (unsigned long long)item->n_uses);
-	put_value(out, "request", brief_cut(brief_link(m, item), value));
+	put_value(out, "request", brief_link(m, item), value);
 	if (out->n + 128 < max)
 		brief_uses(item, (max - out->n - 128) / 2, &uses); /* escapes may double it */
-	put_value(out, "msg", strbuf_span(&uses));
+	put_value(out, "msg", strbuf_span(&uses), max);
 	strbuf_done(&uses);
 }
 
@@ -92,10 +74,10 @@ void cef_line(const struct syslog_head *h, const struct message *m, const struct
 
 	syslog_put_head(h, m, item, out);
 	strbuf_puts(out, "- CEF:0|Rummage|Rummage|" RUMMAGE_VERSION "|");
-	put_header(out, brief_cut(id.n ? id : S("alert"), max / VALUE_PART));
+	brief_escape(id.n ? id : S("alert"), "\\|", max / VALUE_PART, out);
 	strbuf_putc(out, '|');
 	brief_title(m, item, &title);
-	put_header(out, brief_cut(strbuf_span(&title), max / NAME_PART));
+	brief_escape(strbuf_span(&title), "\\|", max / NAME_PART, out);
 	strbuf_printf(out, "|%u|", severity_of(item->severity));
 	put_extension(m, item, max, out);
 	while (out->n && out->p[out->n - 1] == ' ')

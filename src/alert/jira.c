@@ -111,7 +111,7 @@ static bool keep(void *user, const struct http_response *resp, struct span bytes
 static enum rmg_rc call(struct sink *s, const char *path, struct strbuf *answer, unsigned *status,
 			struct sink_retry *retry, struct rmg_err *err)
 {
-	struct strbuf url = strbuf_of(KIB(8)), bearer = strbuf_of(KIB(16));
+	struct strbuf url = strbuf_of(KIB(16)), bearer = strbuf_of(KIB(16));
 	const char *headers[4] = {"Accept: application/json", "Content-Type: application/json"};
 	struct http_request req = {.method = s->body.n ? "POST" : "GET",
 				   .headers = headers,

@@ -5,6 +5,8 @@
 
 #include "base/utf8.h"
 
+enum { VALUE_BYTES = 8192 };
+
 static const struct sink_kind *const kinds[] = {
 #define X(name) &sink_##name,
 #include "alert/sink.def"
@@ -32,6 +34,9 @@ static enum rmg_rc check(const struct sink_kind *kind, const struct sink *s, str
 		if (value == NULL && row->required)
 			return err_set(err, RMG_E_ARG, "a sink of kind %s needs \"%s\": %s",
 				       kind->name, row->name, row->what);
+		if (value && strlen(value) > VALUE_BYTES)
+			return err_set(err, RMG_E_ARG, "\"%s\" is longer than %d bytes", row->name,
+				       VALUE_BYTES);
 		if (value && !utf8_is_clean(span_cstr(value)))
 			return err_set(err, RMG_E_ARG, "\"%s\" holds a control byte or no UTF-8",
 				       row->name);

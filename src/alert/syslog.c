@@ -68,15 +68,10 @@ void syslog_put_head(const struct syslog_head *h, const struct message *m,
 /* PARAM-VALUE: '"', '\' and ']' are escaped (RFC 5424, 6.3.3). */
 static void put_param(struct strbuf *out, const char *name, struct span value, size_t max)
 {
-	value = brief_cut(value, max);
 	if (value.n == 0)
 		return;
 	strbuf_printf(out, " %s=\"", name);
-	for (size_t i = 0; i < value.n; i++) {
-		if (value.p[i] == '"' || value.p[i] == '\\' || value.p[i] == ']')
-			strbuf_putc(out, '\\');
-		strbuf_putc(out, (char)value.p[i]);
-	}
+	brief_escape(value, "\"\\]", max, out);
 	strbuf_putc(out, '"');
 }
 

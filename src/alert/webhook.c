@@ -99,7 +99,7 @@ static enum rmg_rc open_webhook(const struct sink_values *v, struct sink **out, 
 static enum rmg_rc send_webhook(struct sink *s, const struct message *m, struct sink_retry *retry,
 				struct rmg_err *err)
 {
-	enum { LINE_BYTES = 2 * MESSAGE_TEXT_BYTES };
+	enum { LINE_BYTES = 32768 };
 	const char *headers[6] = {"Content-Type: application/cloudevents+json; charset=utf-8"};
 	const char *secret = sink_get(s, "secret"), *token = sink_get(s, "token");
 	struct strbuf lines[4];
