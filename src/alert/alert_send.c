@@ -6,6 +6,7 @@
  *                                    prints how it went as a line of JSON on standard error
  *
  * Ends with 0 where all were taken. */
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -90,6 +91,7 @@ int main(int argc, char **argv)
 	bool ok = true;
 	ssize_t n;
 
+	signal(SIGPIPE, SIG_IGN);
 	if (argc == 1)
 		return print_kinds();
 	if (kind == NULL) {

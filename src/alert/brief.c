@@ -121,6 +121,7 @@ void brief_text(const struct message *m, const struct message_item *only, size_t
 		struct strbuf *out)
 {
 	struct strbuf whole = strbuf_of(LIMIT_MESSAGE_BYTES), title = strbuf_of(KIB(8));
+	uint64_t alerts = m->items_left_out + m->n_items;
 	struct message one = *m;
 	struct message_item item;
 	struct span text;
@@ -132,6 +133,7 @@ void brief_text(const struct message *m, const struct message_item *only, size_t
 		one.items = &item;
 		one.n_items = m->n_items || m->items_left_out ? 1 : 0;
 		one.items_left_out = 0;
+		alerts = 1;
 	}
 	message_text(&one, &whole);
 	text = strbuf_span(&whole);
@@ -144,8 +146,7 @@ void brief_text(const struct message *m, const struct message_item *only, size_t
 		text = last_line(text);
 		strbuf_put(out, text);
 		strbuf_printf(out, "[shortened: %llu alerts in all] " SPAN_FMT "\n",
-			      (unsigned long long)(one.n_items + one.items_left_out),
-			      SPAN_ARG(link));
+			      (unsigned long long)alerts, SPAN_ARG(link));
 	} else {
 		strbuf_put(out, text);
 	}

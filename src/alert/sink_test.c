@@ -4,8 +4,11 @@
  * 2045, 2047, 5424 and the escapes of CEF rev. 25. */
 #include "alert/sink_inside.h"
 
+#include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -484,6 +487,58 @@ static void settings_are_checked(void **state)
 	assert_null(sink_kind_of("none"));
 }
 
+static bool stop(void *user)
+{
+	(void)user;
+	return true;
+}
+
+/* Somebody who takes connections and never says a word. */
+static int silent(unsigned *port)
+{
+	struct sockaddr_in here = {.sin_family = AF_INET,
+				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof here;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_true(fd >= 0 && bind(fd, (struct sockaddr *)&here, sizeof here) == 0);
+	assert_true(listen(fd, 8) == 0 && getsockname(fd, (struct sockaddr *)&here, &len) == 0);
+	*port = ntohs(here.sin_port);
+	return fd;
+}
+
+static void a_hub_that_ends_waits_for_nobody(void **state)
+{
+	static const char *const rows[][2] = {
+	    {"webhook", "http"}, {"pagerduty", "http"}, {"smtp", "smtp"}, {"syslog", "tcp"}};
+	struct message *m = fired();
+	unsigned port;
+	int fd = silent(&port);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		char url[64];
+		const char *pairs[] = {"url",         url,           "from", "a@x.example",
+				       "to",          "b@x.example", "tls",  "never",
+				       "routing_key", "key",         NULL};
+		struct sink_values v = {.value = value_of, .user = pairs, .stop = stop};
+		const struct sink_kind *kind = sink_kind_of(rows[i][0]);
+		struct sink_retry retry = {0};
+		struct rmg_err err = {0};
+		struct sink *s = NULL;
+		int64_t begin = sink_clock_ms();
+
+		snprintf(url, sizeof url, "%s://127.0.0.1:%u", rows[i][1], port);
+		assert_int_equal(kind->open(&v, &s, &err), RMG_OK);
+		if (kind->send(s, m, &retry, &err) != RMG_E_STOPPED || !retry.again)
+			fail_msg("%s: %s", kind->name, err.msg);
+		assert_true(sink_clock_ms() - begin < 5000);
+		kind->close(s);
+	}
+	close(fd);
+	message_free(m);
+}
+
 static void every_kind_has_texts(void **state)
 {
 	(void)state;
@@ -516,8 +571,10 @@ int main(void)
 	    TEST(syslog_is_shortened),
 	    TEST(cef_is_escaped),
 	    TEST(settings_are_checked),
+	    TEST(a_hub_that_ends_waits_for_nobody),
 	    TEST(every_kind_has_texts),
 	};
 
+	setenv("no_proxy", "*", 1);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
