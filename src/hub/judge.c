@@ -131,11 +131,13 @@ static enum rmg_rc fill_inventory(const struct world *w, const struct world_imag
 	inv->platform = i->platform;
 	inv->os = w->oses.v[i->os];
 	inv->complete = i->complete && i->read_ms != 0;
-	inv->components = ARENA_ARRAY(&inv->arena, i->n_components, struct component);
+	inv->components = calloc(i->n_components + 1U, sizeof *inv->components);
+	if (inv->components == NULL)
+		return RMG_E_NOMEM;
 	inv->n_components = i->n_components;
-	for (uint32_t k = 0; inv->components && k < i->n_components; k++)
+	for (uint32_t k = 0; k < i->n_components; k++)
 		component_of_world(w, i->components[k], &inv->components[k]);
-	return arena_rc(&inv->arena);
+	return RMG_OK;
 }
 
 enum rmg_rc judge_image(const struct world *w, struct advdb *db, uint32_t image,
