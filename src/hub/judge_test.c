@@ -275,12 +275,84 @@ static void test_read_again(void **state)
 	world_free(w);
 }
 
+static double cpu_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Uses of one image by one source come, and go in another order. */
+static void run_uses(struct world *w, uint32_t n)
+{
+	uint32_t image, source, slot;
+	bool made;
+
+	image = (uint32_t)w->images.n - 1;
+	assert_int_equal(world_source(w, S("node/docker"), &source, &made), RMG_OK);
+	for (uint32_t i = 0; i < n; i++) {
+		char container[32];
+		struct use_row row = {.id = i + 1, .image = image};
+
+		row.container =
+		    span_of(container, (size_t)snprintf(container, sizeof container, "c%u", i));
+		assert_int_equal(world_use_begin(w, &row, source, &slot), RMG_OK);
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		char container[32];
+		int len = snprintf(container, sizeof container, "c%u", i / 2 + i % 2 * (n / 2));
+
+		slot = world_use_of(w, source, span_of(container, (size_t)len), false);
+		assert_int_not_equal(slot, 0);
+		world_use_end(w, slot);
+	}
+	assert_int_equal(w->n_uses, 0);
+	assert_int_equal(w->images.v[image].first_use, 0);
+}
+
+/* Images, and uses of one of them, in the time that as many take. */
+static double time_world(uint32_t n)
+{
+	struct world *w = world_made(n, false);
+	struct sample_said said[SAMPLE_ADVISORIES] = {0};
+	struct sample_db older, newer;
+	uint32_t random = 5;
+	double since;
+
+	sample_say(said, &random, 2 * SAMPLE_ADVISORIES);
+	sample_db(&older, said);
+	sample_say(said, &random, 2);
+	sample_db(&newer, said);
+	judge_all(w, &older.db);
+	since = cpu_s();
+	assert_int_equal(judge_database(w, &older.db, &newer.db, (struct judge_steps){0}, NULL,
+					NULL, NULL, NULL),
+			 RMG_OK);
+	run_uses(w, n);
+	since = cpu_s() - since;
+	advdb_builder_free(older.b);
+	advdb_builder_free(newer.b);
+	world_free(w);
+	return since;
+}
+
+static void test_doubling(void **state)
+{
+	double one = time_world(5000), two = time_world(10000), four = time_world(20000);
+
+	(void)state;
+	assert_true(two < one * 6 + 0.02);
+	assert_true(four < one * 16 + 0.02);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_deltas_equal_all),
 	    cmocka_unit_test(test_comes_between),
 	    cmocka_unit_test(test_read_again),
+	    cmocka_unit_test(test_doubling),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
