@@ -359,6 +359,7 @@ static void locks_init(struct hub *h)
 	pthread_mutex_init(&h->gate, NULL);
 	pthread_mutex_init(&h->asking, NULL);
 	pthread_mutex_init(&h->queueing, NULL);
+	pthread_mutex_init(&h->counting, NULL);
 	pthread_cond_init(&h->served, NULL);
 	pthread_rwlock_init(&h->lock, NULL);
 }
@@ -370,6 +371,7 @@ static void locks_done(struct hub *h)
 	pthread_mutex_destroy(&h->gate);
 	pthread_mutex_destroy(&h->asking);
 	pthread_mutex_destroy(&h->queueing);
+	pthread_mutex_destroy(&h->counting);
 	pthread_cond_destroy(&h->served);
 	pthread_rwlock_destroy(&h->lock);
 }
@@ -392,6 +394,7 @@ void hub_close(struct hub *h)
 static enum rmg_rc open_all(struct hub *h, struct rmg_err *err)
 {
 	enum rmg_rc rc;
+	bool leads = false;
 
 	if (h->policy == NULL) {
 		if (policy_default(&h->own_policy) != RMG_OK)
@@ -403,7 +406,10 @@ static enum rmg_rc open_all(struct hub *h, struct rmg_err *err)
 		rc = store_open(h->opts.store, &h->asked, err);
 	if (rc == RMG_OK)
 		rc = hub_load(h, err);
-	return rc == RMG_OK ? store_lead(h->st, &h->leads, err) : rc;
+	if (rc == RMG_OK)
+		rc = store_lead(h->st, &leads, err);
+	h->leads = rc == RMG_OK && leads;
+	return rc;
 }
 
 static double ms_since(const struct timespec *begin)

@@ -61,8 +61,10 @@ static enum rmg_rc prepare(struct setting *s, struct rmg_err *err)
 	judge_free(s->j);
 	s->j = NULL;
 	s->loads = s->h->loads;
-	rc = judge_begin(w, older, &s->db.db, &s->j, err);
+	rc = older ? judge_begin(w, older, &s->db.db, &s->j, err) : RMG_OK;
 	hub_read_unlock(s->h);
+	if (s->j == NULL)
+		return rc;
 	while (rc == RMG_OK && more) {
 		w = hub_read_lock(s->h, NULL);
 		more = s->h->loads == s->loads;
@@ -139,8 +141,7 @@ static enum rmg_rc apply(struct setting *s, struct rmg_err *err)
 	size_t before;
 
 	for (;;) {
-		if (s->h->has_db)
-			rc = prepare(s, err);
+		rc = prepare(s, err);
 		if (rc == RMG_OK)
 			rc = tx_begin(&s->tx, s->h, err);
 		if (rc != RMG_OK || !is_void(s))
@@ -160,6 +161,30 @@ static void let_go(struct hub *h, const struct hub_database *old, bool had)
 	if (had && old->release)
 		old->release(old->user);
 	h->judged = true;
+}
+
+static void report(struct setting *s, double ms, struct hub_database_result *out)
+{
+	struct hub_figures *f = &s->h->figures;
+	int64_t built = 0;
+
+	pthread_mutex_lock(&s->h->counting);
+	f->database_loaded_ms = hub_now_ms(s->h);
+	f->database_built_ms = rfc3339_parse(s->db.db.built, &built) ? built : 0;
+	f->advisories = s->db.db.n_cards;
+	f->judge_ms_last = ms;
+	f->deltas += s->figures.deltas;
+	pthread_mutex_unlock(&s->h->counting);
+	if (out == NULL)
+		return;
+	*out = (struct hub_database_result){
+	    .keys = s->figures.keys,
+	    .components = s->figures.components,
+	    .images = s->figures.images,
+	    .deltas = s->figures.deltas,
+	    .alerts = s->alerts,
+	    .ms = ms,
+	};
 }
 
 enum rmg_rc hub_database_set(struct hub *h, const struct hub_database *db,
@@ -182,23 +207,8 @@ enum rmg_rc hub_database_set(struct hub *h, const struct hub_database *db,
 	if (rc == RMG_OK)
 		let_go(h, &old, had);
 	pthread_mutex_unlock(&h->setting);
-	if (rc == RMG_OK) {
-		h->figures.database_loaded_ms = hub_now_ms(h);
-		if (!rfc3339_parse(db->db.built, &h->figures.database_built_ms))
-			h->figures.database_built_ms = 0;
-		h->figures.advisories = db->db.n_cards;
-		h->figures.judge_ms_last = now_ms() - begin;
-		h->figures.deltas += s->figures.deltas;
-		if (out)
-			*out = (struct hub_database_result){
-			    .keys = s->figures.keys,
-			    .components = s->figures.components,
-			    .images = s->figures.images,
-			    .deltas = s->figures.deltas,
-			    .alerts = s->alerts,
-			    .ms = h->figures.judge_ms_last,
-			};
-	}
+	if (rc == RMG_OK)
+		report(s, now_ms() - begin, out);
 	judge_free(s->j);
 	free(s);
 	return rc;

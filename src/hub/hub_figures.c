@@ -19,11 +19,22 @@ static void count_world(const struct world *w, struct hub_figures *out)
 		out->dormant += world_dormant(w, i);
 }
 
+void hub_count_event(struct hub *h, const struct hub_result *r)
+{
+	pthread_mutex_lock(&h->counting);
+	h->figures.events++;
+	h->figures.events_known += r->applied == APPLIED_KNOWN;
+	h->figures.events_refused += r->applied == APPLIED_REFUSED;
+	pthread_mutex_unlock(&h->counting);
+}
+
 void hub_figures(struct hub *h, struct hub_figures *out)
 {
 	const struct world *w = hub_read_lock(h, NULL);
 
+	pthread_mutex_lock(&h->counting);
 	*out = h->figures;
+	pthread_mutex_unlock(&h->counting);
 	out->leads = h->leads;
 	out->ready = h->judged && !h->stale;
 	count_world(w, out);

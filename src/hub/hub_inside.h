@@ -32,8 +32,8 @@ struct hub {
 
 	struct world *world;
 	struct alerts *alerts;
-	bool stale; /* memory is not what the store says: load anew first */
-	bool leads, judged;
+	_Atomic bool stale; /* memory is not what the store says: load anew first */
+	_Atomic bool leads, judged;
 	bool alerts_due; /* all of them are to be looked at in the next transaction */
 	uint64_t loads;  /* how often the world was loaded: what was worked out before is void */
 	uint64_t stream_seq; /* what memory has of the stream */
@@ -45,10 +45,12 @@ struct hub {
 	struct batch *first, **last;
 	bool serving;
 
+	pthread_mutex_t counting;
 	struct hub_figures figures; /* counters; the rest is filled when asked */
 };
 
 struct advdb *hub_db(struct hub *h); /* NULL: none yet */
+void hub_count_event(struct hub *h, const struct hub_result *r);
 
 void hub_write_lock(struct hub *h); /* memory; writing is held */
 void hub_write_unlock(struct hub *h);

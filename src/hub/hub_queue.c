@@ -56,11 +56,8 @@ static enum rmg_rc write_all(struct tx *tx, const struct batch *first)
 
 static void count(struct hub *h, const struct batch *b)
 {
-	for (size_t i = 0; i < b->n; i++) {
-		h->figures.events++;
-		h->figures.events_known += b->results[i].applied == APPLIED_KNOWN;
-		h->figures.events_refused += b->results[i].applied == APPLIED_REFUSED;
-	}
+	for (size_t i = 0; i < b->n; i++)
+		hub_count_event(h, &b->results[i]);
 }
 
 static void serve(struct hub *h, struct batch *first)

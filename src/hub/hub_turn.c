@@ -397,14 +397,12 @@ static enum rmg_rc take_events(struct tx *tx, struct span lines)
 		struct event e;
 
 		arena_reset(&arena);
-		tx->h->figures.events++;
-		if (event_parse(line, &arena, &e, NULL) != RMG_OK) {
-			tx->h->figures.events_refused++;
-			continue;
+		r.applied = APPLIED_REFUSED;
+		if (event_parse(line, &arena, &e, NULL) == RMG_OK) {
+			r.applied = APPLIED;
+			rc = tx_event_in_order(tx, &e, &r);
 		}
-		rc = tx_event_in_order(tx, &e, &r);
-		tx->h->figures.events_known += r.applied == APPLIED_KNOWN;
-		tx->h->figures.events_refused += r.applied == APPLIED_REFUSED;
+		hub_count_event(tx->h, &r);
 	}
 	arena_done(&arena);
 	return rc;
