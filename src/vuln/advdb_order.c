@@ -349,8 +349,8 @@ static void take_rules(struct advdb_builder *b, struct order *o, const struct pl
 static bool order_rules(struct advdb_builder *b, struct order *o)
 {
 	size_t n = b->rules.n;
-	struct placed *by_card = malloc((n + 1) * sizeof *by_card);
-	struct placed *by_key = malloc((n + 1) * sizeof *by_key);
+	struct placed *by_card = calloc(n + 1, sizeof *by_card);
+	struct placed *by_key = calloc(n + 1, sizeof *by_key);
 	uint32_t *at = calloc(MAX_OF(o->cards.n, b->keys.n) + 2, sizeof *at);
 	bool good = by_card && by_key && at && order_keys(b) && VEC_RESERVE(&o->rules, n + 1) &&
 		    VEC_RESERVE(&o->keys, b->keys.n + 1) && VEC_RESERVE(&o->first, b->keys.n + 1);
