@@ -182,12 +182,8 @@ MUST enum rmg_rc world_workload(struct world *w, uint32_t place, struct span kin
  */
 MUST enum rmg_rc world_workload_set(struct world *w, uint32_t id, const struct workload_row *row);
 
-/* What a workload would run, and the references that only a tag can tell. */
-MUST enum rmg_rc world_workload_would(struct world *w, uint32_t id, const uint32_t *images,
-				      size_t n_images, const uint64_t *refs, size_t n_refs);
-
-/* The same from what it was declared with (its images as JSON), digests and tags being known as
- * they are. */
+/* What a workload would run, and the references that only a tag can tell, from what it was declared
+ * with (its images as JSON), digests and tags being known as they are. */
 MUST enum rmg_rc world_workload_resolve(struct world *w, uint32_t id);
 
 /* References that a declared workload would run and no tag resolves. False: fn said so, or memory

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* world_would.c - which images a declared workload's words mean. */
+/* world_would.c - which images a declared workload's words mean, and would run. */
 #include "format/json.h"
 #include "hub/world.h"
 #include "hub/world_inside.h"
@@ -67,6 +67,90 @@ static bool add_meaning(const struct world *w, struct meant *m, json *image)
 	       (tag == 0 || add_digest(w, m, w->tags.v[tag].digest, &known));
 }
 
+/* A workload that would run an image stands in its list. */
+
+static void would_remove(struct world *w, uint32_t at)
+{
+	struct world_index *x = w->index;
+	struct world_would *gone = &x->would.v[at];
+
+	if (gone->next)
+		x->would.v[gone->next].prev = gone->prev;
+	if (gone->prev)
+		x->would.v[gone->prev].next = gone->next;
+	else
+		w->images.v[gone->image].first_would = gone->next;
+	gone->next = x->free_would;
+	x->free_would = at;
+}
+
+static void would_forget(struct world *w, struct world_workload *l)
+{
+	for (uint32_t i = 0; i < l->n_would_run; i++)
+		would_remove(w, l->would_at[i]);
+	free(l->would_run);
+	free(l->refs);
+	l->would_run = l->would_at = NULL;
+	l->refs = NULL;
+	l->n_would_run = l->n_refs = 0;
+}
+
+/* What is added stands first in its image's list. */
+static bool would_already(const struct world *w, uint32_t id, uint32_t image)
+{
+	return w->index->would.v[w->images.v[image].first_would].workload == id;
+}
+
+static uint32_t would_add(struct world *w, uint32_t id, uint32_t image)
+{
+	struct world_index *x = w->index;
+	uint32_t at = x->free_would, *head = &w->images.v[image].first_would;
+
+	if (at)
+		x->free_would = x->would.v[at].next;
+	else if (VEC_ADD(&x->would))
+		at = (uint32_t)x->would.n - 1;
+	else
+		return 0;
+	x->would.v[at] = (struct world_would){.workload = id, .image = image, .next = *head};
+	if (*head)
+		x->would.v[*head].prev = at;
+	*head = at;
+	return at;
+}
+
+static enum rmg_rc would_set(struct world *w, uint32_t id, const uint32_t *images, size_t n_images,
+			     const uint64_t *refs, size_t n_refs)
+{
+	struct world_workload *l = &w->workloads.v[id];
+	uint32_t *would = malloc((n_images + 1) * 2 * sizeof *would);
+	uint64_t *waits = malloc((n_refs + 1) * sizeof *waits);
+
+	if (would == NULL || waits == NULL) {
+		free(would);
+		free(waits);
+		return RMG_E_NOMEM;
+	}
+	would_forget(w, l);
+	l->would_run = would;
+	l->would_at = would + n_images + 1;
+	l->refs = waits;
+	for (size_t i = 0; i < n_images; i++) {
+		uint32_t at;
+
+		if (would_already(w, id, images[i]))
+			continue;
+		at = would_add(w, id, images[i]);
+		if (at == 0)
+			return RMG_E_NOMEM;
+		l->would_at[l->n_would_run] = at;
+		l->would_run[l->n_would_run++] = images[i];
+	}
+	for (size_t i = 0; i < n_refs; i++)
+		waits[l->n_refs++] = refs[i];
+	return RMG_OK;
+}
+
 enum rmg_rc world_workload_resolve(struct world *w, uint32_t id)
 {
 	const struct world_workload *l = &w->workloads.v[id];
@@ -81,7 +165,7 @@ enum rmg_rc world_workload_resolve(struct world *w, uint32_t id)
 		if (!add_meaning(w, &m, it.value))
 			rc = RMG_E_NOMEM;
 	if (rc == RMG_OK)
-		rc = world_workload_would(w, id, m.images.v, m.images.n, m.refs.v, m.refs.n);
+		rc = would_set(w, id, m.images.v, m.images.n, m.refs.v, m.refs.n);
 	VEC_DONE(&m.images);
 	VEC_DONE(&m.refs);
 	json_done(&doc);
@@ -119,4 +203,17 @@ bool world_unmet_refs(const struct world *w, uint32_t workload, world_ref_fn *fn
 	}
 	json_done(&doc);
 	return good;
+}
+
+bool world_dormant(const struct world *w, uint32_t workload)
+{
+	const struct world_workload *l = &w->workloads.v[workload];
+
+	return l->declared && l->removed_ms == 0 && l->n_uses == 0;
+}
+
+uint32_t world_would_next(const struct world *w, uint32_t image, uint32_t *at)
+{
+	*at = *at ? w->index->would.v[*at].next : w->images.v[image].first_would;
+	return *at ? w->index->would.v[*at].workload : 0;
 }
