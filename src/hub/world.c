@@ -4,64 +4,6 @@
 #include "base/limits.h"
 #include "hub/world_inside.h"
 
-/* Texts. */
-
-struct text world_intern_text(struct world *w, struct span s)
-{
-	struct world_index *x = w->index;
-	uint64_t hash = hash_span(s = span_head(s, UINT16_MAX));
-	struct text t;
-	uint8_t *at;
-	size_t i = 0;
-	uint32_t id;
-
-	if (s.n == 0)
-		return (struct text){0};
-	while ((id = map_next(&x->texts, hash, &i)) != MAP_NONE)
-		if (span_is(text_span(x->text.v[id]), s))
-			return x->text.v[id];
-	at = arena_bytes(&w->arena, s.n + 2);
-	if (at == NULL || !VEC_RESERVE(&x->text, x->text.n + 1) ||
-	    !map_add_another(&x->texts, hash, (uint32_t)x->text.n)) {
-		w->arena.rc = arena_rc(&w->arena) == RMG_OK ? RMG_E_NOMEM : arena_rc(&w->arena);
-		return (struct text){0};
-	}
-	at[0] = (uint8_t)s.n;
-	at[1] = (uint8_t)(s.n >> 8);
-	memcpy(at + 2, s.p, s.n);
-	t.at = at;
-	x->text.v[x->text.n++] = t;
-	return t;
-}
-
-struct span world_intern(struct world *w, struct span s)
-{
-	return text_span(world_intern_text(w, s));
-}
-
-bool text_new(struct span s, struct text *out)
-{
-	uint8_t *at;
-
-	*out = (struct text){0};
-	s = span_head(s, UINT16_MAX);
-	if (s.n == 0)
-		return true;
-	at = malloc(s.n + 2);
-	if (at == NULL)
-		return false;
-	at[0] = (uint8_t)s.n;
-	at[1] = (uint8_t)(s.n >> 8);
-	memcpy(at + 2, s.p, s.n);
-	out->at = at;
-	return true;
-}
-
-void text_free(struct text t)
-{
-	free((void *)(uintptr_t)t.at);
-}
-
 /* Bits. */
 
 bool bits_new(struct bits *b, size_t n)

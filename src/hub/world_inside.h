@@ -53,8 +53,9 @@ struct text world_intern_text(struct world *w, struct span s);
 MUST bool text_new(struct span s, struct text *out);
 void text_free(struct text t);
 
-/* What the id of a use is kept as. */
+/* What the id of a use's container is kept as. */
 enum { CONTAINER_TEXT, CONTAINER_HEX, CONTAINER_SHA256 };
+MUST bool use_container_set(struct world_use *u, struct span id);
 void use_container_free(struct world_use *u);
 
 /* An advisory's list of components. */

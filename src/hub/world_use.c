@@ -4,56 +4,6 @@
 
 #include "hub/world_inside.h"
 
-/* Ids of containers are 64 digits for most runtimes, and digests for cached images: half as long as
- * bytes. */
-static bool hash_of(struct span hex, uint8_t out[32])
-{
-	if (hex.n != 64 || !span_unhex(hex, out, 32))
-		return false;
-	for (size_t i = 0; i < hex.n; i++)
-		if (hex.p[i] >= 'A' && hex.p[i] <= 'F')
-			return false;
-	return true;
-}
-
-static bool container_set(struct world_use *u, struct span id)
-{
-	if (hash_of(id, u->container.hash))
-		u->container_form = CONTAINER_HEX;
-	else if (span_starts(id, S("sha256:")) && hash_of(span_from(id, 7), u->container.hash))
-		u->container_form = CONTAINER_SHA256;
-	else {
-		memset(&u->container, 0, sizeof u->container);
-		u->container_form = CONTAINER_TEXT;
-		return text_new(id, &u->container.text);
-	}
-	return true;
-}
-
-void use_container_free(struct world_use *u)
-{
-	if (u->container_form == CONTAINER_TEXT)
-		text_free(u->container.text);
-}
-
-struct span world_use_container(const struct world_use *u, char buf[static WORLD_CONTAINER])
-{
-	static const char digits[] = "0123456789abcdef";
-	size_t n = 0;
-
-	if (u->container_form == CONTAINER_TEXT)
-		return text_span(u->container.text);
-	if (u->container_form == CONTAINER_SHA256) {
-		memcpy(buf, "sha256:", 7);
-		n = 7;
-	}
-	for (size_t i = 0; i < 32; i++) {
-		buf[n++] = digits[u->container.hash[i] >> 4];
-		buf[n++] = digits[u->container.hash[i] & 15];
-	}
-	return span_of(buf, n);
-}
-
 struct span world_use_runtime(const struct world *w, const struct world_use *u)
 {
 	return text_span(w->index->runtime.v[u->runtime]);
@@ -194,7 +144,7 @@ enum rmg_rc world_use_begin(struct world *w, const struct use_row *row, uint32_t
 	    .ref = world_intern_text(w, row->ref),
 	    .cached = row->cached,
 	};
-	if (!container_set(u, row->container) || !text_new(row->name, &u->name) ||
+	if (!use_container_set(u, row->container) || !text_new(row->name, &u->name) ||
 	    !runtime_set(w, u, row->runtime) ||
 	    !map_add_another(&w->index->uses, use_hash(source, row->container, row->cached), at))
 		return RMG_E_NOMEM;
