@@ -185,6 +185,16 @@ struct backend {
 	enum rmg_rc (*check)(struct store *st, struct rmg_err *err);
 };
 
+/* A back end out of the static functions of its file, which have the same names in each. */
+#define BACKEND(name)                                                                              \
+	{                                                                                          \
+		.kind = (name), .words = words, .open = open_store, .close = close_store,          \
+		.begin = begin, .commit = commit, .rollback = rollback, .write = write_row,        \
+		.read = read_all, .exec = exec, .version = version, .version_set = version_set,    \
+		.lead = lead, .notify = notify, .wait = wait_for, .shrink = shrink,                \
+		.backup = backup, .size = size, .check = check,                                    \
+	}
+
 extern const struct backend backend_sqlite;
 extern const struct backend backend_pg; /* where RMG_POSTGRESQL is defined */
 

@@ -566,24 +566,4 @@ static const struct word words[] = {
     {NULL, NULL},
 };
 
-const struct backend backend_pg = {
-    .kind = "postgresql",
-    .words = words,
-    .open = open_store,
-    .close = close_store,
-    .begin = begin,
-    .commit = commit,
-    .rollback = rollback,
-    .write = write_row,
-    .read = read_all,
-    .exec = exec,
-    .version = version,
-    .version_set = version_set,
-    .lead = lead,
-    .notify = notify,
-    .wait = wait_for,
-    .shrink = shrink,
-    .backup = backup,
-    .size = size,
-    .check = check,
-};
+const struct backend backend_pg = BACKEND("postgresql");
