@@ -6,7 +6,7 @@
  *
  * The hash is not used: every page is looked at. */
 #include "base/rd.h"
-#include "format/rpmdb.h"
+#include "format/rpmdb_walk.h"
 
 #define HASH_MAGIC 0x00061561
 #define PAGE_HEADER 26

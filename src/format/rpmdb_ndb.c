@@ -3,7 +3,7 @@
  * end of the slot pages, then blobs in blocks of 16. Little-endian. A blob is framed by its
  * number in front and an Adler-32 of all before it behind. */
 #include "base/rd.h"
-#include "format/rpmdb.h"
+#include "format/rpmdb_walk.h"
 
 #define HEAD 32
 #define SLOT 16

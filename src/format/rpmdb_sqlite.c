@@ -8,7 +8,7 @@
  * needed. A write-ahead log beside the file is not applied: the cataloger says so. */
 #include "base/limits.h"
 #include "base/rd.h"
-#include "format/rpmdb.h"
+#include "format/rpmdb_walk.h"
 
 #define FILE_HEAD 100
 #define DEPTH 24 /* of a b-tree; 2^31 pages need at most 20 */
