@@ -54,7 +54,8 @@ static bool too_deep(struct span s)
 	return false;
 }
 
-enum rmg_rc json_parse(struct json_doc *d, struct span bytes, size_t max_bytes, struct rmg_err *err)
+static enum rmg_rc parse(struct json_doc *d, struct span bytes, size_t max_bytes,
+			 struct rmg_err *err)
 {
 	yyjson_alc alc;
 	yyjson_read_err why;
@@ -79,6 +80,15 @@ enum rmg_rc json_parse(struct json_doc *d, struct span bytes, size_t max_bytes, 
 		return err_set(err, RMG_E_FORMAT, "JSON at byte %zu: %s", why.pos, why.msg);
 	d->root = yyjson_doc_get_root(d->doc);
 	return RMG_OK;
+}
+
+enum rmg_rc json_parse(struct json_doc *d, struct span bytes, size_t max_bytes, struct rmg_err *err)
+{
+	enum rmg_rc rc = parse(d, bytes, max_bytes, err);
+
+	if (rc != RMG_OK)
+		json_done(d);
+	return rc;
 }
 
 void json_done(struct json_doc *d)

@@ -3,8 +3,9 @@
  *
  * The document's memory is bounded: about 12 times its bytes, and no document above max_bytes is
  * read. Values that are absent or of another kind read as NULL, "", 0, false: ask json_is_*() where
- * the difference matters. Strings are UTF-8 and may hold NULs. All dies with json_done().
- * Nesting deeper than JSON_DEPTH is refused, so that walking by recursion is safe. */
+ * the difference matters. Strings are UTF-8 and may hold NULs. All dies with json_done(), which a
+ * json_parse() that fails has done already. Nesting deeper than JSON_DEPTH is refused, so that
+ * walking by recursion is safe. */
 #ifndef FORMAT_JSON_H
 #define FORMAT_JSON_H
 

@@ -21,7 +21,7 @@ static void refused(const char *text)
 
 	assert_int_equal(parse(&d, text), RMG_E_FORMAT);
 	assert_null(d.root);
-	json_done(&d);
+	assert_null(d.pool);
 }
 
 /* RFC 8259 section 13, the first example, shortened. */
