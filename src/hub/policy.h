@@ -60,7 +60,7 @@ struct rule {
 	size_t n_workloads;
 	struct event_label *labels; /* all of */
 	size_t n_labels;
-	uint32_t seconds;   /* silent, feed age */
+	uint32_t seconds;   /* silent, feed age, not read */
 	struct span *sinks; /* names; none: all */
 	size_t n_sinks;
 	uint32_t escalate_days[POLICY_STEPS]; /* ascending: 7, 30, 90 of continued use */

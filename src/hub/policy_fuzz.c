@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct policy *p;
 	struct rmg_err err = {0};
-	int64_t now = INT64_C(1795464000000), until;
+	int64_t now = INT64_C(1795478400000), until;
 
 	if (size > 1 << 16)
 		return 0;

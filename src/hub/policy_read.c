@@ -369,7 +369,7 @@ static const struct key {
     {"namespaces", WITH_PLACE, read_namespaces},
     {"workloads", WITH_PLACE, read_workloads},
     {"labels", WITH_PLACE, read_labels},
-    {"after", KIND(SILENT) | KIND(FEED_AGE), read_after},
+    {"after", KIND(SILENT) | KIND(FEED_AGE) | KIND(INCOMPLETE), read_after},
     {"sinks", ANY_KIND, read_sinks},
     {"escalate", ANY_KIND, read_escalate},
 };
@@ -410,7 +410,7 @@ static enum rmg_rc finish_rule(struct loader *l, struct rule *r, unsigned line,
 	if (!lines[key_of(S("severity")) - keys])
 		r->severity = (enum adv_severity)severities[r->kind];
 	if (!lines[key_of(S("after")) - keys])
-		r->seconds = r->kind == RULE_SILENT ? 300 : r->kind == RULE_FEED_AGE ? 86400 : 0;
+		r->seconds = r->kind == RULE_FEED_AGE ? 86400 : 300;
 	return VEC_PUSH(&l->rules, *r) ? RMG_OK : err_set(l->err, RMG_E_NOMEM, "no memory");
 }
 

@@ -219,6 +219,8 @@ MUST enum rmg_rc store_alert_put(struct store *st, const struct alert_row *row,
 				 struct rmg_err *err);
 MUST enum rmg_rc store_alert_each(struct store *st, alert_row_fn *fn, void *user,
 				  struct rmg_err *err);
+MUST enum rmg_rc store_alert_get(struct store *st, uint32_t id, alert_row_fn *fn, void *user,
+				 struct rmg_err *err); /* RMG_E_NOTFOUND */
 /* What happened to an alert, for its page and the auditor. */
 struct alert_log_row {
 	uint32_t alert;

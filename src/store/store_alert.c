@@ -59,6 +59,30 @@ enum rmg_rc store_alert_each(struct store *st, alert_row_fn *fn, void *user, str
 	return store_read(st, SQL_ALERT_EACH, WITHOUT, alert_read, &call, err);
 }
 
+struct alert_found {
+	struct alert_call call;
+	bool found;
+};
+
+static enum rmg_rc alert_one(void *user, const struct cols *c)
+{
+	struct alert_found *f = user;
+
+	f->found = true;
+	return alert_read(&f->call, c);
+}
+
+enum rmg_rc store_alert_get(struct store *st, uint32_t id, alert_row_fn *fn, void *user,
+			    struct rmg_err *err)
+{
+	struct alert_found f = {{fn, user}, false};
+	enum rmg_rc rc = store_read(st, SQL_ALERT_GET, WITH(v_int(id)), alert_one, &f, err);
+
+	if (rc == RMG_OK && !f.found)
+		return err_set(err, RMG_E_NOTFOUND, "no alert %u", id);
+	return rc;
+}
+
 struct alert_log_call {
 	alert_log_fn *fn;
 	void *user;
