@@ -56,6 +56,9 @@ struct alerts_env { /* what the calls below need; the hub's */
 	struct advdb *db; /* for summaries and links in messages; NULL: nothing is judged yet */
 	int64_t now_ms;
 	const char *link; /* of the hub, for messages; or NULL */
+	/* When a round over all feeds last ended well, also where it found nothing new; 0: not
+	 * known. */
+	int64_t feeds_checked_ms;
 	/* An alert changed: a line of the stream, {"id":N,"what":"fired",...}. NULL: nobody asks.
 	 */
 	enum rmg_rc (*tell)(void *user, struct span body, struct rmg_err *err);

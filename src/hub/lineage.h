@@ -2,22 +2,36 @@
 /* lineage.h - what a workload ran, one after the other, and what that means.
  *
  * Rollback: it runs content that it ran before another one, or that is older by the image's
- * creation and the declared revision, and the verdict got worse or not: said either way, an alert
- * where worse. "Before" is the order in which this workload's digests were first seen; creation
- * times decide only between contents that it never ran, since they are what the image says (often a
- * constant). Returned: nothing ran for DORMANT days and now does. Tag moved, tag skew: from tags
- * and uses. */
+ * creation and not newer by the declared revision. It is said either way, with the verdicts before
+ * and after, and an alert where it is worse, or where nobody can tell yet. "Before" is the order in
+ * which this workload's contents were first seen; creation times decide only about contents that it
+ * never ran, since they are what the image says (often a constant). Each text says on what it
+ * rests.
+ *
+ * A workload has a line for each of its containers, told apart by repository and name: a sidecar is
+ * not a version of the application. Content that another use of the line runs already is no step:
+ * while an update rolls, both versions begin in turns. Returned: nothing ran for
+ * LINEAGE_DORMANT_DAYS and now does.
+ *
+ * References: a tag that moved while its old content is in use, or a node that starts an old one
+ * from its cache; skew, one tag with several contents of one platform in use; and a tag that says
+ * another version than the image does, only where the image's labels are its own (their title is
+ * the repository's name) or one component alone has that name. */
 #ifndef HUB_LINEAGE_H
 #define HUB_LINEAGE_H
 
 #include "hub/alerts.h"
 
+enum { LINEAGE_DORMANT_DAYS = 7 };
+
 /* A use of this workload began; the use is in the world already. Writes lineage rows, and tells
- * alerts. */
+ * alerts. To be called again for a use whose image was not known, once it is. */
 MUST enum rmg_rc lineage_began(struct alerts *a, const struct alerts_env *env, uint32_t use,
 			       struct rmg_err *err);
+/* The use is still in the world. */
 MUST enum rmg_rc lineage_ended(struct alerts *a, const struct alerts_env *env, uint32_t use,
 			       struct rmg_err *err);
+/* was: the digest that the tag meant before. */
 MUST enum rmg_rc lineage_tag(struct alerts *a, const struct alerts_env *env, uint32_t tag,
 			     struct span was, struct rmg_err *err);
 

@@ -1,0 +1,580 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* alerts_tell.c - what was decided becomes messages in the outbox, one a sink and kind.
+ *
+ * A sink that was told something within the policy's group time, or too often within the minute, or
+ * that has quiet hours now, is not told but has the message held: in the outbox, in state "held",
+ * with the time at which it may go. What is held and due becomes one message. An alert that ended
+ * while its message was held is told as resolved: never lost, never stale. */
+#include "base/limits.h"
+#include "base/rfc3339.h"
+#include "format/sha256.h"
+#include "hub/alerts_inside.h"
+#include "hub/audit.h"
+
+enum { MINUTE_MS = 60000, HELD_AT_MOST_MS = 90000000 /* a day and an hour */ };
+
+static const char *const no_sinks[] = {NULL};
+
+static const char *const *sinks_of(const struct call *c)
+{
+	return c->env->sinks ? c->env->sinks : no_sinks;
+}
+
+/* Sinks, and when they may be told. */
+
+static struct sink_state *sink_of(struct alerts *a, const char *name)
+{
+	struct sink_state s = {0};
+
+	VEC_EACH (have, &a->sinks) {
+		if (strcmp(have->name, name) == 0)
+			return have;
+	}
+	s.name = strdup(name);
+	if (s.name == NULL)
+		return NULL;
+	if (!VEC_PUSH(&a->sinks, s)) {
+		free(s.name);
+		return NULL;
+	}
+	return &a->sinks.v[a->sinks.n - 1];
+}
+
+/* 0: now. A clock that went back makes nobody wait. */
+static int64_t sink_due(const struct policy *p, const struct sink_state *s, int64_t now)
+{
+	int64_t group_ms = (int64_t)p->group_s * 1000, due = 0;
+
+	if (s->told_ms && now >= s->told_ms && now < s->told_ms + group_ms)
+		due = s->told_ms + group_ms;
+	if (s->in_minute >= p->max_per_minute && now >= s->minute_ms &&
+	    now < s->minute_ms + MINUTE_MS)
+		due = MAX_OF(due, s->minute_ms + MINUTE_MS);
+	return due;
+}
+
+static void sink_told(struct sink_state *s, int64_t now)
+{
+	if (now < s->minute_ms || now >= s->minute_ms + MINUTE_MS) {
+		s->minute_ms = now;
+		s->in_minute = 0;
+	}
+	s->in_minute++;
+	s->told_ms = now;
+}
+
+static void hold_until(struct alerts *a, int64_t due)
+{
+	if (a->held_due_ms == 0 || due < a->held_due_ms)
+		a->held_due_ms = due;
+}
+
+/* Messages. */
+
+struct teller {
+	struct call *c;
+	char at[RFC3339_BYTES], audit[AUDIT_HEAD_BYTES];
+	VEC(uint32_t) picked, written; /* notices of the message; of the one that json holds */
+	VEC(struct message_item) items;
+	struct strbuf json;
+	char id[80];
+};
+
+static enum rmg_rc teller_init(struct teller *t, struct call *c)
+{
+	struct audit_head head;
+	enum rmg_rc rc;
+
+	*t = (struct teller){.c = c, .json = strbuf_of(LIMIT_MESSAGE_BYTES)};
+	rfc3339_text(c->env->now_ms, t->at);
+	rc = audit_head(c->env->store, &head, c->err);
+	if (rc == RMG_OK)
+		audit_head_text(&head, t->audit);
+	return rc;
+}
+
+static void teller_done(struct teller *t)
+{
+	VEC_DONE(&t->picked);
+	VEC_DONE(&t->written);
+	VEC_DONE(&t->items);
+	strbuf_done(&t->json);
+}
+
+static const char *kind_says(enum message_kind kind)
+{
+	switch (kind) {
+	case MESSAGE_FIRED:
+		return "";
+	case MESSAGE_REOPENED:
+		return "again: ";
+	case MESSAGE_WORSENED:
+		return "worse: ";
+	case MESSAGE_ESCALATED:
+		return "still in use: ";
+	case MESSAGE_RESOLVED:
+		return "resolved: ";
+	case MESSAGE_TEST:
+		break;
+	}
+	return "test: ";
+}
+
+/* One advisory in many images has a title of its own; else the worst alert's speaks for all. */
+static void put_title(struct strbuf *out, enum message_kind kind, const struct message_item *items,
+		      size_t n, uint64_t all)
+{
+	bool one_advisory = items[0].advisory.n != 0;
+
+	strbuf_puts(out, kind_says(kind));
+	for (size_t i = 1; i < n; i++)
+		one_advisory = one_advisory && span_is(items[i].advisory, items[0].advisory);
+	if (all == 1)
+		strbuf_put(out, items[0].title);
+	else if (one_advisory)
+		strbuf_printf(out, SPAN_FMT " in %llu images", SPAN_ARG(items[0].advisory),
+			      (unsigned long long)all);
+	else
+		strbuf_printf(out, "%llu alerts, the worst: " SPAN_FMT, (unsigned long long)all,
+			      SPAN_ARG(items[0].title));
+}
+
+static bool is_urgent(const struct message_item *item)
+{
+	return item->kev || span_is(item->severity, S("critical"));
+}
+
+/* t->items as a message of this id, into t->json. */
+static enum rmg_rc write_message(struct teller *t, enum message_kind kind, uint64_t left_out)
+{
+	const char *link = t->c->env->link;
+	struct strbuf title = strbuf_of(KIB(64));
+	struct message m = {
+	    .kind = kind,
+	    .id = span_cstr(t->id),
+	    .at = span_cstr(t->at),
+	    .severity = t->items.v[0].severity,
+	    .link = span_cstr(link ? link : ""),
+	    .audit = span_cstr(t->audit),
+	    .items = t->items.v,
+	    .n_items = t->items.n,
+	    .items_left_out = left_out,
+	};
+
+	put_title(&title, kind, m.items, m.n_items, m.n_items + left_out);
+	m.title = strbuf_span(&title);
+	strbuf_clear(&t->json);
+	message_write(&m, &t->json);
+	strbuf_done(&title);
+	return strbuf_rc(&t->json) == RMG_OK ? RMG_OK : call_no_memory(t->c);
+}
+
+/* due: 0 now, else held until then. */
+static enum rmg_rc put_outbox(struct teller *t, struct sink_state *s, int64_t due)
+{
+	struct call *c = t->c;
+	struct outbox_row row = {
+	    .sink = span_cstr(s->name),
+	    .dedupe = span_cstr(t->id),
+	    .message = strbuf_span(&t->json),
+	    .state = due ? S("held") : S("waiting"),
+	    .created_ms = c->env->now_ms,
+	    .next_ms = due ? due : c->env->now_ms,
+	};
+	bool added;
+
+	if (due)
+		hold_until(c->a, due);
+	else
+		sink_told(s, c->env->now_ms);
+	return store_outbox_add(c->env->store, &row, &added, c->err);
+}
+
+/* From notices. */
+
+static int notice_cmp(const void *a, const void *b)
+{
+	const struct notice *x = a, *y = b;
+
+	if (x->kind != y->kind)
+		return x->kind < y->kind ? -1 : 1;
+	if (x->severity != y->severity)
+		return x->severity > y->severity ? -1 : 1;
+	if (x->kev != y->kev)
+		return x->kev ? -1 : 1;
+	if (x->epss_permille != y->epss_permille)
+		return x->epss_permille > y->epss_permille ? -1 : 1;
+	return (x->alert > y->alert) - (x->alert < y->alert);
+}
+
+static bool goes_to(const struct call *c, const struct notice *n, const char *sink)
+{
+	const struct policy *p = c->env->policy;
+	const struct rule *r = n->rule < p->n_rules ? &p->rules[n->rule] : NULL;
+
+	if (r == NULL || r->n_sinks == 0)
+		return true;
+	for (size_t i = 0; i < r->n_sinks; i++) {
+		if (span_is(r->sinks[i], span_cstr(sink)))
+			return true;
+	}
+	return false;
+}
+
+static void hash_u64(struct sha256 *h, uint64_t n)
+{
+	sha256_put(h, span_of(&n, sizeof n));
+}
+
+/* The same decision has the same id: alert, opening, what, and which of several. */
+static bool name_message(struct teller *t)
+{
+	const struct notice *notices = t->c->a->notices.v, *first = &notices[t->picked.v[0]];
+	struct sha256 *h;
+	uint8_t hash[SHA256_BYTES];
+
+	if (t->picked.n == 1) {
+		snprintf(t->id, sizeof t->id, "%u/%u/%s/%llu", first->alert, first->opening,
+			 message_kind_name((enum message_kind)first->kind),
+			 (unsigned long long)first->detail);
+		return true;
+	}
+	h = sha256_new();
+	if (h == NULL)
+		return false;
+	for (size_t i = 0; i < t->picked.n; i++) {
+		const struct notice *n = &notices[t->picked.v[i]];
+
+		hash_u64(h, (uint64_t)n->alert << 32 | n->opening);
+		hash_u64(h, n->kind);
+		hash_u64(h, n->detail);
+	}
+	sha256_end(h, hash);
+	sha256_free(h);
+	memcpy(t->id, "group/", 6);
+	for (size_t i = 0; i < 16; i++)
+		snprintf(t->id + 6 + 2 * i, 3, "%02x", hash[i]);
+	return true;
+}
+
+static enum rmg_rc write_picked(struct teller *t)
+{
+	struct alerts *a = t->c->a;
+	size_t n = MIN_OF(t->picked.n, (size_t)MESSAGE_ITEMS);
+
+	/* Mostly all sinks are told the same. */
+	if (t->written.n == t->picked.n &&
+	    memcmp(t->written.v, t->picked.v, t->picked.n * sizeof *t->picked.v) == 0)
+		return RMG_OK;
+	t->items.n = t->written.n = 0;
+	for (size_t i = 0; i < n; i++) {
+		struct message_item *item = notice_item(t->c, &a->notices.v[t->picked.v[i]]);
+
+		if (item == NULL || !VEC_PUSH(&t->items, *item))
+			return call_no_memory(t->c);
+	}
+	if (!name_message(t) || !VEC_RESERVE(&t->written, t->picked.n))
+		return call_no_memory(t->c);
+	memcpy(t->written.v, t->picked.v, t->picked.n * sizeof *t->picked.v);
+	t->written.n = t->picked.n;
+	return write_message(t, (enum message_kind)a->notices.v[t->picked.v[0]].kind,
+			     t->picked.n - n);
+}
+
+/* Of the notices from first to end, those for a sink that are urgent or not (or all), told at due.
+ */
+enum which { ALL, URGENT, NOT_URGENT };
+
+static enum rmg_rc tell_kind(struct teller *t, struct sink_state *s, size_t first, size_t end,
+			     enum which which, int64_t due)
+{
+	const struct notice *notices = t->c->a->notices.v;
+	enum rmg_rc rc;
+
+	t->picked.n = 0;
+	for (size_t i = first; i < end; i++) {
+		bool urgent = notices[i].kev || notices[i].severity == SEV_CRITICAL;
+
+		if ((which == URGENT && !urgent) || (which == NOT_URGENT && urgent) ||
+		    !goes_to(t->c, &notices[i], s->name))
+			continue;
+		if (!VEC_PUSH(&t->picked, (uint32_t)i))
+			return call_no_memory(t->c);
+	}
+	if (t->picked.n == 0)
+		return RMG_OK;
+	rc = write_picked(t);
+	return rc == RMG_OK ? put_outbox(t, s, due) : rc;
+}
+
+static enum rmg_rc tell_sink(struct teller *t, const char *name)
+{
+	struct alerts *a = t->c->a;
+	const struct policy *p = t->c->env->policy;
+	struct sink_state *s = sink_of(a, name);
+	int64_t quiet = policy_quiet_until(p, t->c->env->now_ms), due;
+	enum rmg_rc rc = RMG_OK;
+	size_t end;
+
+	if (s == NULL)
+		return call_no_memory(t->c);
+	due = sink_due(p, s, t->c->env->now_ms); /* once: what is told now is told together */
+	for (size_t i = 0; i < a->notices.n && rc == RMG_OK; i = end) {
+		for (end = i; end < a->notices.n && a->notices.v[end].kind == a->notices.v[i].kind;)
+			end++;
+		rc = tell_kind(t, s, i, end, quiet ? URGENT : ALL, due);
+		if (rc == RMG_OK && quiet)
+			rc = tell_kind(t, s, i, end, NOT_URGENT, MAX_OF(quiet, due));
+	}
+	return rc;
+}
+
+enum rmg_rc alerts_flush(struct alerts *a, const struct alerts_env *env, struct rmg_err *err)
+{
+	struct call c = call_of(a, env, err);
+	const char *const *sinks = sinks_of(&c);
+	struct teller t;
+	enum rmg_rc rc;
+
+	a->rules_of = 0;
+	if (a->notices.n == 0) {
+		arena_reset(&a->scratch);
+		return RMG_OK;
+	}
+	qsort(a->notices.v, a->notices.n, sizeof *a->notices.v, notice_cmp);
+	rc = teller_init(&t, &c);
+	for (size_t i = 0; sinks[i] && rc == RMG_OK; i++)
+		rc = tell_sink(&t, sinks[i]);
+	teller_done(&t);
+	a->notices.n = 0;
+	arena_reset(&a->scratch);
+	return rc;
+}
+
+/* What is held. */
+
+struct held {
+	uint64_t id;
+	const char *sink; /* of the policy's; NULL: there is none of this name any more */
+	struct message *m;
+};
+
+struct holder {
+	struct call *c;
+	VEC(struct held) v;
+	int64_t next_ms; /* of what may not go yet; 0: nothing */
+};
+
+static const char *sink_named(const struct call *c, struct span name)
+{
+	const char *const *sinks = sinks_of(c);
+
+	for (size_t i = 0; sinks[i]; i++) {
+		if (span_is(name, span_cstr(sinks[i])))
+			return sinks[i];
+	}
+	return NULL;
+}
+
+static enum rmg_rc see_held(void *user, const struct outbox_row *row)
+{
+	struct holder *h = user;
+
+	if (h->next_ms == 0 || row->next_ms < h->next_ms)
+		h->next_ms = row->next_ms;
+	return RMG_OK;
+}
+
+enum rmg_rc held_load(struct call *c)
+{
+	struct holder h = {.c = c};
+	enum rmg_rc rc = store_outbox_each(c->env->store, S("held"), see_held, &h, c->err);
+
+	c->a->held_due_ms = h.next_ms;
+	return rc;
+}
+
+static bool message_is_urgent(const struct message *m)
+{
+	for (size_t i = 0; i < m->n_items; i++) {
+		if (is_urgent(&m->items[i]))
+			return true;
+	}
+	return false;
+}
+
+static enum rmg_rc take_held(void *user, const struct outbox_row *row)
+{
+	struct holder *h = user;
+	int64_t now = h->c->env->now_ms, quiet = policy_quiet_until(h->c->env->policy, now);
+	struct held x = {.id = row->id, .sink = sink_named(h->c, row->sink)};
+	enum rmg_rc rc;
+
+	if (row->next_ms > now && row->next_ms <= now + HELD_AT_MOST_MS)
+		return see_held(h, row);
+	rc = message_parse(row->message, &x.m, h->c->err);
+	if (rc != RMG_OK)
+		return rc;
+	if (quiet && !message_is_urgent(x.m)) {
+		message_free(x.m);
+		h->next_ms = h->next_ms ? MIN_OF(h->next_ms, quiet) : quiet;
+		return RMG_OK;
+	}
+	if (VEC_PUSH(&h->v, x))
+		return RMG_OK;
+	message_free(x.m);
+	return call_no_memory(h->c);
+}
+
+/* What an item is told as by now. */
+static enum message_kind kind_now(const struct alerts *a, const struct message *m,
+				  const struct message_item *item)
+{
+	bool ended = item->alert && alerts_by_id(a, (uint32_t)item->alert) == NULL;
+
+	return ended && m->kind != MESSAGE_TEST ? MESSAGE_RESOLVED : m->kind;
+}
+
+static int item_cmp(const void *a, const void *b)
+{
+	const struct message_item *x = a, *y = b;
+	enum adv_severity of_x = SEV_UNKNOWN, of_y = SEV_UNKNOWN;
+
+	(void)!severity_of(x->severity, &of_x);
+	(void)!severity_of(y->severity, &of_y);
+	if (of_x != of_y)
+		return of_x > of_y ? -1 : 1;
+	if (x->kev != y->kev)
+		return x->kev ? -1 : 1;
+	return (x->alert > y->alert) - (x->alert < y->alert);
+}
+
+/* The items of a kind from all that is held for a sink; an alert that ended is one of them once. */
+static enum rmg_rc gather(struct teller *t, struct holder *h, const char *sink,
+			  enum message_kind kind, uint64_t *left_out)
+{
+	struct map seen = {0};
+	bool ok = true;
+
+	t->items.n = 0;
+	*left_out = 0;
+	VEC_EACH (x, &h->v) {
+		if (x->sink != sink)
+			continue;
+		*left_out += x->m->kind == kind ? x->m->items_left_out : 0;
+		for (size_t i = 0; ok && i < x->m->n_items; i++) {
+			const struct message_item *item = &x->m->items[i];
+			uint64_t id = hash_mix(item->alert);
+
+			if (kind_now(t->c->a, x->m, item) != kind ||
+			    (item->alert && map_has(&seen, id)))
+				continue;
+			ok = map_set(&seen, id, 0) && VEC_PUSH(&t->items, *item);
+		}
+	}
+	map_done(&seen);
+	return ok ? RMG_OK : call_no_memory(t->c);
+}
+
+static bool name_held(struct teller *t, struct holder *h, const char *sink, enum message_kind kind)
+{
+	struct sha256 *hash = sha256_new();
+	uint8_t out[SHA256_BYTES];
+
+	if (hash == NULL)
+		return false;
+	hash_u64(hash, kind);
+	VEC_EACH (x, &h->v) {
+		if (x->sink == sink)
+			sha256_put(hash, x->m->id);
+	}
+	sha256_end(hash, out);
+	sha256_free(hash);
+	memcpy(t->id, "held/", 5);
+	for (size_t i = 0; i < 16; i++)
+		snprintf(t->id + 5 + 2 * i, 3, "%02x", out[i]);
+	return true;
+}
+
+static enum rmg_rc release_kind(struct teller *t, struct holder *h, struct sink_state *s,
+				const char *sink, enum message_kind kind)
+{
+	uint64_t left_out;
+	enum rmg_rc rc = gather(t, h, sink, kind, &left_out);
+
+	if (rc != RMG_OK || t->items.n == 0)
+		return rc;
+	qsort(t->items.v, t->items.n, sizeof *t->items.v, item_cmp);
+	if (t->items.n > MESSAGE_ITEMS) {
+		left_out += t->items.n - MESSAGE_ITEMS;
+		t->items.n = MESSAGE_ITEMS;
+	}
+	if (!name_held(t, h, sink, kind))
+		return call_no_memory(t->c);
+	rc = write_message(t, kind, left_out);
+	return rc == RMG_OK ? put_outbox(t, s, 0) : rc;
+}
+
+static enum rmg_rc release_sink(struct teller *t, struct holder *h, const char *sink)
+{
+	struct sink_state *s = sink_of(t->c->a, sink);
+	enum rmg_rc rc = s ? RMG_OK : call_no_memory(t->c);
+
+	for (int kind = MESSAGE_FIRED; kind <= MESSAGE_TEST && rc == RMG_OK; kind++)
+		rc = release_kind(t, h, s, sink, (enum message_kind)kind);
+	return rc;
+}
+
+static enum rmg_rc mark_released(struct holder *h)
+{
+	const struct alerts_env *env = h->c->env;
+	enum rmg_rc rc = RMG_OK;
+
+	for (size_t i = 0; i < h->v.n && rc == RMG_OK; i++) {
+		const struct held *x = &h->v.v[i];
+		struct outbox_row row = {
+		    .id = x->id,
+		    .state = x->sink ? S("sent") : S("dead"),
+		    .done_ms = env->now_ms,
+		    .error = x->sink ? S("held, and told with others") : S("no such sink"),
+		};
+
+		rc = store_outbox_update(env->store, &row, h->c->err);
+	}
+	return rc;
+}
+
+static enum rmg_rc release_all(struct call *c, struct holder *h)
+{
+	const char *const *sinks = sinks_of(c);
+	struct teller t;
+	enum rmg_rc rc = h->v.n ? teller_init(&t, c) : RMG_OK;
+
+	if (h->v.n == 0)
+		return RMG_OK;
+	for (size_t i = 0; sinks[i] && rc == RMG_OK; i++)
+		rc = release_sink(&t, h, sinks[i]);
+	teller_done(&t);
+	return rc == RMG_OK ? mark_released(h) : rc;
+}
+
+enum rmg_rc held_release(struct call *c)
+{
+	struct alerts *a = c->a;
+	struct holder h = {.c = c};
+	int64_t now = c->env->now_ms;
+	enum rmg_rc rc;
+
+	if (a->held_due_ms == 0 ||
+	    (a->held_due_ms > now && a->held_due_ms <= now + HELD_AT_MOST_MS))
+		return RMG_OK;
+	rc = store_outbox_each(c->env->store, S("held"), take_held, &h, c->err);
+	if (rc == RMG_OK)
+		rc = release_all(c, &h);
+	if (rc == RMG_OK)
+		a->held_due_ms = h.next_ms;
+	VEC_EACH (x, &h.v)
+		message_free(x->m);
+	VEC_DONE(&h.v);
+	return rc;
+}
