@@ -77,6 +77,30 @@ const char *server_header(const struct server_request *r, const char *name)
 	return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
 }
 
+struct each_query {
+	server_query_fn *fn;
+	void *user;
+	bool stopped;
+};
+
+static enum MHD_Result each_query(void *user, enum MHD_ValueKind kind, const char *name,
+				  const char *value)
+{
+	struct each_query *e = user;
+
+	(void)kind;
+	e->stopped = !e->fn(e->user, name, value ? value : "");
+	return e->stopped ? MHD_NO : MHD_YES;
+}
+
+bool server_each_query(const struct server_request *r, server_query_fn *fn, void *user)
+{
+	struct each_query e = {.fn = fn, .user = user};
+
+	(void)MHD_get_connection_values(r->connection, MHD_GET_ARGUMENT_KIND, each_query, &e);
+	return !e.stopped;
+}
+
 const struct server_peer *server_peer(const struct server_request *r)
 {
 	return &r->peer;

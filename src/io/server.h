@@ -70,6 +70,9 @@ struct span server_body(const struct server_request *r);
 /* The value of a parameter of the query (decoded) or of a header; NULL where there is none. */
 const char *server_query(const struct server_request *r, const char *name);
 const char *server_header(const struct server_request *r, const char *name);
+/* Calls back for each parameter of the query; false stops, and is what comes back. */
+typedef bool server_query_fn(void *user, const char *name, const char *value);
+bool server_each_query(const struct server_request *r, server_query_fn *fn, void *user);
 const struct server_peer *server_peer(const struct server_request *r);
 
 #endif
