@@ -56,11 +56,16 @@ static bool socket_at(const char *pattern, char *buf, size_t size)
 	return stat(buf, &st) == 0 && S_ISSOCK(st.st_mode);
 }
 
-static enum rmg_rc locate(const struct engine *e, struct place_of_engine *out, struct rmg_err *err)
+static enum rmg_rc locate(const struct engine *e, const char *socket, struct place_of_engine *out,
+			  struct rmg_err *err)
 {
 	const char *where = env_get(e->variable);
 
 	*out = (struct place_of_engine){.base = "http://engine"};
+	if (socket) {
+		snprintf(out->socket, sizeof out->socket, "%s", socket);
+		return RMG_OK;
+	}
 	if (where && strncmp(where, "unix://", 7) == 0) {
 		snprintf(out->socket, sizeof out->socket, "%s", where + 7);
 		return RMG_OK;
@@ -191,7 +196,7 @@ static enum rmg_rc open_image(struct source *s, const struct engine *e, const ch
 	enum rmg_rc rc;
 
 	layout_begin(s);
-	rc = locate(e, &at, err);
+	rc = locate(e, s->env.opts->engine, &at, err);
 	if (rc == RMG_OK)
 		rc = inspect(s, e, &at, name, err);
 	if (rc == RMG_OK)
