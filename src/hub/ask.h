@@ -50,8 +50,10 @@ MUST enum rmg_rc ask_exceptions(struct hub *h, const struct ask *q, struct strbu
 				struct rmg_err *err);
 MUST enum rmg_rc ask_outbox(struct hub *h, const struct ask *q, struct strbuf *out,
 			    struct rmg_err *err);
-/* {"records":N,"good":bool,"first_bad":SEQ|null,"why"} */
-MUST enum rmg_rc ask_audit_verify(struct hub *h, struct strbuf *out, struct rmg_err *err);
+/* {"records":N,"good":bool,"first_bad":SEQ|null,"why","head"}; the query is a head that was told
+ * before ("17:0123...ef"), which must still be in the log, or empty. */
+MUST enum rmg_rc ask_audit_verify(struct hub *h, const struct ask *q, struct strbuf *out,
+				  struct rmg_err *err);
 MUST enum rmg_rc ask_audit(struct hub *h, const struct ask *q, struct strbuf *out,
 			   struct rmg_err *err);
 
