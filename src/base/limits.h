@@ -64,7 +64,9 @@
 	X(JWKS_KEYS, 64, "keys", "keys of an identity provider")                                   \
 	X(MESSAGE_BYTES, MIB(32), "bytes", "one message to a sink, kept as JSON")                  \
 	X(WATCH_ROUND_S, 300, "seconds", "silence of a runtime until all is listed anew")          \
-	X(EVENT_BYTES, MIB(1), "bytes", "one event, and one message of a runtime's stream")
+	X(EVENT_BYTES, MIB(1), "bytes", "one event, and one message of a runtime's stream")        \
+	X(EVENTS_BYTES, MIB(64), "bytes", "the events of one request, unpacked")                   \
+	X(EVENT_BATCH, 20000, "events", "events of one request")
 
 #define X(name, value, unit, what) static const uint64_t LIMIT_##name UNUSED = (value);
 #include <stdint.h>

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "serve/auth.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "base/hash.h"
+#include "base/vec.h"
+#include "format/sha256.h"
+
+/* Addresses that failed lately, by hash; two that share a slot share its patience. */
+enum { SLOTS = 4096, FREE_FAILURES = 10, MAX_WAIT_S = 60 };
+/* Requests of one caller: so many a second, and as many at once. */
+enum { RATE_A_SECOND = 200, RATE_BURST = 1000 };
+
+struct known {
+	uint8_t hash[32];
+	struct caller caller;
+	char certificate[128]; /* of a "cert:NAME" row; "" a token */
+	int64_t until_ms;
+};
+
+struct bucket {
+	double tokens;
+	int64_t at_ms;
+};
+
+struct auth {
+	struct hub *hub;
+	const struct oidc *oidc;
+	pthread_mutex_t lock;
+	VEC(struct known) known;
+	struct {
+		unsigned failures;
+		int64_t last_s;
+	} failed[SLOTS];
+	struct bucket rate[SLOTS];
+};
+
+static const char *const names[] = {"none", "reader", "agent", "operator", "admin"};
+
+const char *role_name(enum role r)
+{
+	return names[r];
+}
+
+bool role_of(struct span name, enum role *out)
+{
+	for (size_t i = 1; i < COUNT_OF(names); i++) {
+		if (span_is(name, span_cstr(names[i]))) {
+			*out = (enum role)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void copy(char *buf, size_t size, struct span s)
+{
+	snprintf(buf, size, SPAN_FMT, SPAN_ARG(s));
+}
+
+struct reload {
+	VEC(struct known) known;
+};
+
+static enum rmg_rc take_row(void *user, const struct token_row *row)
+{
+	struct reload *r = user;
+	struct known *k = VEC_ADD(&r->known);
+
+	if (k == NULL)
+		return RMG_E_NOMEM;
+	memcpy(k->hash, row->hash, 32);
+	k->until_ms = row->until_ms;
+	if (!role_of(row->role, &k->caller.role))
+		k->caller.role = ROLE_NONE;
+	copy(k->caller.name, sizeof k->caller.name, row->name);
+	copy(k->caller.cluster, sizeof k->caller.cluster, row->place.cluster);
+	copy(k->caller.node, sizeof k->caller.node, row->place.node);
+	if (span_starts(row->name, S("cert:")))
+		copy(k->certificate, sizeof k->certificate, span_from(row->name, 5));
+	return RMG_OK;
+}
+
+enum rmg_rc auth_reload(struct auth *a, struct rmg_err *err)
+{
+	struct reload r = {0};
+	struct store *st = hub_store_lock(a->hub, err);
+	enum rmg_rc rc;
+
+	if (st == NULL)
+		return RMG_E_IO;
+	rc = store_token_each(st, take_row, &r, err);
+	hub_store_unlock(a->hub);
+	if (rc == RMG_OK) {
+		pthread_mutex_lock(&a->lock);
+		VEC_DONE(&a->known);
+		a->known.v = r.known.v;
+		a->known.n = r.known.n;
+		a->known.cap = r.known.cap;
+		pthread_mutex_unlock(&a->lock);
+	} else {
+		VEC_DONE(&r.known);
+	}
+	return rc;
+}
+
+enum rmg_rc auth_open(struct hub *hub, const struct oidc *oidc, struct auth **out,
+		      struct rmg_err *err)
+{
+	struct auth *a = calloc(1, sizeof *a);
+	enum rmg_rc rc;
+
+	if (a == NULL)
+		return err_set(err, RMG_E_NOMEM, "no memory for tokens");
+	a->hub = hub;
+	a->oidc = oidc;
+	pthread_mutex_init(&a->lock, NULL);
+	rc = auth_reload(a, err);
+	if (rc != RMG_OK) {
+		auth_close(a);
+		return rc;
+	}
+	*out = a;
+	return RMG_OK;
+}
+
+void auth_close(struct auth *a)
+{
+	if (a == NULL)
+		return;
+	VEC_DONE(&a->known);
+	pthread_mutex_destroy(&a->lock);
+	free(a);
+}
+
+static int64_t now_ms(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Under the lock. Waits double from the eleventh failure on, up to a minute. */
+static unsigned must_wait(struct auth *a, size_t slot, int64_t now_s)
+{
+	unsigned over = a->failed[slot].failures;
+	int64_t wait;
+
+	if (over <= FREE_FAILURES)
+		return 0;
+	over -= FREE_FAILURES;
+	wait = over > 6 ? MAX_WAIT_S : (int64_t)1 << over;
+	if (now_s - a->failed[slot].last_s >= MAX_WAIT_S) {
+		a->failed[slot].failures = 0;
+		return 0;
+	}
+	wait -= now_s - a->failed[slot].last_s;
+	return wait > 0 ? (unsigned)wait : 0;
+}
+
+static bool within_rate(struct auth *a, const struct caller *c, int64_t ms)
+{
+	struct bucket *b = &a->rate[hash_span(span_cstr(c->name)) % SLOTS];
+
+	if (b->at_ms == 0)
+		b->tokens = RATE_BURST;
+	b->tokens += (double)(ms - b->at_ms) * RATE_A_SECOND / 1000;
+	if (b->tokens > RATE_BURST)
+		b->tokens = RATE_BURST;
+	b->at_ms = ms;
+	if (b->tokens < 1)
+		return false;
+	b->tokens -= 1;
+	return true;
+}
+
+static bool by_hash(const struct auth *a, const uint8_t hash[32], int64_t now, struct caller *out)
+{
+	for (size_t i = 0; i < a->known.n; i++) {
+		const struct known *k = &a->known.v[i];
+
+		if (k->certificate[0] == '\0' && memcmp(k->hash, hash, 32) == 0 &&
+		    (k->until_ms == 0 || now < k->until_ms)) {
+			*out = k->caller;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool by_certificate(const struct auth *a, const char *name, int64_t now, struct caller *out)
+{
+	for (size_t i = 0; *name && i < a->known.n; i++) {
+		const struct known *k = &a->known.v[i];
+
+		if (strcmp(k->certificate, name) == 0 && (k->until_ms == 0 || now < k->until_ms)) {
+			*out = k->caller;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Three parts of base64url: not one of our own tokens. */
+static bool looks_like_jwt(struct span token)
+{
+	size_t dots = 0;
+
+	for (size_t i = 0; i < token.n; i++)
+		dots += token.p[i] == '.';
+	return dots == 2;
+}
+
+static bool by_token(struct auth *a, struct span token, int64_t now, struct caller *out)
+{
+	uint8_t hash[32];
+	const char *role = NULL;
+	bool found;
+
+	if (a->oidc && looks_like_jwt(token)) {
+		/* Marked in the audit log: a subject may be called as one of our tokens is. */
+		memcpy(out->name, "oidc:", 6);
+		if (oidc_check((struct oidc *)(uintptr_t)a->oidc, token, now / 1000, out->name + 5,
+			       sizeof out->name - 5, &role, NULL) != RMG_OK)
+			return false;
+		return role && role_of(span_cstr(role), &out->role);
+	}
+	sha256_of(token, hash);
+	pthread_mutex_lock(&a->lock);
+	found = by_hash(a, hash, now, out);
+	pthread_mutex_unlock(&a->lock);
+	return found;
+}
+
+unsigned auth_who(struct auth *a, const struct server_request *r, struct caller *out,
+		  unsigned *retry_s)
+{
+	const struct server_peer *peer = server_peer(r);
+	struct span header = span_cstr(server_header(r, "Authorization"));
+	size_t slot = hash_span(span_cstr(peer->address)) % SLOTS;
+	int64_t now = now_ms(CLOCK_REALTIME), tick = now_ms(CLOCK_MONOTONIC);
+	bool known, asked = span_starts_icase(header, S("Bearer "));
+
+	pthread_mutex_lock(&a->lock);
+	*retry_s = must_wait(a, slot, tick / 1000);
+	known = by_certificate(a, peer->name, now, out);
+	pthread_mutex_unlock(&a->lock);
+	if (!known && *retry_s)
+		return 429;
+	if (!known && asked)
+		known = by_token(a, span_trim(span_from(header, 7)), now, out);
+	pthread_mutex_lock(&a->lock);
+	if (!known && asked) {
+		a->failed[slot].failures++;
+		a->failed[slot].last_s = tick / 1000;
+	} else if (known) {
+		a->failed[slot].failures = 0;
+		if (!within_rate(a, out, tick)) {
+			*retry_s = 1;
+			pthread_mutex_unlock(&a->lock);
+			return 429;
+		}
+	}
+	pthread_mutex_unlock(&a->lock);
+	return known ? 200 : asked ? 403 : 401;
+}
+
+enum rmg_rc auth_make_token(struct token_row *row, char text[TOKEN_TEXT], struct rmg_err *err)
+{
+	static const char letters[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	uint8_t bytes[43];
+	size_t n = 0;
+
+	if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
+		return err_os(err, RMG_E_IO, "random bytes");
+	memcpy(text, "rmg_", 4);
+	n = 4;
+	for (size_t i = 0; i < sizeof bytes; i++)
+		text[n++] = letters[bytes[i] & 63];
+	text[n] = '\0';
+	sha256_of(span_of(text, n), row->hash);
+	return RMG_OK;
+}

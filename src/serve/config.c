@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "serve/config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/limits.h"
+#include "base/strbuf.h"
+#include "base/vec.h"
+#include "format/yamlr.h"
+#include "io/file.h"
+
+enum { DEPTH = 6 };
+
+struct entry {
+	const char *path[DEPTH];
+	size_t depth;
+	const char *value;
+	unsigned line;
+};
+
+struct reading {
+	struct arena *a;
+	struct yamlr *y;
+	const char *name; /* of the file, for messages */
+	const char *path[DEPTH];
+	VEC(struct entry) entries;
+};
+
+static enum rmg_rc bad(struct reading *r, unsigned line, const char *what, struct rmg_err *err)
+{
+	return err_set(err, RMG_E_FORMAT, "%s:%u: %s", r->name, line, what);
+}
+
+static enum rmg_rc no_memory(struct rmg_err *err)
+{
+	return err_set(err, RMG_E_NOMEM, "no memory for the settings");
+}
+
+static enum rmg_rc add(struct reading *r, size_t depth, const struct yamlr_item *item,
+		       struct rmg_err *err)
+{
+	struct entry *e = VEC_ADD(&r->entries);
+
+	if (e == NULL)
+		return no_memory(err);
+	memcpy(e->path, r->path, sizeof e->path);
+	e->depth = depth;
+	e->line = item->line;
+	e->value = yamlr_is_null(item) ? "" : arena_cstr(r->a, item->text);
+	return e->value ? RMG_OK : no_memory(err);
+}
+
+/* A map whose beginning was read; depth is bounded by DEPTH. */
+static enum rmg_rc read_map(struct reading *r, size_t depth, struct rmg_err *err)
+{
+	struct yamlr_item item;
+	enum rmg_rc rc;
+
+	while ((rc = yamlr_next(r->y, &item, err)) == RMG_OK && item.kind == YAMLR_SCALAR) {
+		if (depth == DEPTH)
+			return bad(r, item.line, "too deep", err);
+		r->path[depth] = arena_cstr(r->a, item.text);
+		if (r->path[depth] == NULL)
+			return no_memory(err);
+		rc = yamlr_next(r->y, &item, err);
+		if (rc == RMG_OK && item.kind == YAMLR_MAP)
+			rc = read_map(r, depth + 1, err);
+		else if (rc == RMG_OK && item.kind == YAMLR_SCALAR)
+			rc = add(r, depth + 1, &item, err);
+		else if (rc == RMG_OK)
+			rc = bad(r, item.line, "a value or a map is expected here", err);
+		if (rc != RMG_OK)
+			return rc;
+	}
+	return rc;
+}
+
+static enum rmg_rc read_all(struct reading *r, struct span yaml, struct rmg_err *err)
+{
+	struct yamlr_item item;
+	enum rmg_rc rc = yamlr_open(yaml, &r->y, err);
+
+	if (rc == RMG_OK)
+		rc = yamlr_next(r->y, &item, err);
+	if (rc == RMG_OK && item.kind == YAMLR_MAP)
+		rc = read_map(r, 0, err);
+	else if (rc == RMG_OK && item.kind != YAMLR_EOF && !yamlr_is_null(&item))
+		rc = bad(r, item.line, "settings are a map", err);
+	if (rc != RMG_OK && err && span_find(span_cstr(err->msg), span_cstr(r->name)) != 0)
+		err_add(err, "%s", r->name);
+	yamlr_close(r->y);
+	return rc;
+}
+
+static bool at(const struct entry *e, size_t depth, const char *a, const char *b)
+{
+	return e->depth == depth && strcmp(e->path[0], a) == 0 &&
+	       (b == NULL || strcmp(e->path[1], b) == 0);
+}
+
+static bool days(const char *value, uint32_t *out)
+{
+	uint64_t n;
+
+	if (!span_u64(span_cstr(value), 10, 36500, &n))
+		return false;
+	*out = (uint32_t)n;
+	return true;
+}
+
+static bool yes(const char *value, bool *out)
+{
+	*out = strcmp(value, "true") == 0;
+	return *out || strcmp(value, "false") == 0;
+}
+
+static struct config_sink *sink_of(struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->n_sinks; i++)
+		if (strcmp(c->sinks[i].name, name) == 0)
+			return &c->sinks[i];
+	c->sinks[c->n_sinks] = (struct config_sink){.name = name};
+	return &c->sinks[c->n_sinks++];
+}
+
+/* The first line of the file, without its end. */
+static enum rmg_rc from_file(struct arena *a, const char *path, const char **out,
+			     struct rmg_err *err)
+{
+	struct span text, line = {0};
+	enum rmg_rc rc = file_read(path, KIB(64), &text, err);
+	struct span rest = text;
+
+	if (rc != RMG_OK)
+		return rc;
+	(void)span_next(&rest, '\n', &line);
+	*out = arena_cstr(a, span_trim(line));
+	file_free(&text);
+	return *out ? RMG_OK : no_memory(err);
+}
+
+static enum rmg_rc set_sink(struct config *c, struct reading *r, const struct entry *e,
+			    struct rmg_err *err)
+{
+	struct config_sink *s = sink_of(c, e->path[1]);
+	const char *name = e->path[2], *value = e->value;
+	size_t n = strlen(name);
+	enum rmg_rc rc = RMG_OK;
+
+	if (strcmp(name, "kind") == 0) {
+		s->kind = sink_kind_of(value);
+		return s->kind ? RMG_OK : bad(r, e->line, "no sink is of this kind", err);
+	}
+	if (n > 5 && strcmp(name + n - 5, "_file") == 0) {
+		name = arena_cstr(r->a, span_of(name, n - 5));
+		rc = from_file(r->a, value, &value, err);
+	}
+	if (s->values == NULL)
+		s->values = ARENA_ARRAY(r->a, r->entries.n, struct config_value);
+	if (name == NULL || s->values == NULL)
+		return no_memory(err);
+	if (rc == RMG_OK)
+		s->values[s->n_values++] = (struct config_value){name, value};
+	else
+		err_add(err, "%s:%u", r->name, e->line);
+	return rc;
+}
+
+static enum rmg_rc set_role(struct config *c, struct reading *r, const struct entry *e,
+			    struct rmg_err *err)
+{
+	struct oidc_role *roles = (struct oidc_role *)(uintptr_t)c->oidc.roles;
+
+	if (roles == NULL)
+		roles = ARENA_ARRAY(r->a, r->entries.n, struct oidc_role);
+	if (roles == NULL)
+		return no_memory(err);
+	roles[c->oidc.n_roles++] = (struct oidc_role){e->path[2], e->value};
+	c->oidc.roles = roles;
+	return RMG_OK;
+}
+
+static bool set_oidc(struct config *c, const struct entry *e)
+{
+	const struct {
+		const char *name;
+		const char **to;
+	} rows[] = {
+	    {"issuer", &c->oidc.issuer}, {"audience", &c->oidc.audience}, {"jwks", &c->oidc.jwks},
+	    {"claim", &c->oidc.claim},   {"ca_file", &c->oidc.ca_file},
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		if (strcmp(e->path[1], rows[i].name) == 0) {
+			*rows[i].to = e->value;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool set_plain(struct config *c, const struct entry *e, bool *good)
+{
+	if (at(e, 1, "address", NULL))
+		c->address = e->value;
+	else if (at(e, 1, "open_metrics", NULL))
+		*good = yes(e->value, &c->open_metrics);
+	else if (at(e, 2, "retention", "ended_uses_days"))
+		*good = days(e->value, &c->ended_uses_days);
+	else if (at(e, 2, "retention", "changes_days"))
+		*good = days(e->value, &c->changes_days);
+	else if (at(e, 2, "retention", "sent_messages_days"))
+		*good = days(e->value, &c->sent_messages_days);
+	else if (at(e, 2, "oidc", NULL))
+		return set_oidc(c, e);
+	else
+		return false;
+	return true;
+}
+
+static enum rmg_rc set(struct config *c, struct reading *r, const struct entry *e,
+		       struct rmg_err *err)
+{
+	bool good = true;
+
+	if (at(e, 3, "sinks", NULL))
+		return set_sink(c, r, e, err);
+	if (at(e, 3, "oidc", "roles"))
+		return set_role(c, r, e, err);
+	if (!set_plain(c, e, &good))
+		return bad(r, e->line, "nothing is called so", err);
+	return good ? RMG_OK : bad(r, e->line, "this value is not understood", err);
+}
+
+static bool known_setting(const struct sink_kind *kind, const char *name)
+{
+	for (const struct sink_setting *s = kind->settings; s->name; s++)
+		if (strcmp(s->name, name) == 0)
+			return true;
+	return false;
+}
+
+static enum rmg_rc check_sink(const struct reading *r, const struct config_sink *s,
+			      struct rmg_err *err)
+{
+	if (s->kind == NULL)
+		return err_set(err, RMG_E_FORMAT, "%s: sink \"%s\" has no kind", r->name, s->name);
+	for (size_t i = 0; i < s->n_values; i++)
+		if (!known_setting(s->kind, s->values[i].name))
+			return err_set(err, RMG_E_FORMAT, "%s: sink \"%s\": %s knows no \"%s\"",
+				       r->name, s->name, s->kind->name, s->values[i].name);
+	for (const struct sink_setting *k = s->kind->settings; k->name; k++)
+		if (k->required && config_sink_value(s, k->name) == NULL)
+			return err_set(err, RMG_E_FORMAT, "%s: sink \"%s\" lacks \"%s\": %s",
+				       r->name, s->name, k->name, k->what);
+	return RMG_OK;
+}
+
+static enum rmg_rc fill(struct config *c, struct reading *r, struct rmg_err *err)
+{
+	enum rmg_rc rc = RMG_OK;
+
+	c->sinks = ARENA_ARRAY(&c->arena, r->entries.n + 1, struct config_sink);
+	if (c->sinks == NULL)
+		return no_memory(err);
+	VEC_EACH (e, &r->entries) {
+		rc = set(c, r, e, err);
+		if (rc != RMG_OK)
+			return rc;
+	}
+	c->sink_names = ARENA_ARRAY(&c->arena, c->n_sinks + 1, const char *);
+	if (c->sink_names == NULL)
+		return no_memory(err);
+	for (size_t i = 0; rc == RMG_OK && i < c->n_sinks; i++) {
+		c->sink_names[i] = c->sinks[i].name;
+		rc = check_sink(r, &c->sinks[i], err);
+	}
+	return rc;
+}
+
+enum rmg_rc config_parse(struct span yaml, const char *name, struct config **out,
+			 struct rmg_err *err)
+{
+	struct config *c = calloc(1, sizeof *c);
+	struct reading r = {.name = name};
+	enum rmg_rc rc;
+
+	if (c == NULL)
+		return no_memory(err);
+	arena_init(&c->arena, MIB(16));
+	c->changes_days = c->sent_messages_days = 30;
+	r.a = &c->arena;
+	rc = read_all(&r, yaml, err);
+	if (rc == RMG_OK)
+		rc = fill(c, &r, err);
+	VEC_DONE(&r.entries);
+	if (rc != RMG_OK) {
+		config_free(c);
+		return rc;
+	}
+	*out = c;
+	return RMG_OK;
+}
+
+enum rmg_rc config_read(const char *file, struct config **out, struct rmg_err *err)
+{
+	struct span text = {0};
+	enum rmg_rc rc = RMG_OK;
+
+	if (file)
+		rc = file_read(file, LIMIT_SETTINGS_BYTES, &text, err);
+	if (rc == RMG_OK)
+		rc = config_parse(text, file ? file : "settings", out, err);
+	if (file)
+		file_free(&text);
+	return rc;
+}
+
+void config_free(struct config *c)
+{
+	if (c == NULL)
+		return;
+	arena_done(&c->arena);
+	free(c);
+}
+
+const char *config_sink_value(const struct config_sink *s, const char *name)
+{
+	for (size_t i = s->n_values; i-- > 0;)
+		if (strcmp(s->values[i].name, name) == 0)
+			return s->values[i].value;
+	return NULL;
+}

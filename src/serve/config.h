@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config.h - the hub's own file, rummage-hub(5): sinks, identity provider, retention.
+ *
+ * YAML, read as paths and values ("sinks.ops.kind" = "slack"). A key that nothing knows is an error
+ * with its line. A setting NAME_file holds the path of a file whose first line is the value, for
+ * secrets. Everything lives as long as the config. */
+#ifndef SERVE_CONFIG_H
+#define SERVE_CONFIG_H
+
+#include "alert/sink.h"
+#include "serve/oidc.h"
+
+struct config_value {
+	const char *name, *value;
+};
+
+struct config_sink {
+	const char *name;
+	const struct sink_kind *kind;
+	struct config_value *values;
+	size_t n_values;
+};
+
+struct config {
+	struct arena arena;
+	struct config_sink *sinks;
+	size_t n_sinks;
+	const char **sink_names; /* NULL-terminated */
+	struct oidc_opts oidc;   /* issuer NULL: none */
+	const char *address;     /* of this hub, for links in messages; NULL */
+	bool open_metrics;
+	uint32_t ended_uses_days, changes_days, sent_messages_days; /* 0: for ever */
+};
+
+/* file NULL: nothing is configured, all is default. */
+MUST enum rmg_rc config_read(const char *file, struct config **out, struct rmg_err *err);
+MUST enum rmg_rc config_parse(struct span yaml, const char *name, struct config **out,
+			      struct rmg_err *err);
+void config_free(struct config *c);
+
+const char *config_sink_value(const struct config_sink *s, const char *name);
+
+#endif

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* deliver.c - the outbox to one sink. What is sent twice (a crash between sending and writing that
+ * down) carries the same id. A message that its sink refuses for good, or that could not be
+ * delivered for DAYS_TRIED, is dead: kept, counted and shown, and sent again when somebody asks. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/vec.h"
+#include "serve/parts.h"
+
+enum { PAGE = 16, FIRST_PAUSE_MS = 1000, LONGEST_PAUSE_MS = 15 * 60 * 1000, DAYS_TRIED = 3 };
+
+struct letter {
+	uint64_t id;
+	uint32_t attempts;
+	int64_t created_ms;
+	char *message;
+};
+
+struct deliver {
+	struct env *env;
+	const struct config_sink *config;
+	struct sink_values values;
+	struct sink *sink;
+	struct store *store;
+	pthread_t thread;
+	bool troubled;
+	VEC(struct letter) letters;
+};
+
+static const char *value_of(void *user, const char *name)
+{
+	const struct deliver *d = user;
+
+	return config_sink_value(d->config, name);
+}
+
+static bool stop(void *user)
+{
+	const struct deliver *d = user;
+
+	return atomic_load(&d->env->stopping);
+}
+
+static enum rmg_rc take(void *user, const struct outbox_row *row)
+{
+	struct deliver *d = user;
+	struct letter l = {.id = row->id,
+			   .attempts = row->attempts,
+			   .created_ms = row->created_ms,
+			   .message = strndup((const char *)row->message.p, row->message.n)};
+
+	if (l.message && VEC_PUSH(&d->letters, l))
+		return RMG_OK;
+	free(l.message);
+	return RMG_E_NOMEM;
+}
+
+static void drop_letters(struct deliver *d)
+{
+	VEC_EACH (l, &d->letters)
+		free(l->message);
+	d->letters.n = 0;
+}
+
+static enum rmg_rc write_down(struct deliver *d, const struct outbox_row *row, struct rmg_err *err)
+{
+	enum rmg_rc rc = store_begin(d->store, err);
+
+	if (rc != RMG_OK)
+		return rc;
+	rc = store_outbox_update(d->store, row, err);
+	if (rc == RMG_OK)
+		rc = store_commit(d->store, err);
+	if (rc != RMG_OK)
+		store_rollback(d->store);
+	return rc;
+}
+
+static int64_t pause_after(uint32_t attempts, uint32_t asked_s)
+{
+	int64_t ms = attempts >= 11 ? LONGEST_PAUSE_MS : (int64_t)FIRST_PAUSE_MS << attempts;
+
+	if (ms > LONGEST_PAUSE_MS)
+		ms = LONGEST_PAUSE_MS;
+	return MAX_OF(ms, (int64_t)asked_s * 1000);
+}
+
+static enum rmg_rc try_send(struct deliver *d, const char *text, struct sink_retry *retry,
+			    struct rmg_err *err)
+{
+	struct message *m = NULL;
+	enum rmg_rc rc = message_parse(span_cstr(text), &m, err);
+
+	if (rc == RMG_OK && d->sink == NULL) {
+		rc = d->config->kind->open(&d->values, &d->sink, err);
+		retry->again = true;
+	}
+	if (rc == RMG_OK)
+		rc = d->config->kind->send(d->sink, m, retry, err);
+	message_free(m);
+	return rc;
+}
+
+static void say_change(struct deliver *d, enum rmg_rc rc, const struct rmg_err *why)
+{
+	if (rc != RMG_OK && !d->troubled)
+		env_say(d->env, "warn", "sink %s: %s; what is due is kept and tried again",
+			d->config->name, why->msg);
+	else if (rc == RMG_OK && d->troubled)
+		env_say(d->env, "info", "sink %s takes messages again", d->config->name);
+	d->troubled = rc != RMG_OK;
+}
+
+/* RMG_OK: go on with the next; else the store or the sink is not to be had now. */
+static enum rmg_rc deliver_one(struct deliver *d, const struct letter *l, struct rmg_err *err)
+{
+	struct sink_retry retry = {0};
+	struct rmg_err why = {0};
+	int64_t now = env_now_ms(d->env);
+	struct outbox_row row = {.id = l->id, .attempts = l->attempts + 1, .done_ms = now};
+	enum rmg_rc sent = try_send(d, l->message, &retry, &why), rc;
+
+	row.error = span_cstr(why.msg);
+	if (sent == RMG_OK) {
+		row.state = S("sent");
+	} else if (retry.again && now - l->created_ms < DAYS_TRIED * INT64_C(86400000)) {
+		row.state = S("waiting");
+		row.done_ms = 0;
+		row.next_ms = now + pause_after(l->attempts, retry.after_s);
+	} else {
+		row.state = S("dead");
+		env_say(d->env, "error", "sink %s: message %llu is dead: %s", d->config->name,
+			(unsigned long long)l->id, why.msg);
+	}
+	say_change(d, sent, &why);
+	rc = write_down(d, &row, err);
+	return rc == RMG_OK && sent != RMG_OK && retry.again ? RMG_E_NET : rc;
+}
+
+static void deliver_due(struct deliver *d)
+{
+	struct rmg_err err = {0};
+	enum rmg_rc rc = RMG_OK;
+
+	if (d->store == NULL)
+		rc = store_open(d->env->store, &d->store, &err);
+	while (rc == RMG_OK && atomic_load(&d->env->leads) && !atomic_load(&d->env->stopping)) {
+		drop_letters(d);
+		rc = store_outbox_due(d->store, span_cstr(d->config->name), env_now_ms(d->env),
+				      PAGE, take, d, &err);
+		if (rc != RMG_OK || d->letters.n == 0)
+			break;
+		for (size_t i = 0; rc == RMG_OK && i < d->letters.n; i++)
+			rc = deliver_one(d, &d->letters.v[i], &err);
+	}
+	drop_letters(d);
+	if (d->store && store_lost(d->store)) {
+		store_close(d->store);
+		d->store = NULL;
+	}
+}
+
+static void *run(void *user)
+{
+	struct deliver *d = user;
+	uint64_t heard = 0;
+
+	while (!atomic_load(&d->env->stopping)) {
+		if (atomic_load(&d->env->leads))
+			deliver_due(d);
+		bell_wait(&d->env->sent, &heard, 1000);
+	}
+	return NULL;
+}
+
+enum rmg_rc deliver_start(struct env *env, const struct config_sink *sink, struct deliver **out,
+			  struct rmg_err *err)
+{
+	struct deliver *d = calloc(1, sizeof *d);
+
+	if (d == NULL)
+		return err_set(err, RMG_E_NOMEM, "no memory for a sink");
+	d->env = env;
+	d->config = sink;
+	d->values = (struct sink_values){.value = value_of, .user = d, .stop = stop};
+	if (pthread_create(&d->thread, NULL, run, d) != 0) {
+		free(d);
+		return err_set(err, RMG_E_NOMEM, "no thread for sink %s", sink->name);
+	}
+	*out = d;
+	return RMG_OK;
+}
+
+void deliver_stop(struct deliver *d)
+{
+	if (d == NULL)
+		return;
+	pthread_join(d->thread, NULL);
+	if (d->sink)
+		d->config->kind->close(d->sink);
+	store_close(d->store);
+	VEC_DONE(&d->letters);
+	free(d);
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* feeder.c - keeps the advisory database current, one of three ways:
+ *
+ * a folder     of the publishers' files, kept up with as they change (an air gap; a mirror)
+ * a file       a database that somebody else makes: taken anew when it is replaced
+ * publishers   fetched every feed_s seconds and a little, only what changed
+ *
+ * One feed's failure ends nothing: the others come, the old database stays, and it is said. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/rfc3339.h"
+#include "feed/folder.h"
+#include "io/notify.h"
+#include "lib/lib.h"
+#include "serve/parts.h"
+
+enum { SETTLE_MS = 30, STEP_MS = 500 };
+
+struct feeder {
+	struct env *env;
+	pthread_t thread;
+	struct feed_folder *folder;
+	struct notify *notify;
+	struct stat seen; /* of the database file */
+	char path[4096];
+	bool troubled, have;
+};
+
+static void trouble(struct feeder *f, const char *what)
+{
+	if (!f->troubled)
+		env_say(f->env, "warn", "advisories: %s%s", what,
+			f->have ? "; the last database stays in use" : "");
+	f->troubled = true;
+}
+
+static void calm(struct feeder *f)
+{
+	if (f->troubled)
+		env_say(f->env, "info", "advisories: current again");
+	f->troubled = false;
+}
+
+/* The hub has it from here on, or it is released. */
+static void hand_over(struct feeder *f, const struct hub_database *db)
+{
+	struct hub_database_result r = {0};
+	struct rmg_err err = {0};
+	enum rmg_rc rc = hub_database_set(f->env->hub, db, &r, &err);
+
+	if (rc != RMG_OK) {
+		db->release(db->user);
+		trouble(f, err.msg);
+		return;
+	}
+	f->have = true;
+	env_say(f->env, "info",
+		"advisories: a database of %u advisories; %zu packages changed, %zu images "
+		"judged anew, %zu changes, %.0f ms",
+		db->db.n_cards, r.keys, r.images, r.deltas, r.ms);
+	bell_ring(&f->env->sent);
+}
+
+static void release_db(void *user)
+{
+	rmg_db_free(user);
+}
+
+static void take_file(struct feeder *f)
+{
+	struct rmg_err err = {0};
+	struct rmg_db *db = NULL;
+	struct hub_database given = {.release = release_db};
+	struct stat st;
+
+	if (stat(f->path, &st) != 0) {
+		if (!f->have)
+			trouble(f, "no database yet");
+		return;
+	}
+	if (st.st_ino == f->seen.st_ino && st.st_mtim.tv_sec == f->seen.st_mtim.tv_sec &&
+	    st.st_mtim.tv_nsec == f->seen.st_mtim.tv_nsec && st.st_size == f->seen.st_size)
+		return;
+	f->seen = st;
+	if (rmg_db_open(f->path, &db, &err) != RMG_OK) {
+		trouble(f, err.msg);
+		return;
+	}
+	given.db = db->adv;
+	given.user = db;
+	calm(f);
+	hand_over(f, &given);
+}
+
+static void take_folder(struct feeder *f, const char *const *paths, size_t n)
+{
+	struct hub_database given = {.release = free};
+	struct feed_refresh r = {0};
+	struct rmg_err err = {0};
+	struct span bytes;
+	struct advdb_counts counts;
+	enum rmg_rc rc = feed_folder_refresh(f->folder, paths, n, &r, &err);
+
+	if (rc == RMG_OK && r.failed)
+		trouble(f, r.first.msg);
+	else if (rc == RMG_OK)
+		calm(f);
+	if (rc == RMG_OK && r.read == 0 && r.gone == 0 && f->have)
+		return;
+	if (rc == RMG_OK)
+		rc = feed_folder_database(f->folder, &bytes, &counts, &err);
+	if (rc == RMG_OK) {
+		given.user = (void *)(uintptr_t)bytes.p;
+		rc = advdb_of(bytes, &given.db, &err);
+		if (rc == RMG_OK)
+			hand_over(f, &given);
+		else
+			free(given.user);
+	}
+	if (rc != RMG_OK && rc != RMG_E_STOPPED)
+		trouble(f, err.msg);
+}
+
+static void warned(void *user, const char *text)
+{
+	struct feeder *f = user;
+
+	trouble(f, text);
+}
+
+static bool stop(void *user)
+{
+	struct feeder *f = user;
+
+	return atomic_load(&f->env->stopping);
+}
+
+static void fetch(struct feeder *f)
+{
+	struct rmg_db_opts opts = RMG_DB_OPTS;
+	struct rmg_err err = {0};
+	bool changed = false;
+
+	opts.out = f->path;
+	opts.urls = f->env->opts->feed_urls;
+	opts.cache_dir = f->env->opts->scan ? f->env->opts->scan->cache_dir : NULL;
+	opts.stop = stop;
+	opts.warn = warned;
+	opts.user = f;
+	if (rmg_db_update(&opts, &changed, &err) == RMG_OK)
+		calm(f);
+	else if (!stop(f))
+		trouble(f, err.msg);
+	take_file(f);
+}
+
+/* Until ms have gone or the hub stops. */
+static void rest(struct feeder *f, uint64_t ms)
+{
+	for (uint64_t slept = 0; slept < ms && !stop(f); slept += STEP_MS) {
+		struct timespec t = {.tv_sec = STEP_MS / 1000,
+				     .tv_nsec = STEP_MS % 1000 * 1000000L};
+
+		nanosleep(&t, NULL);
+	}
+}
+
+/* So that a thousand hubs do not ask at the same second. */
+static uint64_t jittered(uint32_t seconds)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)seconds * (900 + (uint64_t)t.tv_nsec / 1000 % 100);
+}
+
+static void keep_folder(struct feeder *f)
+{
+	uint32_t every_ms = f->env->opts->feed_s * 1000;
+	uint32_t waited = 0;
+
+	take_folder(f, NULL, 0);
+	while (!stop(f)) {
+		const char *const *paths = NULL;
+		struct rmg_err err = {0};
+		size_t n = 0;
+		bool all = true;
+
+		if (f->notify == NULL)
+			rest(f, STEP_MS);
+		else if (notify_wait(f->notify, STEP_MS, SETTLE_MS, &paths, &n, &all, &err) !=
+			 RMG_OK)
+			trouble(f, err.msg);
+		waited += STEP_MS;
+		if (all || waited >= every_ms) {
+			take_folder(f, NULL, 0);
+			waited = 0;
+		} else if (n) {
+			take_folder(f, paths, n);
+		}
+	}
+}
+
+static void *run(void *user)
+{
+	struct feeder *f = user;
+
+	if (f->folder) {
+		keep_folder(f);
+		return NULL;
+	}
+	take_file(f);
+	while (!stop(f)) {
+		if (f->env->opts->db) {
+			rest(f, STEP_MS);
+			take_file(f);
+			continue;
+		}
+		fetch(f);
+		rest(f, jittered(f->env->opts->feed_s));
+	}
+	return NULL;
+}
+
+static enum rmg_rc set_up(struct feeder *f, struct rmg_err *err)
+{
+	const struct serve_opts *o = f->env->opts;
+	enum rmg_rc rc = RMG_OK;
+
+	if (o->db)
+		snprintf(f->path, sizeof f->path, "%s", o->db);
+	else
+		rmg_db_default_path(o->scan ? o->scan->cache_dir : NULL, f->path, sizeof f->path);
+	if (o->feed_dir == NULL)
+		return RMG_OK;
+	rc = feed_folder_open(o->feed_dir, NULL, &f->folder, err);
+	if (rc == RMG_OK && notify_open(o->feed_dir, &f->notify, err) != RMG_OK)
+		env_say(f->env, "warn", "advisories: %s is looked at now and then only: %s",
+			o->feed_dir, err->msg);
+	return rc;
+}
+
+enum rmg_rc feeder_start(struct env *env, struct feeder **out, struct rmg_err *err)
+{
+	struct feeder *f = calloc(1, sizeof *f);
+	enum rmg_rc rc;
+
+	if (f == NULL)
+		return err_set(err, RMG_E_NOMEM, "no memory for the feeds");
+	f->env = env;
+	rc = set_up(f, err);
+	if (rc == RMG_OK && pthread_create(&f->thread, NULL, run, f) != 0)
+		rc = err_set(err, RMG_E_NOMEM, "no thread for the feeds");
+	if (rc != RMG_OK) {
+		feed_folder_close(f->folder);
+		notify_close(f->notify);
+		free(f);
+		return rc;
+	}
+	*out = f;
+	return RMG_OK;
+}
+
+void feeder_stop(struct feeder *f)
+{
+	if (f == NULL)
+		return;
+	pthread_join(f->thread, NULL);
+	feed_folder_close(f->folder);
+	notify_close(f->notify);
+	free(f);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* metrics.c - figures for Prometheus (text format 0.0.4), and whether the hub lives and is ready.
+ * The series are these and no more: nothing here is labelled by an image, an advisory or a
+ * workload, of which there may be millions. */
+#include <inttypes.h>
+
+#include "serve/api.h"
+
+static void gauge(struct strbuf *out, const char *name, const char *what, double value)
+{
+	strbuf_printf(out, "# HELP rummage_%s %s\n# TYPE rummage_%s %s\nrummage_%s %.15g\n", name,
+		      what, name, strstr(name, "_total") ? "counter" : "gauge", name, value);
+}
+
+void api_metrics(struct api *api, const struct call *c, struct server_response *out)
+{
+	struct strbuf *o = &out->body;
+	struct hub_figures f;
+
+	(void)c;
+	hub_figures(api->hub, &f);
+	out->content_type = "text/plain; version=0.0.4; charset=utf-8";
+	gauge(o, "ready", "1 once the store is loaded and a database is there", f.ready);
+	gauge(o, "leader", "1 while this hub evaluates and sends", f.leads);
+	gauge(o, "images", "Image contents known", (double)f.images);
+	gauge(o, "images_unread", "Images in use that nobody has read", (double)f.images_unread);
+	gauge(o, "components", "Distinct components", (double)f.components);
+	gauge(o, "component_rows", "Components of all images", (double)f.pairs);
+	gauge(o, "uses", "Containers that run", (double)f.uses);
+	gauge(o, "images_cached", "Images that lie on nodes", (double)f.cached);
+	gauge(o, "workloads", "Workloads known", (double)f.workloads);
+	gauge(o, "workloads_dormant", "Workloads without an instance", (double)f.dormant);
+	gauge(o, "alerts_firing", "Alerts that fire", (double)f.alerts_firing);
+	gauge(o, "alerts_acknowledged", "Alerts that somebody acknowledged",
+	      (double)f.alerts_acknowledged);
+	gauge(o, "alerts_suppressed", "Alerts that somebody suppressed",
+	      (double)f.alerts_suppressed);
+	gauge(o, "events_total", "Events applied", (double)f.events);
+	gauge(o, "events_known_total", "Events that had been applied before",
+	      (double)f.events_known);
+	gauge(o, "events_refused_total", "Events refused", (double)f.events_refused);
+	gauge(o, "deltas_total", "Findings that appeared, changed or went", (double)f.deltas);
+	gauge(o, "outbox_waiting", "Messages on their way out", (double)f.outbox_waiting);
+	gauge(o, "outbox_dead", "Messages that could not be delivered", (double)f.outbox_dead);
+	gauge(o, "judge_seconds", "Time that the last new database took", f.judge_ms_last / 1e3);
+	gauge(o, "start_seconds", "Time from start to ready", f.start_ms / 1e3);
+	gauge(o, "database_loaded_timestamp_seconds", "When the database was taken",
+	      (double)f.database_loaded_ms / 1e3);
+	gauge(o, "database_built_timestamp_seconds", "When the database was built",
+	      (double)f.database_built_ms / 1e3);
+	gauge(o, "store_bytes", "Size of the store", (double)f.store_bytes);
+}
+
+void api_health(struct api *api, const struct call *c, struct server_response *out)
+{
+	(void)api;
+	(void)c;
+	strbuf_puts(&out->body, "{\"status\":\"ok\"}");
+}
+
+void api_ready(struct api *api, const struct call *c, struct server_response *out)
+{
+	struct hub_figures f;
+
+	(void)c;
+	hub_figures(api->hub, &f);
+	if (!f.ready) {
+		api_error(out, 503, "no advisory database yet");
+		return;
+	}
+	strbuf_printf(&out->body, "{\"status\":\"ready\",\"leader\":%s}",
+		      f.leads ? "true" : "false");
+}
