@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_ask.c - the questions to a hub: a row of the table below each. The hub answers in pages; the
+ * JSON output is one document with all items, the table shows the columns of the row. */
+#include <rummage.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/limits.h"
+#include "base/strbuf.h"
+#include "base/utf8.h"
+#include "cmd/cmd.h"
+#include "cmd/grid.h"
+#include "cmd/hub_client.h"
+#include "cmd/output.h"
+#include "cmd/say.h"
+#include "format/json.h"
+#include "format/jsonw.h"
+
+static const char *const formats[] = {"table", "json", NULL};
+
+struct question {
+	const char *path;    /* "/api/v1/who-runs" */
+	const char *operand; /* the parameter that the operand is; NULL: part of the path */
+	const char *columns; /* "TITLE=member.member ..." */
+	const char *none;    /* what to say where there is nothing */
+};
+
+static const struct question questions[VERBS] = {
+    [VERB_who_runs] = {"/api/v1/who-runs", "query",
+		       "CLUSTER=cluster NODE=node NAMESPACE=namespace WORKLOAD=workload "
+		       "CONTAINER=container STATE=state SINCE=since IMAGE=image REF=ref",
+		       "nothing that the hub knows runs it"},
+    [VERB_alerts] = {"/api/v1/alerts", NULL,
+		     "ID=id SEVERITY=severity STATE=state RULE=rule ADVISORY=advisory USES=uses "
+		     "DAYS=days TITLE=title",
+		     "nothing fires"},
+    [VERB_images] = {"/api/v1/images", NULL,
+		     "IMAGE=digest REF=ref USES=uses CRITICAL=findings.critical HIGH=findings.high "
+		     "MEDIUM=findings.medium KEV=kev FIXABLE=fixable COMPLETE=complete",
+		     "the hub knows no image"},
+    [VERB_workloads] = {"/api/v1/workloads", NULL,
+			"CLUSTER=cluster NAMESPACE=namespace WORKLOAD=workload STATE=state "
+			"USES=uses CRITICAL=findings.critical HIGH=findings.high IMAGE=image",
+			"the hub knows no workload"},
+    [VERB_timeline] = {"/api/v1/timeline", "workload", "AT=at WHAT=what TEXT=text",
+		       "nothing is known of it"},
+    [VERB_dormant] = {"/api/v1/dormant", NULL,
+		      "CLUSTER=cluster NAMESPACE=namespace WORKLOAD=workload SCHEDULE=schedule "
+		      "CRITICAL=findings.critical HIGH=findings.high SINCE=since",
+		      "nothing sleeps"},
+    [VERB_tags] = {"/api/v1/tags", "ref", "REF=ref DIGEST=digest FIRST=first LAST=last SKEW=skew",
+		   "the hub knows no tag"},
+    [VERB_coverage] = {"/api/v1/coverage", NULL,
+		       "CLUSTER=cluster NODE=node WORKLOAD=workload CONTAINER=container "
+		       "IMAGE=image REASON=reason",
+		       "all that runs is known"},
+    [VERB_audit_verify] = {"/api/v1/audit/verify", NULL, NULL, NULL},
+};
+
+static void put(struct strbuf *url, const char *name, struct span value)
+{
+	if (value.n == 0)
+		return;
+	strbuf_putc(url, strchr(strbuf_cstr(url), '?') ? '&' : '?');
+	strbuf_printf(url, "%s=", name);
+	hub_client_escape(url, value);
+}
+
+static void put_text(struct strbuf *url, const char *name, const char *value)
+{
+	put(url, name, span_cstr(value));
+}
+
+static void url_of(const struct question *q, const struct options *o, struct span cursor,
+		   uint64_t limit, struct strbuf *url)
+{
+	char number[24];
+
+	strbuf_clear(url);
+	strbuf_puts(url, q->path);
+	if (o->n_operands && q->operand == NULL) {
+		strbuf_putc(url, '/');
+		hub_client_escape(url, span_cstr(o->operands[0]));
+	} else if (o->n_operands) {
+		put_text(url, q->operand, o->operands[0]);
+	}
+	put_text(url, "namespace", o->ns);
+	put_text(url, "workload", o->workload);
+	put_text(url, "severity", o->severity);
+	put_text(url, "state", o->state);
+	put_text(url, "running", o->running ? "true" : NULL);
+	put_text(url, "dormant", o->dormant ? "true" : NULL);
+	put(url, "cursor", cursor);
+	if (limit) {
+		snprintf(number, sizeof number, "%llu", (unsigned long long)MIN_OF(limit, 1000u));
+		put_text(url, "limit", number);
+	}
+}
+
+struct asking {
+	const struct question *q;
+	const struct options *o;
+	struct output *to;
+	struct grid *grid;  /* of the table */
+	struct strbuf json; /* of the items */
+	size_t n;
+};
+
+static void put_item(struct asking *a, json *item)
+{
+	size_t len;
+	char *text;
+
+	a->n++;
+	if (a->grid) {
+		grid_row(a->grid, item);
+		return;
+	}
+	text = yyjson_val_write(item, 0, &len);
+	if (text == NULL)
+		return;
+	if (a->json.n)
+		strbuf_putc(&a->json, ',');
+	strbuf_put(&a->json, span_of(text, len));
+	free(text);
+}
+
+static enum rmg_rc page(struct asking *a, struct hub_client *hub, struct strbuf *url,
+			struct strbuf *cursor, struct rmg_err *err)
+{
+	uint64_t left = a->o->limit ? a->o->limit - a->n : 1000;
+	struct json_doc doc = {0};
+	struct span body;
+	json *items;
+	enum rmg_rc rc;
+
+	url_of(a->q, a->o, strbuf_span(cursor), left, url);
+	rc = hub_client_get(hub, strbuf_cstr(url), &body, err);
+	if (rc == RMG_OK)
+		rc = json_parse(&doc, body, MIB(256), err);
+	if (rc != RMG_OK)
+		return rc;
+	items = json_get(doc.root, "items");
+	for (struct json_iter it = json_iter(items); json_is_array(items) && json_next(&it);)
+		put_item(a, it.value);
+	strbuf_clear(cursor);
+	strbuf_put(cursor, json_get_str(doc.root, "next"));
+	json_done(&doc);
+	return strbuf_rc(&a->json);
+}
+
+static enum rmg_rc all_pages(struct asking *a, struct hub_client *hub, struct rmg_err *err)
+{
+	struct strbuf url = strbuf_of(KIB(64)), cursor = strbuf_of(KIB(4));
+	enum rmg_rc rc;
+
+	do {
+		rc = page(a, hub, &url, &cursor, err);
+	} while (rc == RMG_OK && cursor.n && (a->o->limit == 0 || a->n < a->o->limit));
+	strbuf_done(&url);
+	strbuf_done(&cursor);
+	return rc;
+}
+
+static enum rmg_rc write_all(struct asking *a, struct rmg_err *err)
+{
+	struct strbuf text = strbuf_of(GIB(1));
+	bool good;
+
+	if (a->grid == NULL) {
+		strbuf_puts(&text, "{\"items\":[");
+		strbuf_put(&text, strbuf_span(&a->json));
+		strbuf_puts(&text, "]}\n");
+	} else if (a->n) {
+		grid_write(a->grid, output_columns(a->to), &text);
+	}
+	good = strbuf_rc(&text) == RMG_OK && output_write(a->to, strbuf_cstr(&text), text.n);
+	strbuf_done(&text);
+	return good ? RMG_OK : output_error(a->to, err);
+}
+
+/* One thing, as the hub says it. */
+static enum rmg_rc ask_one(struct asking *a, struct hub_client *hub, struct rmg_err *err)
+{
+	struct strbuf url = strbuf_of(KIB(64));
+	struct span body = {0};
+	enum rmg_rc rc;
+
+	url_of(a->q, a->o, (struct span){0}, 0, &url);
+	rc = hub_client_get(hub, strbuf_cstr(&url), &body, err);
+	if (rc == RMG_OK && (!output_write(a->to, body.p, body.n) || !output_write(a->to, "\n", 1)))
+		rc = output_error(a->to, err);
+	strbuf_done(&url);
+	return rc;
+}
+
+static enum rmg_rc ask_into(struct asking *a, struct hub_client *hub, struct rmg_err *err)
+{
+	bool one = a->q->columns == NULL || (a->o->n_operands && a->q->operand == NULL);
+	enum rmg_rc rc;
+
+	if (one)
+		return ask_one(a, hub, err);
+	a->json = strbuf_of(GIB(1));
+	if (strcmp(a->to->format, "table") == 0) {
+		a->grid = grid_new(a->q->columns);
+		if (a->grid == NULL)
+			return err_set(err, RMG_E_NOMEM, "no memory for a table");
+	}
+	rc = all_pages(a, hub, err);
+	if (rc == RMG_OK)
+		rc = write_all(a, err);
+	if (rc == RMG_OK && a->grid && a->n == 0 && !a->o->quiet)
+		say("%s", a->q->none);
+	grid_free(a->grid);
+	strbuf_done(&a->json);
+	return rc;
+}
+
+static int ask(struct options *o, enum verb_id verb)
+{
+	struct asking a = {.q = &questions[verb], .o = o};
+	struct hub_client *hub = NULL;
+	struct outputs outputs = {0};
+	struct rmg_err err = {0};
+	enum rmg_rc rc = outputs_open(&outputs, o, &o->output, "table", formats, &err);
+
+	if (rc == RMG_OK)
+		rc = hub_client_open(o, &hub, &err);
+	for (size_t i = 0; rc == RMG_OK && i < outputs.n; i++) {
+		a.to = &outputs.v[i];
+		a.n = 0;
+		rc = ask_into(&a, hub, &err);
+	}
+	if (rc == RMG_OK)
+		rc = outputs_commit(&outputs, &err);
+	hub_client_close(hub);
+	outputs_done(&outputs);
+	if (rc != RMG_OK)
+		return say_failure(verbs[verb].typed, &err,
+				   rc == RMG_E_NET ? "is the hub running, and where? (--hub URL)"
+				   : rc == RMG_E_AUTH
+				       ? "a token is needed: --token-file, or $RUMMAGE_HUB_TOKEN"
+				       : NULL);
+	return EXIT_WHOLE;
+}
+
+#define ASK(id)                                                                                    \
+	int cmd_##id(struct options *o)                                                            \
+	{                                                                                          \
+		return ask(o, VERB_##id);                                                          \
+	}
+ASK(who_runs)
+ASK(alerts)
+ASK(images)
+ASK(workloads)
+ASK(timeline)
+ASK(dormant)
+ASK(tags)
+ASK(coverage)
+#undef ASK
+
+/* The answer decides the exit code: a log that is not whole is what policy says no to. */
+int cmd_audit_verify(struct options *o)
+{
+	struct hub_client *hub = NULL;
+	struct json_doc doc = {0};
+	struct rmg_err err = {0};
+	struct span body = {0};
+	bool good = false;
+	enum rmg_rc rc = hub_client_open(o, &hub, &err);
+
+	if (rc == RMG_OK)
+		rc = hub_client_get(hub, questions[VERB_audit_verify].path, &body, &err);
+	if (rc == RMG_OK)
+		rc = json_parse(&doc, body, MIB(1), &err);
+	if (rc == RMG_OK) {
+		struct span why = json_get_str(doc.root, "why");
+		uint64_t records = 0;
+
+		if (!json_get_u64(doc.root, "records", &records))
+			records = 0;
+		good = json_get_bool(doc.root, "good");
+		if (o->output.n)
+			printf(SPAN_FMT "\n", SPAN_ARG(body));
+		else if (good)
+			printf("whole: %llu records\n", (unsigned long long)records);
+		else
+			printf("NOT WHOLE: " SPAN_FMT "\n", SPAN_ARG(why));
+	}
+	json_done(&doc);
+	hub_client_close(hub);
+	if (rc != RMG_OK)
+		return say_failure("audit verify", &err, NULL);
+	return good ? EXIT_WHOLE : EXIT_POLICY;
+}

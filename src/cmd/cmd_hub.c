@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_hub.c - hub: the monitor, in the foreground; a service manager or a container keeps it. */
+#include <rummage.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "cmd/cmd.h"
+#include "cmd/say.h"
+#include "serve/serve.h"
+
+/* SIGHUP's word, which the handler alone can leave. */
+static volatile sig_atomic_t hung_up;
+
+static void hang_up(int signal)
+{
+	(void)signal;
+	hung_up = 1;
+}
+
+static bool reload(void *user)
+{
+	bool asked = hung_up;
+
+	(void)user;
+	hung_up = 0;
+	return asked;
+}
+
+/* "2026-11-24T12:00:00Z warn text" on standard error; a service manager's journal has its own time
+ * and loses nothing by ours. */
+static void tell(void *user, const char *level, const char *text)
+{
+	const struct options *o = user;
+	time_t now = time(NULL);
+	char at[32] = "";
+	struct tm tm;
+
+	if (o->quiet && strcmp(level, "info") == 0)
+		return;
+	if (gmtime_r(&now, &tm))
+		strftime(at, sizeof at, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	fprintf(stderr, "%s %s %s\n", at, level, text);
+}
+
+static size_t add(struct serve_watch *to, size_t n, size_t max, const char *kind,
+		  const struct opt_list *from)
+{
+	for (size_t i = 0; i < from->n && n < max; i++)
+		to[n++] = (struct serve_watch){kind, from->v[i]};
+	return n;
+}
+
+static struct rmg_opts scan_options(const struct options *o)
+{
+	struct rmg_opts opts = RMG_OPTS;
+
+	opts.cache_dir = o->cache_dir;
+	opts.no_sandbox = o->no_sandbox;
+	return opts;
+}
+
+int cmd_hub(struct options *o)
+{
+	struct serve_watch watches[16];
+	struct rmg_opts scan = scan_options(o);
+	struct rmg_err err = {0};
+	struct serve_opts opts = {
+	    .store = o->store,
+	    .state_dir = o->state_dir,
+	    .listen = o->listen,
+	    .cert = o->tls_cert,
+	    .key = o->tls_key,
+	    .client_ca = o->client_ca,
+	    .plain_http = o->plain_http,
+	    .config = o->hub_config,
+	    .policy = o->policy,
+	    .cluster = o->cluster,
+	    .node = o->node,
+	    .host = o->host,
+	    .watches = watches,
+	    .feed_dir = o->feed_dir,
+	    .feed_urls = o->urls.v,
+	    .db = o->db,
+	    .feed_s = (uint32_t)o->feed_seconds,
+	    .scan = &scan,
+	    .stop = cmd_stopped,
+	    .reload = reload,
+	    .say = tell,
+	    .user = o,
+	};
+
+	if (o->feed_seconds > 86400)
+		return say_usage("hub", "--feed-seconds is at most a day");
+	opts.n_watches = add(watches, 0, COUNT_OF(watches), "docker", &o->docker);
+	opts.n_watches = add(watches, opts.n_watches, COUNT_OF(watches), "podman", &o->podman);
+	if (opts.n_watches < o->docker.n + o->podman.n)
+		return say_usage("hub", "at most %zu runtimes", COUNT_OF(watches));
+	sigaction(SIGHUP, &(struct sigaction){.sa_handler = hang_up, .sa_flags = SA_RESTART}, NULL);
+	if (serve_run(&opts, &err) != RMG_OK)
+		return say_failure("hub", &err, NULL);
+	return EXIT_WHOLE;
+}
