@@ -257,16 +257,21 @@ static inline uint32_t made_workload(struct made *m, const char *ns, const char 
 	struct workload_row row = {.declared = would != 0,
 				   .source = S("node-a/docker"),
 				   .labels = S("{\"team\":\"pay\"}")};
+	char images[200];
 	uint32_t id;
 	bool made;
 
+	snprintf(images, sizeof images, "[{\"digests\":[\"" SPAN_FMT "\"]}]",
+		 SPAN_ARG(m->w->images.v[would].digest));
+	if (would)
+		row.images = span_cstr(images);
 	assert_int_equal(world_workload(m->w, made_place(m, "", ns), S("Deployment"),
 					made_span(name), &id, &made),
 			 RMG_OK);
 	assert_int_equal(world_workload_set(m->w, id, &row), RMG_OK);
 	if (would == 0)
 		return id;
-	assert_int_equal(world_workload_would(m->w, id, &would, 1, NULL, 0), RMG_OK);
+	assert_int_equal(world_workload_resolve(m->w, id), RMG_OK);
 	made_begin(m);
 	GOOD(m, alerts_image(m->a, &m->env, would, &m->err));
 	made_commit(m);
