@@ -271,6 +271,7 @@ static inline uint32_t made_workload(struct made *m, const char *ns, const char 
 	assert_int_equal(world_workload_set(m->w, id, &row), RMG_OK);
 	if (would == 0)
 		return id;
+	assert_int_equal(world_alias(m->w, m->w->images.v[would].digest, would, &made), RMG_OK);
 	assert_int_equal(world_workload_resolve(m->w, id), RMG_OK);
 	made_begin(m);
 	GOOD(m, alerts_image(m->a, &m->env, would, &m->err));
