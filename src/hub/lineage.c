@@ -29,6 +29,14 @@ void lineage_free(struct lineage *l)
 	free(l);
 }
 
+uint32_t image_known_as(const struct world *w, uint32_t image)
+{
+	const struct world_image *im = &w->images.v[image];
+	uint32_t other = image && im->read_ms == 0 ? world_image_choose(w, im->digest) : 0;
+
+	return other && w->images.v[other].read_ms ? other : image;
+}
+
 /* Lines. */
 
 void ref_cut(struct span ref, struct span *repository, struct span *tag)
@@ -104,19 +112,23 @@ static struct lineage_line *line_add(struct lineage *l, uint32_t workload, struc
 	return &l->lines.v[l->lines.n - 1];
 }
 
-static struct lineage_seen *seen_find(struct lineage *l, const struct lineage_line *line,
-				      uint32_t image)
+static struct lineage_seen *seen_find(const struct world *w, struct lineage *l,
+				      const struct lineage_line *line, uint32_t image)
 {
 	for (uint32_t i = line->seen; i; i = l->seen.v[i - 1].next) {
-		if (l->seen.v[i - 1].image == image)
-			return &l->seen.v[i - 1];
+		struct lineage_seen *seen = &l->seen.v[i - 1];
+
+		seen->image = image_known_as(w, seen->image);
+		if (seen->image == image)
+			return seen;
 	}
 	return NULL;
 }
 
-static bool seen_add(struct lineage *l, struct lineage_line *line, uint32_t image, int64_t at_ms)
+static bool seen_add(const struct world *w, struct lineage *l, struct lineage_line *line,
+		     uint32_t image, int64_t at_ms)
 {
-	struct lineage_seen *have = seen_find(l, line, image);
+	struct lineage_seen *have = seen_find(w, l, line, image);
 	struct lineage_seen seen = {image, line->seen, at_ms};
 
 	if (have) {
@@ -161,8 +173,8 @@ static enum rmg_rc take_step(void *user, const struct lineage_row *row)
 	if (row->image == 0 || span_is(row->what, S("tag-moved")))
 		return RMG_OK;
 	if (row->from)
-		ok = seen_add(r->l, line, row->from, row->at_ms);
-	ok = ok && seen_add(r->l, line, row->image, row->at_ms);
+		ok = seen_add(r->c->w, r->l, line, row->from, row->at_ms);
+	ok = ok && seen_add(r->c->w, r->l, line, row->image, row->at_ms);
 	if (line->image != row->image) {
 		line->from = row->from;
 		line->image = row->image;
@@ -315,8 +327,8 @@ static bool revision_is_newer(struct span from, struct span to)
 static bool goes_back(const struct call *c, struct lineage *l, const struct step *s,
 		      struct strbuf *text)
 {
-	const struct lineage_seen *was = seen_find(l, s->line, s->from),
-				  *is = seen_find(l, s->line, s->to);
+	const struct lineage_seen *was = seen_find(c->w, l, s->line, s->from),
+				  *is = seen_find(c->w, l, s->line, s->to);
 	const struct world_image *from = &c->w->images.v[s->from], *to = &c->w->images.v[s->to];
 
 	if (was && is) {
@@ -484,13 +496,16 @@ static bool another_runs(const struct call *c, uint32_t use, struct span name, u
 static enum rmg_rc take_began(struct call *c, struct lineage *l, uint32_t use, struct step *s)
 {
 	struct lineage_line *line = s->line;
-	bool first = line->image == 0, same = line->image == s->to;
+	bool first, same;
 	enum rmg_rc rc = RMG_OK;
 
+	line->image = image_known_as(c->w, line->image);
+	first = line->image == 0;
+	same = line->image == s->to;
 	s->from = first ? 0 : line->image;
 	/* Said late: what began before what runs now is no step, but it was here before. */
 	if (!first && !same && s->at_ms < line->since_ms)
-		return seen_add(l, line, s->to, s->at_ms) ? RMG_OK : call_no_memory(c);
+		return seen_add(c->w, l, line, s->to, s->at_ms) ? RMG_OK : call_no_memory(c);
 	if (first)
 		rc = start_line(c, s);
 	else if (same)
@@ -501,7 +516,7 @@ static enum rmg_rc take_began(struct call *c, struct lineage *l, uint32_t use, s
 		rc = change_content(c, l, s);
 	if (rc != RMG_OK)
 		return rc;
-	if (!seen_add(l, line, s->to, s->at_ms))
+	if (!seen_add(c->w, l, line, s->to, s->at_ms))
 		return call_no_memory(c);
 	if (!same) {
 		line->since_ms = s->at_ms;

@@ -40,6 +40,9 @@ struct lineage {
 /* The alerts' own, made when first asked for; NULL: no memory. */
 struct lineage *lineage_of(struct call *c);
 
+/* The image that a digest-only one turned out to be; else itself. */
+uint32_t image_known_as(const struct world *w, uint32_t image);
+
 /* "app" of "registry.example/team/app:1.9@sha256:..."; tag "1.9" or "". */
 void ref_cut(struct span ref, struct span *repository, struct span *tag);
 

@@ -33,13 +33,18 @@ static struct lineage_ref *entry_add(struct lineage *l, struct span ref, uint32_
 }
 
 /* The entries of a reference that are in use, one after the other. */
-static const struct lineage_ref *entry_next(const struct lineage *l, struct span ref,
-					    const struct lineage_ref *at)
+static bool is_used(const struct world *w, const struct lineage_ref *r, struct span ref)
+{
+	return r->n && span_is(r->ref, ref) && image_known_as(w, r->image) == r->image;
+}
+
+static const struct lineage_ref *entry_next(const struct world *w, const struct lineage *l,
+					    struct span ref, const struct lineage_ref *at)
 {
 	uint32_t first = map_find(&l->by_ref, hash_span(ref));
 	uint32_t i = at ? at->next : first == MAP_NONE ? 0 : first + 1;
 
-	while (i && (l->refs.v[i - 1].n == 0 || !span_is(l->refs.v[i - 1].ref, ref)))
+	while (i && !is_used(w, &l->refs.v[i - 1], ref))
 		i = l->refs.v[i - 1].next;
 	return i ? &l->refs.v[i - 1] : NULL;
 }
@@ -87,7 +92,7 @@ static void find_sides(const struct call *c, const struct lineage *l, struct spa
 	const struct lineage_ref *r = NULL;
 
 	out->count = 0;
-	while ((r = entry_next(l, ref, r)) != NULL && out->count < SIDES) {
+	while ((r = entry_next(c->w, l, ref, r)) != NULL && out->count < SIDES) {
 		const struct world_image *im = &c->w->images.v[r->image];
 
 		if (im->platform.n == 0 || !span_is(im->platform, platform))
@@ -230,7 +235,7 @@ static enum rmg_rc find_old(struct call *c, const struct lineage *l, const struc
 	bool old = false;
 
 	*image = 0;
-	while (rc == RMG_OK && !old && (r = entry_next(l, tag->ref, r)) != NULL) {
+	while (rc == RMG_OK && !old && (r = entry_next(c->w, l, tag->ref, r)) != NULL) {
 		rc = is_old(c, tag, r->image, &old);
 		if (old)
 			*image = r->image;
