@@ -33,8 +33,7 @@ static const uint8_t *string_end(const uint8_t *p, const uint8_t *end)
 	return end;
 }
 
-/* yyjson does not recurse, but who walks the document does: brackets are counted first. */
-static bool too_deep(struct span s)
+static bool brackets_too_deep(struct span s)
 {
 	const uint8_t *p = s.p, *end = s.p + s.n;
 	int depth = 0;
@@ -54,6 +53,14 @@ static bool too_deep(struct span s)
 	return false;
 }
 
+/* yyjson does not recurse, but who walks the document does. What has few values, as most records of
+ * feeds, is not deep; else brackets are counted. */
+static bool too_deep(yyjson_doc *doc, struct span bytes)
+{
+	return (doc == NULL || yyjson_doc_get_val_count(doc) > JSON_DEPTH) &&
+	       brackets_too_deep(bytes);
+}
+
 static enum rmg_rc parse(struct json_doc *d, struct span bytes, size_t max_bytes,
 			 struct rmg_err *err)
 {
@@ -69,13 +76,13 @@ static enum rmg_rc parse(struct json_doc *d, struct span bytes, size_t max_bytes
 			       max_bytes);
 	if (bytes.n == 0)
 		return err_set(err, RMG_E_FORMAT, "JSON is empty");
-	if (too_deep(bytes))
-		return err_set(err, RMG_E_LIMIT, "JSON nests deeper than %d", JSON_DEPTH);
 	if (!pool_for(d, bytes.n))
 		return err_set(err, RMG_E_NOMEM, "no memory for JSON of %zu bytes", bytes.n);
 	yyjson_alc_pool_init(&alc, d->pool, d->pool_bytes);
 	/* Without the in-place flag yyjson copies and does not write to its input. */
 	d->doc = yyjson_read_opts((char *)(uintptr_t)bytes.p, bytes.n, 0, &alc, &why);
+	if (too_deep(d->doc, bytes))
+		return err_set(err, RMG_E_LIMIT, "JSON nests deeper than %d", JSON_DEPTH);
 	if (d->doc == NULL)
 		return err_set(err, RMG_E_FORMAT, "JSON at byte %zu: %s", why.pos, why.msg);
 	d->root = yyjson_doc_get_root(d->doc);
