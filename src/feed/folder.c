@@ -30,7 +30,8 @@ struct feed_folder {
 	struct advdb_builder *b;
 	uint32_t source[FEEDS];
 	VEC(struct folder_file) files;
-	struct map by_path;
+	struct map by_path; /* of the first n_indexed */
+	size_t n_indexed;
 	struct arena names;
 
 	/* Of the refresh that is going on. */
@@ -96,18 +97,39 @@ static struct folder_file *find(struct feed_folder *f, const char *path)
 	return NULL;
 }
 
+/* Files that came since the last time can be found from here on, which a database that is built
+ * once never asks for. Of a path that a walk met twice (its file was replaced meanwhile) the later
+ * counts. */
+static bool index_paths(struct feed_folder *f)
+{
+	size_t n = f->n_indexed;
+
+	for (size_t i = n; i < f->files.n; i++) {
+		struct folder_file *file = &f->files.v[i], *known = find(f, file->path);
+
+		if (known) {
+			advdb_part_drop(f->b, known->part);
+			*known = *file;
+			continue;
+		}
+		if (!map_add_another(&f->by_path, hash_span(span_cstr(file->path)), (uint32_t)n))
+			return false;
+		f->files.v[n++] = *file;
+	}
+	f->files.n = f->n_indexed = n;
+	return true;
+}
+
 /* A place for a file that was not known; NULL where memory ran out. */
 static struct folder_file *add(struct feed_folder *f, enum feed_name feed, const char *path)
 {
 	struct folder_file *file = VEC_ADD(&f->files);
-	struct span name = span_cstr(path);
 
 	if (file == NULL)
 		return NULL;
 	file->feed = (uint8_t)feed;
-	file->path = arena_cstr(&f->names, name);
-	if (file->path && f->files.n < MAP_NONE &&
-	    map_add_another(&f->by_path, hash_span(name), (uint32_t)f->files.n - 1))
+	file->path = arena_cstr(&f->names, span_cstr(path));
+	if (file->path && f->files.n < MAP_NONE)
 		return file;
 	f->files.n--;
 	return NULL;
@@ -234,12 +256,14 @@ static enum rmg_rc walk(struct feed_folder *f, struct rmg_err *err)
 static enum rmg_rc look(struct feed_folder *f, const char *path, struct rmg_err *err)
 {
 	char *whole = file_join(f->dir, path);
-	const char *slash = whole ? strrchr(whole, '/') : NULL;
-	struct folder_file *known = find(f, path);
+	struct folder_file *known;
 	enum rmg_rc rc = RMG_OK;
 
-	if (slash == NULL)
+	if (whole == NULL || !index_paths(f)) {
+		free(whole);
 		return err_set(err, RMG_E_NOMEM, "no memory for a path");
+	}
+	known = find(f, path);
 	if (!file_exists(whole)) {
 		if (known)
 			known->seen = false;
@@ -277,7 +301,7 @@ static bool any_seen(const struct feed_folder *f)
 }
 
 /* Files that were not seen are no more. */
-static enum rmg_rc forget(struct feed_folder *f, struct rmg_err *err)
+static void forget(struct feed_folder *f)
 {
 	size_t n = 0;
 
@@ -290,13 +314,10 @@ static enum rmg_rc forget(struct feed_folder *f, struct rmg_err *err)
 		f->said->gone++;
 	}
 	if (n == f->files.n)
-		return RMG_OK;
+		return;
 	f->files.n = n;
 	map_clear(&f->by_path);
-	for (uint32_t i = 0; i < n; i++)
-		if (!map_add_another(&f->by_path, hash_span(span_cstr(f->files.v[i].path)), i))
-			return err_set(err, RMG_E_NOMEM, "no memory for a folder of feeds");
-	return RMG_OK;
+	f->n_indexed = 0;
 }
 
 /* What is said of each feed: how many records, and when its publisher was last asked; in a folder
@@ -352,6 +373,8 @@ static enum rmg_rc refresh(struct feed_folder *f, const char *const *paths, size
 	for (size_t i = 0; paths && i < n; i++)
 		if (!places_is_record(paths[i], &f->opts))
 			paths = NULL;
+	if (!index_paths(f))
+		return err_set(err, RMG_E_NOMEM, "no memory for a folder of feeds");
 	if (paths && f->files.n && is_wanted(&f->opts, feed_names[FEED_osv]))
 		rc = look_at(f, paths, n, err);
 	else
@@ -361,10 +384,10 @@ static enum rmg_rc refresh(struct feed_folder *f, const char *const *paths, size
 		    err, RMG_E_NOTFOUND,
 		    "%s holds no advisories (osv/, debian/tracker.json, alpine-secdb/, ...)",
 		    f->dir);
-	if (rc == RMG_OK)
-		rc = forget(f, err);
-	if (rc == RMG_OK)
+	if (rc == RMG_OK) {
+		forget(f);
 		rc = tell_sources(f, err);
+	}
 	out->files = (uint32_t)f->files.n;
 	return rc;
 }
