@@ -128,8 +128,8 @@ static bool parse(struct span s, struct version *v)
 	else
 		v->epoch = (struct span){0};
 	v->release = take_release(&s);
-	if (v->release.n == 0)
-		return false;
+	if (v->release.n == 0 || s.n == 0) /* most are nothing else */
+		return v->release.n != 0;
 	take_pre(&s, v);
 	take_post(&s, v);
 	take_dev(&s, v);
