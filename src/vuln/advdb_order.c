@@ -78,17 +78,13 @@ static size_t place_of(const struct advdb_builder *b, const uint32_t *v, size_t 
 	return low;
 }
 
-/* Ids from old on are new: they are sorted and moved to their places among those before. */
-static bool sort_new(struct advdb_builder *b, struct ids *ids, size_t old, order_fn *cmp)
+/* Ids from old on are new and sorted: they are moved to their places among those before. */
+static bool merge_new(struct advdb_builder *b, struct ids *ids, size_t old, order_fn *cmp)
 {
 	size_t n = ids->n - old, end = ids->n;
 	uint32_t *fresh;
 
-	if (n == 0)
-		return true;
-	if (n > 1)
-		qsort_r(ids->v + old, n, sizeof *ids->v, cmp, b);
-	if (old == 0)
+	if (n == 0 || old == 0)
 		return true;
 	fresh = malloc(n * sizeof *fresh);
 	if (fresh == NULL)
@@ -199,14 +195,60 @@ static bool order_sources(struct advdb_builder *b, struct order *o)
 	return true;
 }
 
+/* A card with the first bytes of its id as numbers: they tell most cards apart, and lie in what is
+ * sorted, not all over the memory. */
+struct headed {
+	uint64_t head[3];
+	uint32_t card, source;
+};
+
+static struct headed headed_of(const struct advdb_builder *b, uint32_t card)
+{
+	const struct built_card *c = &b->cards.v[card];
+	struct span id = builder_text(b, c->text[CARD_ID]);
+	struct headed h = {.card = card, .source = c->source};
+
+	for (size_t i = 0; i < sizeof h.head; i++)
+		h.head[i / 8] = h.head[i / 8] << 8 | (i < id.n ? id.p[i] : 0);
+	return h;
+}
+
+static int headed_cmp(const void *x, const void *y, void *user)
+{
+	const struct headed *a = x, *b = y;
+
+	for (size_t i = 0; i < COUNT_OF(a->head) && a->source == b->source; i++)
+		if (a->head[i] != b->head[i])
+			return a->head[i] < b->head[i] ? -1 : 1;
+	return card_cmp(&a->card, &b->card, user);
+}
+
+static bool sort_ids_of_cards(struct advdb_builder *b, uint32_t *ids, size_t n)
+{
+	struct headed *headed = malloc((n + 1) * sizeof *headed);
+
+	if (headed == NULL)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		headed[i] = headed_of(b, ids[i]);
+	qsort_r(headed, n, sizeof *headed, headed_cmp, b);
+	for (size_t i = 0; i < n; i++)
+		ids[i] = headed[i].card;
+	free(headed);
+	return true;
+}
+
 static bool sort_cards(struct advdb_builder *b)
 {
 	size_t old = b->by_id.n;
 
+	if (!VEC_RESERVE(&b->by_id, old + b->cards.n - b->sorted + 1))
+		return false;
 	for (; b->sorted < b->cards.n; b->sorted++)
-		if (!builder_gone(b, b->cards.v[b->sorted].part) && !VEC_PUSH(&b->by_id, b->sorted))
-			return false;
-	return sort_new(b, &b->by_id, old, card_cmp);
+		if (!builder_gone(b, b->cards.v[b->sorted].part))
+			b->by_id.v[b->by_id.n++] = b->sorted;
+	return sort_ids_of_cards(b, b->by_id.v + old, b->by_id.n - old) &&
+	       merge_new(b, &b->by_id, old, card_cmp);
 }
 
 /* The cards that a rule needs, but none that a newer one of the same source and id outdates; equal
@@ -248,10 +290,12 @@ static bool order_keys(struct advdb_builder *b)
 {
 	size_t old = b->by_name.n;
 
+	if (!VEC_RESERVE(&b->by_name, b->keys.n + 1))
+		return false;
 	for (; b->sorted_names < b->keys.n; b->sorted_names++)
-		if (!VEC_PUSH(&b->by_name, b->sorted_names))
-			return false;
-	if (!sort_new(b, &b->by_name, old, key_cmp))
+		b->by_name.v[b->by_name.n++] = b->sorted_names;
+	qsort_r(b->by_name.v + old, b->by_name.n - old, sizeof *b->by_name.v, key_cmp, b);
+	if (!merge_new(b, &b->by_name, old, key_cmp))
 		return false;
 	for (uint32_t i = 0; i < b->by_name.n; i++)
 		b->keys.v[b->by_name.v[i]].order = i;
