@@ -50,6 +50,7 @@ void advdb_builder_free(struct advdb_builder *b)
 	map_done(&b->by_key);
 	map_done(&b->by_score);
 	map_done(&b->by_kev);
+	map_done(&b->by_vector);
 	free(b->table);
 	free(b->file);
 	free(b);

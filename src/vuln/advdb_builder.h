@@ -133,6 +133,7 @@ struct advdb_builder {
 	VEC(struct built_kev) kevs;
 	VEC(struct built_vector) vectors;
 	struct map by_list, by_key, by_score, by_kev; /* hash to id */
+	struct map by_vector;                         /* to the first of a CVE's */
 	struct map by_card;                           /* of the part that is being added */
 	VEC(uint32_t) scratch;
 	VEC(bool) parts; /* dropped */

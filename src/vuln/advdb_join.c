@@ -15,22 +15,6 @@ static int vector_cmp(const void *x, const void *y)
 	return a->hash < b->hash ? -1 : a->hash > b->hash;
 }
 
-/* The first vector of a CVE among the sorted ones. */
-static size_t first_vector(const struct advdb_builder *b, uint64_t cve)
-{
-	size_t low = 0, high = b->vectors.n;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (b->vectors.v[mid].cve < cve)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
-}
-
 static bool scratch_has(const struct advdb_builder *b, uint32_t vector)
 {
 	for (size_t i = 0; i + CVSS_WORDS <= b->scratch.n; i += CVSS_WORDS)
@@ -43,10 +27,10 @@ static bool scratch_has(const struct advdb_builder *b, uint32_t vector)
 static void join_vectors(struct advdb_builder *b, struct built_card *c)
 {
 	uint64_t cve = b->strings.v[c->text[CARD_CANONICAL]].hash;
-	size_t at = first_vector(b, cve);
+	uint32_t at = map_find(&b->by_vector, cve);
 	struct built_list own = b->lists.v[c->own.cvss];
 
-	if (at >= b->vectors.n || b->vectors.v[at].cve != cve)
+	if (at == MAP_NONE)
 		return;
 	b->scratch.n = 0;
 	for (uint32_t i = 0; i < own.n; i++)
@@ -68,46 +52,59 @@ static double worst_score(const struct advdb_builder *b, uint32_t list)
 	return worst / CVSS_UNIT;
 }
 
-/* Per CVE the first card that has vectors, and the first with a word that is not a distribution's
- * own. */
+/* Per CVE (a string's id) the first card in the file that has vectors, and the first with a word
+ * that is not a distribution's own: ids + 1. */
 struct donors {
-	struct map vectors, words;
+	uint32_t *vectors, *words;
 };
 
-static bool find_donors(struct advdb_builder *b, const struct ids *cards, struct donors *d)
+static bool donors_init(struct donors *d, size_t strings)
 {
-	struct span ghsa = S("ghsa");
-	uint32_t have;
+	d->vectors = calloc(strings, sizeof *d->vectors);
+	d->words = calloc(strings, sizeof *d->words);
+	return d->vectors && d->words;
+}
 
+static void donors_done(struct donors *d)
+{
+	free(d->vectors);
+	free(d->words);
+}
+
+static void offer(const struct order *o, uint32_t *donor, uint32_t card)
+{
+	if (*donor == 0 || o->card_at.v[card] < o->card_at.v[*donor - 1])
+		*donor = card + 1;
+}
+
+static void find_donors(const struct advdb_builder *b, const struct order *o,
+			const struct ids *cards, uint32_t ghsa_text, struct donors *d)
+{
 	for (size_t i = 0; i < cards->n; i++) {
 		const struct built_card *c = &b->cards.v[cards->v[i]];
-		bool word = span_is(builder_text(b, c->own.severity_from), ghsa);
+		uint32_t cve = c->text[CARD_CANONICAL];
 
-		if (c->joined.cvss &&
-		    !map_add(&d->vectors, c->text[CARD_CANONICAL], cards->v[i], &have))
-			return false;
-		if (word && !map_add(&d->words, c->text[CARD_CANONICAL], cards->v[i], &have))
-			return false;
+		if (c->joined.cvss)
+			offer(o, &d->vectors[cve], cards->v[i]);
+		if (c->own.severity_from == ghsa_text)
+			offer(o, &d->words[cve], cards->v[i]);
 	}
-	return true;
 }
 
 static void borrow(struct advdb_builder *b, const struct donors *d, uint32_t cvss_text,
 		   struct built_card *c)
 {
-	uint32_t cve = c->text[CARD_CANONICAL], vectors, word;
+	uint32_t cve = c->text[CARD_CANONICAL];
 
-	if (c->joined.cvss == 0) {
-		vectors = map_find(&d->vectors, cve);
-		if (vectors != MAP_NONE)
-			c->joined.cvss = b->cards.v[vectors].joined.cvss;
-	}
+	if (c->joined.cvss == 0 && d->vectors[cve])
+		c->joined.cvss = b->cards.v[d->vectors[cve] - 1].joined.cvss;
 	if (c->joined.severity != SEV_UNKNOWN)
 		return;
-	word = map_find(&d->words, cve);
-	if (word != MAP_NONE) {
-		c->joined.severity = b->cards.v[word].own.severity;
-		c->joined.severity_from = b->cards.v[word].own.severity_from;
+	if (d->words[cve]) {
+		const struct card_known *donor = &b->cards.v[d->words[cve] - 1].own;
+
+		c->joined.severity = donor->severity;
+		c->joined.severity_from = donor->severity_from;
 	} else if (c->joined.cvss) {
 		c->joined.severity = (uint8_t)cvss_severity(worst_score(b, c->joined.cvss));
 		c->joined.severity_from = cvss_text;
@@ -137,10 +134,15 @@ static void join_cve(const struct advdb_builder *b, struct card_known *c, uint64
 static void join_scores(struct advdb_builder *b, struct built_card *c)
 {
 	const struct built_list *aliases = &b->lists.v[c->aliases];
+	uint32_t canonical = c->text[CARD_CANONICAL];
 
-	join_cve(b, &c->joined, b->strings.v[c->text[CARD_CANONICAL]].hash);
-	for (uint32_t i = 0; i < aliases->n; i++)
-		join_cve(b, &c->joined, b->strings.v[b->words.v[aliases->first + i]].hash);
+	join_cve(b, &c->joined, b->strings.v[canonical].hash);
+	for (uint32_t i = 0; i < aliases->n; i++) {
+		uint32_t alias = b->words.v[aliases->first + i];
+
+		if (alias != canonical)
+			join_cve(b, &c->joined, b->strings.v[alias].hash);
+	}
 }
 
 static uint64_t content_of(const struct advdb_builder *b, const struct built_card *c)
@@ -162,7 +164,9 @@ static bool index_cves(struct advdb_builder *b)
 
 	map_done(&b->by_score);
 	map_done(&b->by_kev);
-	if (!map_reserve(&b->by_score, b->scores.n) || !map_reserve(&b->by_kev, b->kevs.n))
+	map_done(&b->by_vector);
+	if (!map_reserve(&b->by_score, b->scores.n) || !map_reserve(&b->by_kev, b->kevs.n) ||
+	    !map_reserve(&b->by_vector, b->vectors.n))
 		return false;
 	for (uint32_t i = 0; i < b->scores.n; i++) {
 		if (!map_add(&b->by_score, b->scores.v[i].cve, i, &have))
@@ -181,10 +185,13 @@ static bool index_cves(struct advdb_builder *b)
 	}
 	if (b->vectors.n)
 		qsort(b->vectors.v, b->vectors.n, sizeof *b->vectors.v, vector_cmp);
+	for (uint32_t i = 0; i < b->vectors.n; i++)
+		if (!map_add(&b->by_vector, b->vectors.v[i].cve, i, &have))
+			return false;
 	return true;
 }
 
-/* Cards of the file whose CVE was touched, or all. */
+/* Cards of the file whose CVE was touched, or all, as they lie in memory. */
 static bool cards_to_join(struct advdb_builder *b, const struct order *o, struct ids *out)
 {
 	uint8_t *touched = calloc(b->strings.n, 1);
@@ -195,20 +202,21 @@ static bool cards_to_join(struct advdb_builder *b, const struct order *o, struct
 	}
 	VEC_EACH (cve, &b->touched)
 		touched[*cve] = 1;
-	for (size_t i = 0; i < o->cards.n; i++) {
-		if (i + AHEAD < o->cards.n)
-			builder_fetch(&b->cards.v[o->cards.v[i + AHEAD]]);
-		if (b->rejoin || touched[b->cards.v[o->cards.v[i]].text[CARD_CANONICAL]])
-			out->v[out->n++] = o->cards.v[i];
+	for (uint32_t i = 0; i < b->cards.n; i++) {
+		const struct built_card *c = &b->cards.v[i];
+
+		if (c->in_file && (b->rejoin || touched[c->text[CARD_CANONICAL]]))
+			out->v[out->n++] = i;
 	}
 	free(touched);
 	return true;
 }
 
-static void join_cards(struct advdb_builder *b, const struct ids *cards)
+static void join_cards(struct advdb_builder *b, const struct order *o, const struct ids *cards)
 {
-	struct donors d = {0};
 	uint32_t cvss_text = builder_string(b, S("cvss"));
+	uint32_t ghsa_text = builder_string(b, S("ghsa"));
+	struct donors d = {0};
 
 	for (size_t i = 0; i < cards->n; i++) {
 		struct built_card *c = &b->cards.v[cards->v[i]];
@@ -216,7 +224,9 @@ static void join_cards(struct advdb_builder *b, const struct ids *cards)
 		c->joined = c->own;
 		join_vectors(b, c);
 	}
-	if (!find_donors(b, cards, &d))
+	if (donors_init(&d, b->strings.n))
+		find_donors(b, o, cards, ghsa_text, &d);
+	else
 		builder_fail(b, RMG_E_NOMEM);
 	for (size_t i = 0; i < cards->n && b->rc == RMG_OK; i++) {
 		struct built_card *c = &b->cards.v[cards->v[i]];
@@ -225,8 +235,7 @@ static void join_cards(struct advdb_builder *b, const struct ids *cards)
 		join_scores(b, c);
 		c->content = content_of(b, c);
 	}
-	map_done(&d.vectors);
-	map_done(&d.words);
+	donors_done(&d);
 }
 
 enum rmg_rc advdb_join(struct advdb_builder *b, const struct order *o)
@@ -236,7 +245,7 @@ enum rmg_rc advdb_join(struct advdb_builder *b, const struct order *o)
 	if ((b->rejoin && !index_cves(b)) || !cards_to_join(b, o, &cards))
 		builder_fail(b, RMG_E_NOMEM);
 	else
-		join_cards(b, &cards);
+		join_cards(b, o, &cards);
 	VEC_DONE(&cards);
 	if (b->rc == RMG_OK) {
 		b->rejoin = false;
