@@ -40,6 +40,7 @@ void advdb_builder_free(struct advdb_builder *b)
 	VEC_DONE(&b->scores);
 	VEC_DONE(&b->kevs);
 	VEC_DONE(&b->vectors);
+	VEC_DONE(&b->asked);
 	VEC_DONE(&b->scratch);
 	VEC_DONE(&b->parts);
 	VEC_DONE(&b->by_id);
@@ -111,27 +112,55 @@ uint32_t builder_string(struct advdb_builder *b, struct span s)
 	return string_of_hash(b, s, hash_span(s));
 }
 
+/* The strings of one card or rule are asked for together: their table is larger than any cache, and
+ * what each of them needs is fetched while the others are worked on. */
+static void ask(struct advdb_builder *b, struct span s)
+{
+	if (!VEC_PUSH(&b->asked, (struct built_string){.s = s}))
+		builder_fail(b, RMG_E_NOMEM);
+}
+
+static void ask_all(struct advdb_builder *b, const struct span *strings, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		ask(b, strings[i]);
+}
+
 enum { AT_ONCE = 16 };
 
-/* Ids of up to AT_ONCE strings. The table is larger than any cache: what each of them needs is
- * fetched while the others are worked on. */
-static void string_ids(struct advdb_builder *b, const struct span *s, size_t n, uint32_t *ids)
+static struct built_string *likely(const struct advdb_builder *b, uint64_t hash)
 {
-	uint64_t hash[AT_ONCE];
+	const struct string_slot *slot = &b->table[hash & (b->table_slots - 1)];
 
-	CHECK(n <= AT_ONCE);
-	for (size_t i = 0; i < n; i++) {
-		hash[i] = hash_span(s[i]);
-		__builtin_prefetch(&b->table[hash[i] & (b->table_slots - 1)]);
-	}
-	for (size_t i = 0; i < n; i++) {
-		const struct string_slot *slot = &b->table[hash[i] & (b->table_slots - 1)];
+	return slot->id && slot->tag == hash >> 32 ? &b->strings.v[slot->id - 1] : NULL;
+}
 
-		if (slot->id && slot->tag == hash[i] >> 32)
-			__builtin_prefetch(&b->strings.v[slot->id - 1]);
+static void answer_some(struct advdb_builder *b, struct built_string *asked, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		asked[i].hash = hash_span(asked[i].s);
+		__builtin_prefetch(&b->table[asked[i].hash & (b->table_slots - 1)]);
 	}
 	for (size_t i = 0; i < n; i++)
-		ids[i] = string_of_hash(b, s[i], hash[i]);
+		__builtin_prefetch(likely(b, asked[i].hash));
+	for (size_t i = 0; i < n; i++) {
+		const struct built_string *string = likely(b, asked[i].hash);
+
+		if (string)
+			__builtin_prefetch(string->s.p);
+	}
+	for (size_t i = 0; i < n; i++)
+		builder_word(b, string_of_hash(b, asked[i].s, asked[i].hash));
+}
+
+/* The ids of the strings that were asked for, in scratch; NULL where memory ran out. */
+static uint32_t *answers(struct advdb_builder *b)
+{
+	b->scratch.n = 0;
+	for (size_t i = 0; i < b->asked.n; i += AT_ONCE)
+		answer_some(b, b->asked.v + i, MIN_OF(b->asked.n - i, (size_t)AT_ONCE));
+	b->asked.n = 0;
+	return b->rc == RMG_OK ? b->scratch.v : NULL;
 }
 
 static uint64_t fold_string(const struct advdb_builder *b, uint64_t hash, uint32_t id)
@@ -149,21 +178,22 @@ static uint64_t word_hash(const struct advdb_builder *b, enum list_kind kind, si
 	return b->strings.v[word].hash;
 }
 
-uint32_t builder_list(struct advdb_builder *b, enum list_kind kind)
+uint32_t builder_list(struct advdb_builder *b, enum list_kind kind, const uint32_t *words,
+		      uint32_t n)
 {
-	uint32_t n = (uint32_t)b->scratch.n, id;
 	uint64_t hash = builder_fold(PATH_ROOT, kind);
+	uint32_t id;
 	size_t at = 0;
 
 	if (n == 0 || b->rc != RMG_OK)
 		return 0;
 	for (size_t i = 0; i < n; i++)
-		hash = builder_fold(hash, word_hash(b, kind, i, b->scratch.v[i]));
+		hash = builder_fold(hash, word_hash(b, kind, i, words[i]));
 	while ((id = map_next(&b->by_list, hash, &at)) != MAP_NONE) {
 		const struct built_list *have = &b->lists.v[id];
 
 		if (have->kind == kind && have->n == n &&
-		    memcmp(b->words.v + have->first, b->scratch.v, n * sizeof(uint32_t)) == 0)
+		    memcmp(b->words.v + have->first, words, n * sizeof(uint32_t)) == 0)
 			return id;
 	}
 	id = (uint32_t)b->lists.n;
@@ -173,7 +203,7 @@ uint32_t builder_list(struct advdb_builder *b, enum list_kind kind)
 		builder_fail(b, RMG_E_NOMEM);
 		return 0;
 	}
-	memcpy(b->words.v + b->words.n, b->scratch.v, n * sizeof(uint32_t));
+	memcpy(b->words.v + b->words.n, words, n * sizeof(uint32_t));
 	b->words.n += n;
 	return id;
 }
@@ -184,21 +214,17 @@ void builder_word(struct advdb_builder *b, uint32_t word)
 		builder_fail(b, RMG_E_NOMEM);
 }
 
-static uint32_t strings_id(struct advdb_builder *b, const struct span *strings, size_t n)
+static void ask_events(struct advdb_builder *b, const struct adv_event *events, size_t n)
 {
-	b->scratch.n = 0;
 	for (size_t i = 0; i < n; i++)
-		builder_word(b, builder_string(b, strings[i]));
-	return builder_list(b, LIST_STRINGS);
+		ask(b, events[i].version);
 }
 
-static uint32_t events_id(struct advdb_builder *b, const struct adv_event *events, size_t n)
+/* Ids of versions become words of a list of events. */
+static void add_kinds(uint32_t *words, const struct adv_event *events, size_t n)
 {
-	b->scratch.n = 0;
 	for (size_t i = 0; i < n; i++)
-		builder_word(b,
-			     builder_string(b, events[i].version) << 2 | (uint32_t)events[i].kind);
-	return builder_list(b, LIST_EVENTS);
+		words[i] = words[i] << 2 | (uint32_t)events[i].kind;
 }
 
 /* x in whole units, within 0..max. */
@@ -209,25 +235,21 @@ static uint32_t in_units(double x, double unit, double max)
 	return (uint32_t)((x < max ? x : max) * unit + 0.5);
 }
 
-static void cvss_words(struct advdb_builder *b, const struct adv_cvss *cvss, uint32_t *word)
+/* As many strings as words: the last of each is a place for the score. */
+static void ask_cvss(struct advdb_builder *b, const struct adv_cvss *cvss, size_t n)
 {
-	word[0] = builder_string(b, cvss->version);
-	word[1] = builder_string(b, cvss->vector);
-	word[2] = builder_string(b, cvss->source);
-	word[3] = in_units(cvss->score, CVSS_UNIT, 10);
+	for (size_t i = 0; i < n; i++) {
+		const struct span words[CVSS_WORDS] = {cvss[i].version, cvss[i].vector,
+						       cvss[i].source};
+
+		ask_all(b, words, CVSS_WORDS);
+	}
 }
 
-static uint32_t cvss_id(struct advdb_builder *b, const struct adv_cvss *cvss, size_t n)
+static void add_cvss_scores(uint32_t *words, const struct adv_cvss *cvss, size_t n)
 {
-	b->scratch.n = 0;
-	for (size_t i = 0; i < n; i++) {
-		uint32_t word[CVSS_WORDS];
-
-		cvss_words(b, &cvss[i], word);
-		for (size_t k = 0; k < CVSS_WORDS; k++)
-			builder_word(b, word[k]);
-	}
-	return builder_list(b, LIST_CVSS);
+	for (size_t i = 0; i < n; i++)
+		words[i * CVSS_WORDS + CVSS_WORDS - 1] = in_units(cvss[i].score, CVSS_UNIT, 10);
 }
 
 uint32_t advdb_part_begin(struct advdb_builder *b)
@@ -360,10 +382,17 @@ uint32_t advdb_add_card(struct advdb_builder *b, const struct adv_card *card,
 	    card->kev_added,
 	    card->kev_due,
 	};
-	uint32_t ids[COUNT_OF(texts)];
+	const uint32_t n_cvss = card->n_cvss * CVSS_WORDS;
+	uint32_t *ids;
 
 	CHECK(card->source < b->sources.n || b->rc != RMG_OK);
-	string_ids(b, texts, COUNT_OF(texts), ids);
+	ask_all(b, texts, COUNT_OF(texts));
+	ask_all(b, aliases, card->n_aliases);
+	ask_all(b, symbols, card->n_symbols);
+	ask_cvss(b, cvss, card->n_cvss);
+	ids = answers(b);
+	if (ids == NULL)
+		return 0;
 	memcpy(c.text, ids, sizeof c.text);
 	c.own.severity = (uint8_t)card->severity;
 	c.own.severity_from = ids[CARD_TEXTS];
@@ -373,26 +402,30 @@ uint32_t advdb_add_card(struct advdb_builder *b, const struct adv_card *card,
 	c.own.has_epss = card->has_epss;
 	c.own.epss = in_units(card->epss, EPSS_UNIT, 1);
 	c.own.percentile = in_units(card->epss_percentile, EPSS_UNIT, 1);
-	c.aliases = strings_id(b, aliases, card->n_aliases);
-	c.own.cvss = cvss_id(b, cvss, card->n_cvss);
-	c.symbols = strings_id(b, symbols, card->n_symbols);
+	ids += COUNT_OF(texts);
+	c.aliases = builder_list(b, LIST_STRINGS, ids, card->n_aliases);
+	ids += card->n_aliases;
+	c.symbols = builder_list(b, LIST_STRINGS, ids, card->n_symbols);
+	ids += card->n_symbols;
+	add_cvss_scores(ids, cvss, card->n_cvss);
+	c.own.cvss = builder_list(b, LIST_CVSS, ids, n_cvss);
 	if (b->rc != RMG_OK)
 		return 0;
 	c.hash = card_hash(b, &c);
 	return card_id(b, &c);
 }
 
-static uint32_t key_id(struct advdb_builder *b, struct span ecosystem, struct span name)
+static uint32_t key_id(struct advdb_builder *b, uint32_t ecosystem, uint32_t name)
 {
-	uint64_t hash = path_child(hash_span(ecosystem), hash_span(name));
-	uint32_t e = builder_string(b, ecosystem), n = builder_string(b, name), id;
+	uint64_t hash = path_child(b->strings.v[ecosystem].hash, b->strings.v[name].hash);
+	uint32_t id;
 	size_t at = 0;
 
 	while ((id = map_next(&b->by_key, hash, &at)) != MAP_NONE)
-		if (b->keys.v[id].ecosystem == e && b->keys.v[id].name == n)
+		if (b->keys.v[id].ecosystem == ecosystem && b->keys.v[id].name == name)
 			return id;
 	id = (uint32_t)b->keys.n;
-	if (!VEC_PUSH(&b->keys, (struct built_key){.ecosystem = e, .name = n}) ||
+	if (!VEC_PUSH(&b->keys, (struct built_key){.ecosystem = ecosystem, .name = name}) ||
 	    !map_add_another(&b->by_key, hash, id)) {
 		builder_fail(b, RMG_E_NOMEM);
 		return 0;
@@ -422,14 +455,26 @@ void advdb_add_rule(struct advdb_builder *b, struct span ecosystem, struct span 
 	    .severity = (uint8_t)rule->severity,
 	};
 
+	const struct span texts[] = {ecosystem, name, rule->status_text, rule->module};
+	uint32_t *ids;
+
 	if (b->rc != RMG_OK)
 		return;
 	CHECK(rule->card < b->cards.n && rule->source < b->sources.n);
-	r.key = key_id(b, ecosystem, name);
-	r.status_text = builder_string(b, rule->status_text);
-	r.module = builder_string(b, rule->module);
-	r.events = events_id(b, events, rule->n_events);
-	r.versions = strings_id(b, versions, rule->n_versions);
+	ask_all(b, texts, COUNT_OF(texts));
+	ask_events(b, events, rule->n_events);
+	ask_all(b, versions, rule->n_versions);
+	ids = answers(b);
+	if (ids == NULL)
+		return;
+	r.key = key_id(b, ids[0], ids[1]);
+	r.status_text = ids[2];
+	r.module = ids[3];
+	ids += COUNT_OF(texts);
+	add_kinds(ids, events, rule->n_events);
+	r.events = builder_list(b, LIST_EVENTS, ids, rule->n_events);
+	ids += rule->n_events;
+	r.versions = builder_list(b, LIST_STRINGS, ids, rule->n_versions);
 	if (b->rc != RMG_OK)
 		return;
 	r.hash = rule_hash(b, &r);
@@ -442,8 +487,14 @@ void advdb_add_rule(struct advdb_builder *b, struct span ecosystem, struct span 
 void advdb_add_cvss(struct advdb_builder *b, struct span cve, const struct adv_cvss *cvss)
 {
 	struct built_vector v = {.cve = hash_span(cve), .part = part(b)};
+	uint32_t *words;
 
-	cvss_words(b, cvss, v.word);
+	ask_cvss(b, cvss, 1);
+	words = answers(b);
+	if (words == NULL)
+		return;
+	add_cvss_scores(words, cvss, 1);
+	memcpy(v.word, words, sizeof v.word);
 	v.hash = fold_string(b, fold_string(b, v.word[3], v.word[1]), v.word[2]);
 	if (!VEC_PUSH(&b->vectors, v))
 		builder_fail(b, RMG_E_NOMEM);

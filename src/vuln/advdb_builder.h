@@ -135,6 +135,7 @@ struct advdb_builder {
 	struct map by_list, by_key, by_score, by_kev; /* hash to id */
 	struct map by_vector;                         /* to the first of a CVE's */
 	struct map by_card;                           /* of the part that is being added */
+	VEC(struct built_string) asked;
 	VEC(uint32_t) scratch;
 	VEC(bool) parts; /* dropped */
 	bool swept;      /* nothing of a dropped part is left */
@@ -147,8 +148,8 @@ struct advdb_builder {
 	uint8_t *file; /* the last one that was made */
 };
 
-/* The id of the list that lies in scratch. */
-uint32_t builder_list(struct advdb_builder *b, enum list_kind kind);
+uint32_t builder_list(struct advdb_builder *b, enum list_kind kind, const uint32_t *words,
+		      uint32_t n);
 void builder_word(struct advdb_builder *b, uint32_t word); /* appends to scratch */
 uint32_t builder_string(struct advdb_builder *b, struct span s);
 

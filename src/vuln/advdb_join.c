@@ -39,7 +39,7 @@ static void join_vectors(struct advdb_builder *b, struct built_card *c)
 		if (!scratch_has(b, b->vectors.v[at].word[1]))
 			for (size_t k = 0; k < CVSS_WORDS; k++)
 				builder_word(b, b->vectors.v[at].word[k]);
-	c->joined.cvss = builder_list(b, LIST_CVSS);
+	c->joined.cvss = builder_list(b, LIST_CVSS, b->scratch.v, (uint32_t)b->scratch.n);
 }
 
 static double worst_score(const struct advdb_builder *b, uint32_t list)
