@@ -59,6 +59,7 @@
 	X(POLICY_BYTES, MIB(1), "bytes", "one policy file")                                        \
 	X(POLICY_RULES, 1000, "rules", "rules of one policy file")                                 \
 	X(VEX_BYTES, MIB(16), "bytes", "one OpenVEX document")                                     \
+	X(VEX_CLAIMS, 100000, "claims", "vulnerabilities by products of one OpenVEX document")     \
 	X(JWT_BYTES, KIB(16), "bytes", "one token of an identity provider")                        \
 	X(JWKS_BYTES, MIB(1), "bytes", "keys of an identity provider, one document")               \
 	X(JWKS_KEYS, 64, "keys", "keys of an identity provider")                                   \

@@ -18,10 +18,10 @@ static bool number(struct span s, size_t at, size_t digits, uint64_t max, int64_
  */
 static int64_t days_of(int64_t year, int64_t month, int64_t day)
 {
-	int64_t y = month <= 2 ? year - 1 : year;
+	int64_t y = 400 + (month <= 2 ? year - 1 : year); /* 400 years are 146,097 days */
 	int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
 
-	return y * 365 + y / 4 - y / 100 + y / 400 + day_of_year - 719468;
+	return y * 365 + y / 4 - y / 100 + y / 400 + day_of_year - 719468 - 146097;
 }
 
 static bool offset_of(struct span zone, int64_t *seconds)
@@ -84,7 +84,9 @@ char *rfc3339_text(int64_t ms, char buf[RFC3339_BYTES])
 	buf[0] = '\0';
 	if (gmtime_r(&t, &tm) == NULL || tm.tm_year < -1900 || tm.tm_year > 9999 - 1900)
 		return buf;
-	n = strftime(buf, RFC3339_BYTES, "%Y-%m-%dT%H:%M:%S", &tm);
+	/* Not %Y, which has three digits for the year 226. */
+	n = (size_t)snprintf(buf, RFC3339_BYTES, "%04d", (tm.tm_year + 1900) % 10000);
+	n += strftime(buf + n, RFC3339_BYTES - n, "-%m-%dT%H:%M:%S", &tm);
 	if (part)
 		n += (size_t)snprintf(buf + n, RFC3339_BYTES - n, ".%03u", part);
 	snprintf(buf + n, RFC3339_BYTES - n, "Z");

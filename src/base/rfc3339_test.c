@@ -35,7 +35,8 @@ static void times_are_those_of_the_calendar(void **state)
 static void milliseconds_go_both_ways(void **state)
 {
 	static const char *const rows[] = {"1969-12-31T23:59:59.999Z", "1970-01-01T00:00:00.001Z",
-					   "2026-11-24T12:00:00.120Z"};
+					   "2026-11-24T12:00:00.120Z", "0226-11-02T09:00:00Z",
+					   "0000-01-01T00:00:00Z",     "9999-12-31T23:59:59Z"};
 	char buf[RFC3339_BYTES];
 
 	(void)state;
