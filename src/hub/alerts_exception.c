@@ -60,15 +60,67 @@ static bool covers_image(const struct world *w, const struct excuse *e, uint32_t
 	}
 }
 
-/* A package URL ends where one of its parts does: "pkg:npm/a" is not "pkg:npm/ab@1". */
+/* The next byte of a package URL, decoded: "%2B" is "+". */
+static int next_byte(struct span *s)
+{
+	uint8_t byte;
+
+	if (s->n == 0)
+		return -1;
+	byte = s->p[0];
+	if (byte == '%' && s->n >= 3 && span_unhex(span_of(s->p + 1, 2), &byte, 1))
+		*s = span_from(*s, 2);
+	*s = span_from(*s, 1);
+	return byte;
+}
+
+/* Without qualifiers. It ends where one of its parts does: "pkg:npm/a" is not "pkg:npm/ab@1". */
+static bool begins(struct span have, struct span want)
+{
+	while (want.n) {
+		if (next_byte(&want) != next_byte(&have))
+			return false;
+	}
+	return have.n == 0 || strchr("@#", have.p[0]) != NULL;
+}
+
+static struct span qualifier(struct span qualifiers, struct span key)
+{
+	struct span one, name, value;
+
+	while (span_next(&qualifiers, '&', &one)) {
+		if (span_cut(one, '=', &name, &value) && span_is(name, key))
+			return value;
+	}
+	return (struct span){0};
+}
+
+/* Qualifiers that both have are the same. */
+static bool agree(struct span want, struct span have)
+{
+	struct span one, name, value;
+
+	while (span_next(&want, '&', &one)) {
+		struct span other;
+
+		if (!span_cut(one, '=', &name, &value))
+			continue;
+		other = qualifier(have, name);
+		if (other.n && !span_is(other, value))
+			return false;
+	}
+	return true;
+}
+
 static bool covers_component(const struct excuse *e, struct span purl)
 {
-	struct span want = e->row.purl;
+	struct span want = e->row.purl, have = purl, want_rest = {0}, have_rest = {0};
 
-	if (want.n && want.p[want.n - 1] == '*')
+	if (want.n == 0 || want.p[want.n - 1] == '*')
 		return policy_glob(want, purl);
-	return want.n == 0 || span_is(want, purl) ||
-	       (span_starts(purl, want) && strchr("@?#", purl.p[want.n]) != NULL);
+	(void)span_cut(want, '?', &want, &want_rest);
+	(void)span_cut(have, '?', &have, &have_rest);
+	return begins(have, want) && agree(want_rest, have_rest);
 }
 
 static bool covers_place(const struct world *w, const struct excuse *e, uint32_t workload,

@@ -338,8 +338,7 @@ static enum rmg_rc hold_image(struct call *c, uint32_t image)
 	of->closing_ms = orphan_of(c, image) ? of->closing_ms : 0;
 	if (orphan_of(c, image) && (rc = begin_closing(c, of, image)) != RMG_OK)
 		return rc;
-	if (of->settled && of->rules == rules && of->read_ms == read_ms &&
-	    !a->excuses_somewhere)
+	if (of->settled && of->rules == rules && of->read_ms == read_ms && !a->excuses_somewhere)
 		return RMG_OK;
 	if (of->read_ms != read_ms)
 		rc = ref_read(c, image);

@@ -141,8 +141,8 @@ enum rmg_rc hub_alert_act(struct hub *h, uint32_t alert, enum alert_act what, in
 
 /* Exceptions. */
 
-static enum rmg_rc changed(struct tx *tx, struct span actor, const char *action, uint64_t id,
-			   struct span body)
+enum rmg_rc tx_exceptions_changed(struct tx *tx, struct span actor, const char *action, uint64_t id,
+				  struct span body)
 {
 	char subject[32];
 	int n = snprintf(subject, sizeof subject, "%llu", (unsigned long long)id);
@@ -170,7 +170,7 @@ enum rmg_rc hub_exception_put(struct hub *h, struct exception_row *row, struct s
 		row->created_ms = tx.now_ms;
 	rc = store_exception_put(tx.st, row, err);
 	if (rc == RMG_OK)
-		rc = changed(&tx, actor, "exception.put", row->id, row->reason);
+		rc = tx_exceptions_changed(&tx, actor, "exception.put", row->id, row->reason);
 	return tx_end(&tx, rc == RMG_OK ? tx_settle(&tx) : rc);
 }
 
@@ -183,6 +183,6 @@ enum rmg_rc hub_exception_delete(struct hub *h, uint64_t id, struct span actor, 
 		return rc;
 	rc = store_exception_delete(tx.st, id, err);
 	if (rc == RMG_OK)
-		rc = changed(&tx, actor, "exception.delete", id, (struct span){0});
+		rc = tx_exceptions_changed(&tx, actor, "exception.delete", id, (struct span){0});
 	return tx_end(&tx, rc == RMG_OK ? tx_settle(&tx) : rc);
 }
