@@ -112,7 +112,13 @@ static void fill_env(struct hub *h, struct world *w, struct alerts_env *env)
 	    .db = hub_db(h),
 	    .now_ms = hub_now_ms(h),
 	    .link = h->opts.link,
+	    .feeds_checked_ms = h->feeds_checked_ms,
 	};
+}
+
+void hub_feeds_checked(struct hub *h)
+{
+	h->feeds_checked_ms = hub_now_ms(h);
 }
 
 enum rmg_rc hub_judge_all(struct world *w, struct advdb *db, struct rmg_err *err)

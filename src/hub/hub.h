@@ -93,6 +93,9 @@ struct hub_database_result {
 };
 MUST enum rmg_rc hub_database_set(struct hub *h, const struct hub_database *db,
 				  struct hub_database_result *out, struct rmg_err *err);
+/* A round over all publishers' feeds ended well, whether it found anything new or not: they are not
+ * old. Any thread, no lock. */
+void hub_feeds_checked(struct hub *h);
 MUST enum rmg_rc hub_policy_set(struct hub *h, const struct policy *p, struct rmg_err *err);
 
 /* Clockwork, about once a second: leadership, inbox, stream, escalation, silence, expiry of

@@ -34,6 +34,7 @@ struct hub {
 	struct alerts *alerts;
 	_Atomic bool stale; /* memory is not what the store says: load anew first */
 	_Atomic bool leads, judged;
+	_Atomic int64_t feeds_checked_ms;
 	bool alerts_due; /* all of them are to be looked at in the next transaction */
 	uint64_t loads;  /* how often the world was loaded: what was worked out before is void */
 	uint64_t stream_seq; /* what memory has of the stream */

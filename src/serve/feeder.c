@@ -27,6 +27,7 @@ struct feeder {
 	struct stat seen; /* of the database file */
 	char path[4096];
 	bool troubled, have;
+	bool warned; /* in this round: a feed failed */
 };
 
 static void trouble(struct feeder *f, const char *what)
@@ -128,6 +129,7 @@ static void warned(void *user, const char *text)
 {
 	struct feeder *f = user;
 
+	f->warned = true;
 	trouble(f, text);
 }
 
@@ -150,9 +152,12 @@ static void fetch(struct feeder *f)
 	opts.stop = stop;
 	opts.warn = warned;
 	opts.user = f;
-	if (rmg_db_update(&opts, &changed, &err) == RMG_OK)
+	f->warned = false;
+	if (rmg_db_update(&opts, &changed, &err) == RMG_OK) {
 		calm(f);
-	else if (!stop(f))
+		if (!f->warned)
+			hub_feeds_checked(f->env->hub);
+	} else if (!stop(f))
 		trouble(f, err.msg);
 	take_file(f);
 }
