@@ -177,7 +177,7 @@ int64_t finding_published(struct call *c, uint32_t image, uint32_t advisory); /*
 
 /* lineage.c, lineage_ref.c */
 void lineage_free(struct lineage *l);
-/* What could not be said of the references of an image before it was read. */
+/* What could not be said of an image's references and lines before it was read. */
 MUST enum rmg_rc ref_read(struct call *c, uint32_t image);
 
 /* alerts_tell.c */

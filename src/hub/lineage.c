@@ -439,10 +439,24 @@ static bool was_dormant(const struct lineage_line *line, int64_t at_ms)
 	return line->ended_ms && at_ms - line->ended_ms >= (int64_t)LINEAGE_DORMANT_DAYS * DAY_MS;
 }
 
+/* A rollback that lasts, by what is known of it now. */
+static enum rmg_rc hold_rollback(struct call *c, struct lineage *l, struct step *s)
+{
+	struct strbuf basis = strbuf_of(KIB(1));
+	enum rmg_rc rc = RMG_OK;
+
+	s->from = s->line->from;
+	if (s->line->rolled_back && goes_back(c, l, s, &basis)) {
+		say_step(c, s, "Rolled back", strbuf_span(&basis));
+		rc = tell_rollback(c, s, !is_worse(c, s->from, s->to));
+	}
+	strbuf_done(&basis);
+	return rc;
+}
+
 /* The same content after a while; a rollback that is not mended is told again. */
 static enum rmg_rc run_again(struct call *c, struct lineage *l, struct step *s)
 {
-	struct strbuf basis = strbuf_of(KIB(1));
 	enum rmg_rc rc = RMG_OK;
 
 	if (was_dormant(s->line, s->at_ms)) {
@@ -453,14 +467,7 @@ static enum rmg_rc run_again(struct call *c, struct lineage *l, struct step *s)
 		rc = write_step(c, s);
 		strbuf_clear(&s->text);
 	}
-	s->from = s->line->from;
-	if (rc == RMG_OK && s->line->rolled_back && goes_back(c, l, s, &basis) &&
-	    is_worse(c, s->from, s->to)) {
-		say_step(c, s, "Rolled back", strbuf_span(&basis));
-		rc = tell_rollback(c, s, false);
-	}
-	strbuf_done(&basis);
-	return rc;
+	return rc == RMG_OK ? hold_rollback(c, l, s) : rc;
 }
 
 static enum rmg_rc start_line(struct call *c, struct step *s)
@@ -546,7 +553,8 @@ static enum rmg_rc with_line(struct call *c, uint32_t use, struct strbuf *name, 
 	return RMG_OK;
 }
 
-static enum rmg_rc line_began(struct call *c, uint32_t use)
+/* read: the use is known, its image was read since. */
+static enum rmg_rc line_began(struct call *c, uint32_t use, bool read)
 {
 	const struct world_use *u = &c->w->uses.v[use];
 	struct strbuf name = strbuf_of(KIB(32));
@@ -561,12 +569,14 @@ static enum rmg_rc line_began(struct call *c, uint32_t use)
 	enum rmg_rc rc = with_line(c, use, &name, &l, &s.line);
 
 	s.name = strbuf_span(&name);
-	if (rc == RMG_OK && s.line == NULL) {
+	if (rc == RMG_OK && s.line == NULL && !read) {
 		s.line = line_add(l, u->workload, s.name);
 		rc = s.line ? RMG_OK : call_no_memory(c);
 	}
-	if (rc == RMG_OK)
+	if (rc == RMG_OK && !read)
 		rc = take_began(c, l, use, &s);
+	else if (rc == RMG_OK && s.line && s.line->image == s.to)
+		rc = hold_rollback(c, l, &s);
 	strbuf_done(&name);
 	strbuf_done(&s.text);
 	strbuf_done(&s.before);
@@ -597,6 +607,25 @@ static enum rmg_rc line_ended(struct call *c, uint32_t use)
 	return rc;
 }
 
+enum rmg_rc line_read(struct call *c, uint32_t image)
+{
+	uint32_t last = 0;
+	enum rmg_rc rc = RMG_OK;
+	size_t left = USES_ASKED;
+
+	for (uint32_t u = c->w->images.v[image].first_use; u && rc == RMG_OK && left;
+	     u = c->w->uses.v[u].next) {
+		uint32_t workload = c->w->uses.v[u].workload;
+
+		if (workload == 0 || workload == last)
+			continue;
+		last = workload;
+		left--;
+		rc = line_began(c, u, true);
+	}
+	return rc;
+}
+
 enum rmg_rc lineage_began(struct alerts *a, const struct alerts_env *env, uint32_t use,
 			  struct rmg_err *err)
 {
@@ -607,7 +636,7 @@ enum rmg_rc lineage_began(struct alerts *a, const struct alerts_env *env, uint32
 	if (rc != RMG_OK || u->image == 0 || u->cached)
 		return rc;
 	if (u->workload)
-		rc = line_began(&c, use);
+		rc = line_began(&c, use, false);
 	return rc == RMG_OK ? ref_began(&c, use) : rc;
 }
 

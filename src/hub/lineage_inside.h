@@ -51,5 +51,6 @@ struct span digest_short(struct span digest);
 
 MUST enum rmg_rc ref_began(struct call *c, uint32_t use);
 MUST enum rmg_rc ref_ended(struct call *c, uint32_t use);
+MUST enum rmg_rc line_read(struct call *c, uint32_t image);
 
 #endif

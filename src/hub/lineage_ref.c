@@ -501,7 +501,7 @@ enum rmg_rc ref_read(struct call *c, uint32_t image)
 		if (rc == RMG_OK)
 			rc = hold_version(c, image, ref);
 	}
-	return rc;
+	return rc == RMG_OK ? line_read(c, image) : rc;
 }
 
 enum rmg_rc ref_ended(struct call *c, uint32_t use)

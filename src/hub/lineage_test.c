@@ -251,13 +251,39 @@ static void creation_decides_between_what_never_ran(void **state)
 }
 
 /* A rule must not fall silent about an image that nobody has read. */
-static void r33_back_to_what_nobody_has_read_alerts(void **state)
+static void read_now(struct made *m, uint32_t image, const char *package)
+{
+	uint32_t component = made_component(m, made_span(package));
+	struct image_row row = {.digest = m->w->images.v[image].digest,
+				.ref = m->w->images.v[image].ref,
+				.os = m->os,
+				.read_ms = m->env.now_ms,
+				.complete = true,
+				.platform = S("linux/amd64")};
+
+	made_begin(m);
+	assert_int_equal(world_image_read(m->w, image, &row, &component, 1), RMG_OK);
+	GOOD(m, judge_components(m->w, m->env.db, &component, 1, &m->err));
+	assert_int_equal(judge_counts(m->w, image), RMG_OK);
+	GOOD(m, alerts_image(m->a, &m->env, image, &m->err));
+	made_commit(m);
+}
+
+static enum rmg_rc find_rollback(void *user, const struct alert_row *row)
+{
+	struct alert_row *out = user;
+
+	if (span_starts(row->key, out->key) && span_has(row->details, S("1 critical, 1 high")))
+		out->id = row->id;
+	return RMG_OK;
+}
+
+static void back_to_what_nobody_has_read(bool worse)
 {
 	struct made m;
 	uint32_t v1, v2, web, slot;
 	const struct message_item *item;
 
-	(void)state;
 	made_open(&m, NULL);
 	made_database(&m, xz, 2);
 	v1 = made_image(&m, "shop/web:1", NULL);
@@ -273,7 +299,24 @@ static void r33_back_to_what_nobody_has_read_alerts(void **state)
 	item = item_of(&m, "rollback");
 	assert_non_null(item);
 	assert_true(span_is(item->after, S("nobody has read it yet")));
+	read_now(&m, v1, worse ? "xz" : "openssl");
+	if (worse) { /* it says now how bad it is */
+		struct alert_row row = {.key = S("rollback")};
+
+		GOOD(&m, store_alert_each(m.st, find_rollback, &row, &m.err));
+		assert_int_equal(row.id, 1);
+		assert_int_equal(made_count(&m, ALERT_FIRING), 2); /* and CVE-2024-3094 */
+	} else {
+		made_told(&m, MESSAGE_RESOLVED, 1);
+	}
 	made_close(&m);
+}
+
+static void r33_back_to_what_nobody_has_read_alerts(void **state)
+{
+	(void)state;
+	back_to_what_nobody_has_read(true);
+	back_to_what_nobody_has_read(false);
 }
 
 /* A container that restarts after a rollback has not mended it; the workload's end has. */
