@@ -28,10 +28,34 @@ void hub_count_event(struct hub *h, const struct hub_result *r)
 	pthread_mutex_unlock(&h->counting);
 }
 
+/* What a store does not tell now is as it was told last. */
+static void ask_store(struct hub *h)
+{
+	struct store *st = hub_store_lock(h, NULL);
+	uint64_t waiting, dead, bytes;
+	bool good;
+
+	if (st == NULL)
+		return;
+	good = store_outbox_count(st, S("waiting"), &waiting, NULL) == RMG_OK &&
+	       store_outbox_count(st, S("dead"), &dead, NULL) == RMG_OK &&
+	       store_size(st, &bytes, NULL) == RMG_OK;
+	hub_store_unlock(h);
+	if (!good)
+		return;
+	pthread_mutex_lock(&h->counting);
+	h->figures.outbox_waiting = waiting;
+	h->figures.outbox_dead = dead;
+	h->figures.store_bytes = bytes;
+	pthread_mutex_unlock(&h->counting);
+}
+
 void hub_figures(struct hub *h, struct hub_figures *out)
 {
-	const struct world *w = hub_read_lock(h, NULL);
+	const struct world *w;
 
+	ask_store(h);
+	w = hub_read_lock(h, NULL);
 	pthread_mutex_lock(&h->counting);
 	*out = h->figures;
 	pthread_mutex_unlock(&h->counting);

@@ -267,6 +267,8 @@ MUST enum rmg_rc store_outbox_due(struct store *st, struct span sink, int64_t no
 				  struct rmg_err *err); /* waiting, oldest first */
 MUST enum rmg_rc store_outbox_update(struct store *st, const struct outbox_row *row,
 				     struct rmg_err *err); /* state, attempts, next, done, error */
+MUST enum rmg_rc store_outbox_count(struct store *st, struct span state, uint64_t *n,
+				    struct rmg_err *err);
 MUST enum rmg_rc store_outbox_each(struct store *st, struct span state, outbox_row_fn *fn,
 				   void *user, struct rmg_err *err);
 

@@ -71,3 +71,9 @@ enum rmg_rc store_outbox_each(struct store *st, struct span state, outbox_row_fn
 		return store_read(st, SQL_OUTBOX_EACH, WITHOUT, outbox_read, &call, err);
 	return store_read(st, SQL_OUTBOX_OF, WITH(v_text(state)), outbox_read, &call, err);
 }
+
+enum rmg_rc store_outbox_count(struct store *st, struct span state, uint64_t *n,
+			       struct rmg_err *err)
+{
+	return store_read(st, SQL_OUTBOX_COUNT, WITH(v_text(state)), cols_u64, n, err);
+}
