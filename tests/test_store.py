@@ -23,7 +23,7 @@ def built():
         pytest.skip("no program at " + PRESS)
 
 
-@pytest.mark.parametrize("name", ["rows", "store", "model"])
+@pytest.mark.parametrize("name", ["rows", "store", "model", "hub", "hub_history"])
 def test_unit_tests_on_postgresql(postgres, name):  # noqa: F811
     """The store does the same on PostgreSQL as on SQLite"""
     url = postgres.database("unit_" + name)

@@ -301,13 +301,15 @@ static enum rmg_rc alert_of_row(struct call *c, const struct alert_row *row, str
 static enum rmg_rc take_row(void *user, const struct alert_row *row)
 {
 	struct call *c = user;
+	uint64_t hash = hash_span(row->key);
 	struct alert x;
 	enum rmg_rc rc;
 
 	c->a->last_id = MAX_OF(c->a->last_id, row->id);
 	if (state_of(row->state) == ALERT_RESOLVED)
-		return map_set(&c->a->closed, hash_span(row->key), row->id) ? RMG_OK
-									    : call_no_memory(c);
+		return map_set(&c->a->closed, hash, row->id) ? RMG_OK : call_no_memory(c);
+	if (map_find(&c->a->closed, hash) == row->id)
+		map_remove(&c->a->closed, hash, row->id); /* followed: it was reopened */
 	rc = alert_of_row(c, row, &x);
 	if (rc != RMG_OK)
 		return rc;

@@ -200,7 +200,8 @@ static enum rmg_rc put_row(struct putting *p, uint32_t id, uint32_t os)
 	    .os = os,
 	    .created_ms = p->r->created_ms,
 	    .seen_ms = i->seen_ms,
-	    .read_ms = MAX_OF(p->r->taken_ms, INT64_C(1)),
+	    /* Never the same twice: who saw the reading before sees that this is another. */
+	    .read_ms = MAX_OF(p->r->taken_ms, i->read_ms + 1),
 	    .complete = p->inv->complete,
 	    .size_bytes = p->inv->size,
 	    .read_by = p->r->read_by,

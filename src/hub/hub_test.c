@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Events, inventories and facts into a hub, and what it then knows. */
+#include <pthread.h>
+
+#include "../tests/hub_fixture.h"
+
+static void test_events_in_order(void **state)
+{
+	struct fixture *f = *state;
+	struct event e;
+
+	assert_int_equal(use_began(f, "one", DIGEST("a")).applied, APPLIED);
+	assert_true(use_began(f, "two", DIGEST("a")).unknown);
+	f->seq--;
+	assert_int_equal(use_began(f, "three", DIGEST("a")).applied, APPLIED_KNOWN);
+	assert_int_equal(uses(f->h), 2);
+	assert_int_equal(use_began(f, "two", DIGEST("a")).applied, APPLIED_KNOWN);
+	f->seq += 5;
+	assert_true(use_began(f, "four", DIGEST("a")).resync);
+	assert_true(use_ended(f, "four").resync);
+	assert_int_equal(uses(f->h), 2);
+	assert_int_equal(use_ended(f, "four").applied, APPLIED_KNOWN);
+	e = said(f, EVENT_SNAPSHOT_BEGAN);
+	assert_false(apply(f->h, &e).resync);
+	assert_int_equal(use_ended(f, "").applied, APPLIED_KNOWN);
+	e = said(f, EVENT_USE_BEGAN);
+	assert_int_equal(apply(f->h, &e).applied, APPLIED_REFUSED);
+}
+
+static void test_snapshot(void **state)
+{
+	struct fixture *f = *state;
+	struct event other = said(f, EVENT_USE_BEGAN);
+
+	other.source = S("b/docker");
+	other.container = S("elsewhere");
+	f->seq--;
+	assert_int_equal(apply(f->h, &other).applied, APPLIED);
+	use_began(f, "stays", DIGEST("a"));
+	use_began(f, "gone", DIGEST("a"));
+	plain(f, EVENT_SNAPSHOT_BEGAN);
+	use_began(f, "stays", DIGEST("a"));
+	use_began(f, "new", DIGEST("b"));
+	plain(f, EVENT_SNAPSHOT_ENDED);
+	assert_int_equal(uses(f->h), 3);
+	hub_close(f->h);
+	f->h = open_hub(f);
+	assert_int_equal(uses(f->h), 3);
+	/* Begun before the restart, ended after it: what was mentioned is not known any more. */
+	assert_true(plain(f, EVENT_SNAPSHOT_ENDED).resync);
+	assert_int_equal(uses(f->h), 3);
+}
+
+/* A delete of one cluster's workload is not another's. */
+static void test_places_are_told_apart(void **state)
+{
+	struct fixture *f = *state;
+	struct event e = said(f, EVENT_WORKLOAD_DECLARED), gone;
+	struct hub_figures figures;
+
+	e.place = (struct place){S("c1"), S(""), S("shop")};
+	e.workload_kind = S("Deployment");
+	e.workload_name = S("web");
+	apply(f->h, &e);
+	e.seq = ++f->seq;
+	e.place.cluster = S("c2");
+	apply(f->h, &e);
+	e.seq = ++f->seq;
+	e.place = (struct place){S("c1"), S(""), S("other")};
+	apply(f->h, &e);
+	hub_figures(f->h, &figures);
+	assert_int_equal(figures.dormant, 3);
+	gone = e;
+	gone.type = EVENT_WORKLOAD_REMOVED;
+	gone.seq = ++f->seq;
+	gone.place.cluster = S("c2");
+	assert_int_equal(apply(f->h, &gone).applied, APPLIED_KNOWN);
+	gone.seq = ++f->seq;
+	gone.place.cluster = S("c1");
+	assert_int_equal(apply(f->h, &gone).applied, APPLIED);
+	hub_figures(f->h, &figures);
+	assert_int_equal(figures.dormant, 2);
+}
+
+static uint32_t image_of(struct hub *h, const char *container)
+{
+	const struct world *w = hub_read_lock(h, NULL);
+	uint32_t source = world_source_of(w, S("a/docker"));
+	uint32_t slot = world_use_of(w, source, span_cstr(container), false);
+	uint32_t image = slot ? w->uses.v[slot].image : 0;
+
+	hub_read_unlock(h);
+	return image;
+}
+
+static bool count_wanted(void *user, const struct hub_wanted *w)
+{
+	size_t *n = user;
+
+	assert_true(w->ref.n || w->digest.n);
+	++*n;
+	return true;
+}
+
+static size_t wanted(struct hub *h)
+{
+	size_t n = 0;
+
+	assert_int_equal(hub_wanted_each(h, count_wanted, &n, NULL), RMG_OK);
+	return n;
+}
+
+/* R13: two runtimes call one image by its configuration and by its manifest. */
+static void test_names_of_one_image(void **state)
+{
+	struct fixture *f = *state;
+
+	use_began(f, "by config", DIGEST("c"));
+	use_began(f, "by manifest", DIGEST("d"));
+	use_began(f, "by index", DIGEST("e"));
+	assert_int_equal(wanted(f->h), 3);
+	assert_int_not_equal(image_of(f->h, "by config"), image_of(f->h, "by manifest"));
+	put_image(f->h, DIGEST("c"), DIGEST("d"), DIGEST("e"), 3, "");
+	assert_int_equal(image_of(f->h, "by config"), image_of(f->h, "by manifest"));
+	assert_int_equal(image_of(f->h, "by config"), image_of(f->h, "by index"));
+	assert_int_equal(wanted(f->h), 0);
+	assert_false(use_began(f, "later", DIGEST("e")).unknown);
+}
+
+/* R35: a workload that nothing runs of, known by a tag alone. */
+static void test_declared_by_tag(void **state)
+{
+	struct fixture *f = *state;
+	struct event e = said(f, EVENT_WORKLOAD_DECLARED);
+	struct event_image image = {.ref = S("shop:1.9")};
+	const struct world *w;
+
+	e.workload_kind = S("CronJob");
+	e.workload_name = S("season");
+	e.images = &image;
+	e.n_images = 1;
+	apply(f->h, &e);
+	assert_int_equal(wanted(f->h), 1);
+	use_began(f, "same tag", NULL);
+	put_image(f->h, DIGEST("1"), "", "", 7, "shop:1.9");
+	assert_int_equal(wanted(f->h), 1); /* app:1 */
+	w = hub_read_lock(f->h, NULL);
+	assert_int_equal(w->workloads.v[1].n_would_run, 1);
+	assert_true(world_dormant(w, 1));
+	hub_read_unlock(f->h);
+	put_image(f->h, DIGEST("2"), "", "", 7, "app:1");
+	assert_int_equal(wanted(f->h), 0);
+	assert_int_not_equal(image_of(f->h, "same tag"), 0);
+}
+
+static void count_each(struct hub *h, size_t *uses_, size_t *images)
+{
+	const struct world *w = hub_read_lock(h, NULL);
+
+	*uses_ = w->n_uses;
+	*images = w->images.n;
+	hub_read_unlock(h);
+}
+
+/* Two stores of one file: the second hub follows, and leads when the first is gone. */
+static void test_follows_and_leads(void **state)
+{
+	struct fixture *f = *state;
+	struct hub *second = open_hub(f);
+	size_t u[2], i[2];
+	bool leads;
+
+	assert_int_equal(hub_turn(f->h, &leads, NULL), RMG_OK);
+	assert_true(leads);
+	assert_int_equal(hub_turn(second, &leads, NULL), RMG_OK);
+	assert_false(leads);
+	use_began(f, "one", DIGEST("a"));
+	put_image(f->h, DIGEST("a"), "", "", 15, "");
+	use_began(f, "two", DIGEST("b"));
+	use_ended(f, "one");
+	assert_int_equal(hub_turn(second, &leads, NULL), RMG_OK);
+	count_each(f->h, &u[0], &i[0]);
+	count_each(second, &u[1], &i[1]);
+	assert_int_equal(u[0], u[1]);
+	assert_int_equal(i[0], i[1]);
+	hub_close(f->h);
+	f->h = second;
+	assert_int_equal(use_began(f, "three", DIGEST("c")).applied, APPLIED_QUEUED);
+	assert_int_equal(hub_turn(second, &leads, NULL), RMG_OK);
+	assert_true(leads);
+	assert_int_equal(uses(f->h), 2);
+	assert_int_equal(use_began(f, "four", DIGEST("c")).applied, APPLIED);
+}
+
+/* Many callers at once: nothing is lost, and what is known is on disk. */
+struct caller {
+	struct fixture *f;
+	pthread_t thread;
+	unsigned nth;
+	size_t applied;
+};
+
+static void *call(void *user)
+{
+	struct caller *c = user;
+	char source[32], container[32];
+
+	(void)snprintf(source, sizeof source, "caller-%u", c->nth);
+	for (unsigned i = 0; i < 100; i++) {
+		struct event e = {.type = EVENT_USE_BEGAN, .epoch = 1, .seq = i + 1};
+		struct hub_result r;
+
+		(void)snprintf(container, sizeof container, "c%u", i);
+		e.source = span_cstr(source);
+		e.container = span_cstr(container);
+		e.image.digests[e.image.n_digests++] = span_cstr(DIGEST("a"));
+		c->applied += hub_apply(c->f->h, &e, 1, &r, NULL) == RMG_OK && r.applied == APPLIED;
+	}
+	return NULL;
+}
+
+static void test_many_callers(void **state)
+{
+	struct fixture *f = *state;
+	struct caller callers[6];
+	uint32_t random = 9;
+
+	for (unsigned i = 0; i < COUNT_OF(callers); i++) {
+		callers[i] = (struct caller){.f = f, .nth = i};
+		assert_int_equal(pthread_create(&callers[i].thread, NULL, call, &callers[i]), 0);
+	}
+	/* And others ask meanwhile, and databases come. */
+	for (unsigned i = 0; i < 5; i++) {
+		struct hub_figures figures;
+
+		random_database(f, NULL, &random);
+		put_image(f->h, DIGEST("a"), "", "", 255u << i, "");
+		hub_figures(f->h, &figures);
+		assert_true(figures.ready && figures.store_bytes != 0);
+		(void)wanted(f->h);
+	}
+	for (unsigned i = 0; i < COUNT_OF(callers); i++) {
+		assert_int_equal(pthread_join(callers[i].thread, NULL), 0);
+		assert_int_equal(callers[i].applied, 100);
+	}
+	assert_int_equal(uses(f->h), 600);
+	hub_close(f->h);
+	f->h = open_hub(f);
+	assert_int_equal(uses(f->h), 600);
+}
+
+/* Another reader of a layer says other than the first: the first stays. */
+static enum rmg_rc keep_bytes(void *user, struct span bytes)
+{
+	assert_true(bytes.n < 32);
+	(void)snprintf(user, 32, SPAN_FMT, SPAN_ARG(bytes));
+	return RMG_OK;
+}
+
+static void test_facts(void **state)
+{
+	struct fixture *f = *state;
+	char bytes[32];
+	bool has;
+
+	assert_int_equal(hub_facts_has(f->h, S("sha256:1"), &has, NULL), RMG_OK);
+	assert_false(has);
+	assert_int_equal(hub_facts_put(f->h, S("sha256:1"), S("first"), S("a"), NULL), RMG_OK);
+	assert_int_equal(hub_facts_put(f->h, S("sha256:1"), S("other"), S("b"), NULL), RMG_OK);
+	assert_int_equal(hub_facts_get(f->h, S("sha256:1"), keep_bytes, bytes, NULL), RMG_OK);
+	assert_string_equal(bytes, "first");
+	assert_int_equal(hub_facts_get(f->h, S("sha256:2"), keep_bytes, bytes, NULL),
+			 RMG_E_NOTFOUND);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(test_events_in_order, begin, end),
+	    cmocka_unit_test_setup_teardown(test_snapshot, begin, end),
+	    cmocka_unit_test_setup_teardown(test_places_are_told_apart, begin, end),
+	    cmocka_unit_test_setup_teardown(test_names_of_one_image, begin, end),
+	    cmocka_unit_test_setup_teardown(test_declared_by_tag, begin, end),
+	    cmocka_unit_test_setup_teardown(test_follows_and_leads, begin, end),
+	    cmocka_unit_test_setup_teardown(test_many_callers, begin, end),
+	    cmocka_unit_test_setup_teardown(test_facts, begin, end),
+	};
+	const struct CMUnitTest pg[] = {
+	    cmocka_unit_test_setup_teardown(test_snapshot, begin_pg, end),
+	    cmocka_unit_test_setup_teardown(test_follows_and_leads, begin_pg, end),
+	    cmocka_unit_test_setup_teardown(test_many_callers, begin_pg, end),
+	};
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+
+	if (getenv("RUMMAGE_TEST_POSTGRESQL"))
+		failed += cmocka_run_group_tests_name("postgresql", pg, NULL, NULL);
+	return failed;
+}
