@@ -54,10 +54,15 @@ struct notice {
 	struct message_item *item; /* made when it is needed */
 };
 
-struct sink_state {
-	char *name;
+struct pace {
 	int64_t told_ms, minute_ms; /* the last message; when the minute began */
 	uint32_t in_minute;
+};
+
+struct sink_state {
+	char *name;
+	struct pace all,
+	    urgent; /* what is urgent is counted by itself, and waits for nothing else */
 };
 
 struct alerts {
@@ -96,7 +101,7 @@ struct alerts {
 	struct arena scratch;
 	VEC(struct sink_state) sinks;
 	struct lineage *lineage; /* made when it is first asked for */
-	int64_t held_due_ms; /* when something in the outbox may go; 0: nothing waits */
+	int64_t held_due_ms;     /* when something in the outbox may go; 0: nothing waits */
 };
 
 /* One call: who, what it needs. */

@@ -11,7 +11,11 @@
 #include "hub/alerts_inside.h"
 #include "hub/audit.h"
 
-enum { MINUTE_MS = 60000, HELD_AT_MOST_MS = 90000000 /* a day and an hour */ };
+enum {
+	MINUTE_MS = 60000,
+	URGENT_GROUP_MS = 500,
+	HELD_AT_MOST_MS = 90000000 /* a day and an hour */
+};
 
 static const char *const no_sinks[] = {NULL};
 
@@ -41,9 +45,9 @@ static struct sink_state *sink_of(struct alerts *a, const char *name)
 }
 
 /* 0: now. A clock that went back makes nobody wait. */
-static int64_t sink_due(const struct policy *p, const struct sink_state *s, int64_t now)
+static int64_t pace_due(const struct policy *p, const struct pace *s, int64_t group_ms, int64_t now)
 {
-	int64_t group_ms = (int64_t)p->group_s * 1000, due = 0;
+	int64_t due = 0;
 
 	if (s->told_ms && now >= s->told_ms && now < s->told_ms + group_ms)
 		due = s->told_ms + group_ms;
@@ -53,7 +57,7 @@ static int64_t sink_due(const struct policy *p, const struct sink_state *s, int6
 	return due;
 }
 
-static void sink_told(struct sink_state *s, int64_t now)
+static void pace_told(struct pace *s, int64_t now)
 {
 	if (now < s->minute_ms || now >= s->minute_ms + MINUTE_MS) {
 		s->minute_ms = now;
@@ -170,7 +174,8 @@ static enum rmg_rc write_message(struct teller *t, enum message_kind kind, uint6
 }
 
 /* due: 0 now, else held until then. */
-static enum rmg_rc put_outbox(struct teller *t, struct sink_state *s, int64_t due)
+static enum rmg_rc put_outbox(struct teller *t, const struct sink_state *s, struct pace *pace,
+			      int64_t due)
 {
 	struct call *c = t->c;
 	struct outbox_row row = {
@@ -186,7 +191,7 @@ static enum rmg_rc put_outbox(struct teller *t, struct sink_state *s, int64_t du
 	if (due)
 		hold_until(c->a, due);
 	else
-		sink_told(s, c->env->now_ms);
+		pace_told(pace, c->env->now_ms);
 	return store_outbox_add(c->env->store, &row, &added, c->err);
 }
 
@@ -281,22 +286,46 @@ static enum rmg_rc write_picked(struct teller *t)
 			     t->picked.n - n);
 }
 
-/* Of the notices from first to end, those for a sink that are urgent or not (or all), told at due.
- */
-enum which { ALL, URGENT, NOT_URGENT };
+/* Which of a sink's messages a notice goes into: what presses waits for no other; what quiet hours
+ * hold waits for their end. */
+enum lane { AT_ONCE, SOON, LATER };
 
-static enum rmg_rc tell_kind(struct teller *t, struct sink_state *s, size_t first, size_t end,
-			     enum which which, int64_t due)
+/* Got worse just now, and badly or by somebody's doing: told within the second. */
+static bool presses(const struct call *c, const struct notice *n)
+{
+	const struct policy *p = c->env->policy;
+	enum rule_kind kind = n->rule < p->n_rules ? p->rules[n->rule].kind : RULE_FINDING;
+
+	return n->kind <= MESSAGE_WORSENED && (n->kev || n->severity == SEV_CRITICAL ||
+					       kind == RULE_ROLLBACK || kind == RULE_DRIFT);
+}
+
+static enum lane lane_of(const struct call *c, const struct notice *n, bool quiet, bool together)
+{
+	if (quiet && !n->kev && n->severity != SEV_CRITICAL)
+		return LATER;
+	return presses(c, n) && !together ? AT_ONCE : SOON;
+}
+
+struct telling {
+	struct sink_state *s;
+	int64_t due[3]; /* by lane; 0 now */
+	bool quiet;
+};
+
+/* Of the notices from first to end those of a lane. */
+static enum rmg_rc tell_lane(struct teller *t, const struct telling *x, size_t first, size_t end,
+			     enum lane lane)
 {
 	const struct notice *notices = t->c->a->notices.v;
+	struct pace *pace = lane == AT_ONCE ? &x->s->urgent : &x->s->all;
+	bool together = x->due[SOON] == 0;
 	enum rmg_rc rc;
 
 	t->picked.n = 0;
 	for (size_t i = first; i < end; i++) {
-		bool urgent = notices[i].kev || notices[i].severity == SEV_CRITICAL;
-
-		if ((which == URGENT && !urgent) || (which == NOT_URGENT && urgent) ||
-		    !goes_to(t->c, &notices[i], s->name))
+		if (lane_of(t->c, &notices[i], x->quiet, together) != lane ||
+		    !goes_to(t->c, &notices[i], x->s->name))
 			continue;
 		if (!VEC_PUSH(&t->picked, (uint32_t)i))
 			return call_no_memory(t->c);
@@ -304,27 +333,31 @@ static enum rmg_rc tell_kind(struct teller *t, struct sink_state *s, size_t firs
 	if (t->picked.n == 0)
 		return RMG_OK;
 	rc = write_picked(t);
-	return rc == RMG_OK ? put_outbox(t, s, due) : rc;
+	return rc == RMG_OK ? put_outbox(t, x->s, pace, x->due[lane]) : rc;
 }
 
 static enum rmg_rc tell_sink(struct teller *t, const char *name)
 {
 	struct alerts *a = t->c->a;
 	const struct policy *p = t->c->env->policy;
-	struct sink_state *s = sink_of(a, name);
-	int64_t quiet = policy_quiet_until(p, t->c->env->now_ms), due;
+	struct telling x = {.s = sink_of(a, name)};
+	int64_t now = t->c->env->now_ms, quiet = policy_quiet_until(p, now);
+	int64_t group_ms = (int64_t)p->group_s * 1000;
 	enum rmg_rc rc = RMG_OK;
 	size_t end;
 
-	if (s == NULL)
+	if (x.s == NULL)
 		return call_no_memory(t->c);
-	due = sink_due(p, s, t->c->env->now_ms); /* once: what is told now is told together */
+	/* Once: what is told now is told together. */
+	x.quiet = quiet != 0;
+	x.due[AT_ONCE] = pace_due(p, &x.s->urgent, MIN_OF(group_ms, URGENT_GROUP_MS), now);
+	x.due[SOON] = pace_due(p, &x.s->all, group_ms, now);
+	x.due[LATER] = MAX_OF(quiet, x.due[SOON]);
 	for (size_t i = 0; i < a->notices.n && rc == RMG_OK; i = end) {
 		for (end = i; end < a->notices.n && a->notices.v[end].kind == a->notices.v[i].kind;)
 			end++;
-		rc = tell_kind(t, s, i, end, quiet ? URGENT : ALL, due);
-		if (rc == RMG_OK && quiet)
-			rc = tell_kind(t, s, i, end, NOT_URGENT, MAX_OF(quiet, due));
+		for (int lane = AT_ONCE; lane <= LATER && rc == RMG_OK; lane++)
+			rc = tell_lane(t, &x, i, end, (enum lane)lane);
 	}
 	return rc;
 }
@@ -512,7 +545,7 @@ static enum rmg_rc release_kind(struct teller *t, struct holder *h, struct sink_
 	if (!name_held(t, h, sink, kind))
 		return call_no_memory(t->c);
 	rc = write_message(t, kind, left_out);
-	return rc == RMG_OK ? put_outbox(t, s, 0) : rc;
+	return rc == RMG_OK ? put_outbox(t, s, &s->all, 0) : rc;
 }
 
 static enum rmg_rc release_sink(struct teller *t, struct holder *h, const char *sink)

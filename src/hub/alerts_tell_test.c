@@ -67,9 +67,8 @@ static void one_database_is_one_message_worst_first(void **state)
 /* What comes within the group's time after a message waits in the store, and is then one. */
 static void what_comes_soon_after_is_told_together(void **state)
 {
-	static const struct made_says says[] = {{"CVE-1", "a", SEV_CRITICAL},
-						{"CVE-2", "b", SEV_CRITICAL},
-						{"CVE-3", "c", SEV_CRITICAL}};
+	static const struct made_says says[] = {
+	    {"CVE-1", "a", SEV_HIGH}, {"CVE-2", "b", SEV_HIGH}, {"CVE-3", "c", SEV_HIGH}};
 	struct made m;
 
 	(void)state;
@@ -91,10 +90,34 @@ static void what_comes_soon_after_is_told_together(void **state)
 	made_close(&m);
 }
 
+static void r33_what_presses_does_not_wait_for_what_does_not(void **state)
+{
+	static const struct made_says says[] = {
+	    {"CVE-1", "a", SEV_HIGH}, {"CVE-2", "b", SEV_CRITICAL}, {"CVE-3", "c", SEV_HIGH}};
+	struct happening back = {
+	    .kind = RULE_ROLLBACK, .subject = S("c/n/Deployment/web"), .title = S("back")};
+	struct made m;
+
+	(void)state;
+	made_open(&m, "group: 60s\nrules: [{name: a}, {name: b, when: rollback}]");
+	made_database(&m, says, 3);
+	made_use(&m, made_image(&m, "a:1", "a"), 0);
+	made_told(&m, MESSAGE_FIRED, 1);
+	made_use(&m, made_image(&m, "bc:1", "b c"), 0);
+	assert_true(span_is(made_told(&m, MESSAGE_FIRED, 1)->advisory, S("CVE-2")));
+	made_pass(&m, 1000);
+	made_begin(&m);
+	GOOD(&m, alerts_happened(m.a, &m.env, &back, &m.err));
+	made_commit(&m);
+	assert_true(span_is(made_told(&m, MESSAGE_FIRED, 1)->rule, S("b")));
+	made_pass(&m, 60000);
+	assert_true(span_is(made_told(&m, MESSAGE_FIRED, 1)->advisory, S("CVE-3")));
+	made_close(&m);
+}
+
 static void r38_what_ended_while_it_waited_is_told_as_ended(void **state)
 {
-	static const struct made_says says[] = {{"CVE-1", "a", SEV_CRITICAL},
-						{"CVE-2", "b", SEV_CRITICAL}};
+	static const struct made_says says[] = {{"CVE-1", "a", SEV_HIGH}, {"CVE-2", "b", SEV_HIGH}};
 	struct made m;
 	uint32_t slot;
 
@@ -121,7 +144,7 @@ static void a_sink_is_not_flooded(void **state)
 	made_open(&m, "group: 0s\nmax-per-minute: 3\nrules: [{name: a}]");
 	made_database(&m, NULL, 0);
 	for (int i = 0; i < 8; i++) {
-		struct made_says says = {id, "p", SEV_CRITICAL};
+		struct made_says says = {id, "p", SEV_HIGH};
 
 		snprintf(ref, sizeof ref, "r:%d", i);
 		snprintf(id, sizeof id, "CVE-%d", i);
@@ -374,6 +397,8 @@ int main(void)
 	    cmocka_unit_test(happenings_are_alerts_of_their_rule),
 	    cmocka_unit_test(one_database_is_one_message_worst_first),
 	    cmocka_unit_test(what_comes_soon_after_is_told_together),
+	    TITLED("R33: what presses does not wait for what does not",
+		   r33_what_presses_does_not_wait_for_what_does_not),
 	    TITLED("R38: what ended while it waited is told as ended",
 		   r38_what_ended_while_it_waited_is_told_as_ended),
 	    cmocka_unit_test(a_sink_is_not_flooded),
