@@ -177,6 +177,8 @@ static enum rmg_rc put_open(struct listing *l, struct store *st, struct rmg_err 
 			continue;
 		l->uses = row->uses;
 		rc = store_alert_get(st, row->id, put_row, l, err);
+		if (rc == RMG_E_NOTFOUND)
+			rc = RMG_OK; /* what memory knows is on disk a moment later */
 	}
 	return rc;
 }
