@@ -180,6 +180,20 @@ static bool query_good(const struct route *route, const struct server_request *r
 	return server_each_query(r, known, &asked);
 }
 
+/* The answer without the moment of asking, which alone makes it another one. */
+static uint64_t hash_of(struct span body)
+{
+	static const char key[] = "\"as_of\":\"";
+	size_t at = span_find(body, span_of(key, sizeof key - 1)), n;
+	struct span rest;
+
+	if (at == SIZE_MAX)
+		return hash_span(body);
+	rest = span_from(body, at + sizeof key - 1);
+	n = MIN_OF(span_chr(rest, '"'), rest.n);
+	return hash_mix(hash_span(span_head(body, at)) * 3 + hash_span(span_from(rest, n)));
+}
+
 /* An answer that has not changed is not sent again. */
 static void tag(const struct server_request *r, struct server_response *out)
 {
@@ -189,7 +203,7 @@ static void tag(const struct server_request *r, struct server_response *out)
 	    strbuf_rc(&out->body) != RMG_OK)
 		return;
 	snprintf(out->etag, sizeof out->etag, "\"%016" PRIx64 "\"",
-		 hash_span(strbuf_span(&out->body)));
+		 hash_of(strbuf_span(&out->body)));
 	if (have && strcmp(have, out->etag) == 0) {
 		out->status = 304;
 		strbuf_done(&out->body);
