@@ -174,11 +174,42 @@ enum rmg_rc hub_exception_put(struct hub *h, struct exception_row *row, struct s
 	return tx_end(&tx, rc == RMG_OK ? tx_settle(&tx) : rc);
 }
 
+struct sought {
+	uint64_t id;
+	bool found;
+};
+
+static enum rmg_rc seek(void *user, const struct exception_row *row)
+{
+	struct sought *s = user;
+
+	s->found = s->found || row->id == s->id;
+	return RMG_OK;
+}
+
+/* Asked before the transaction: one that fails has everything loaded anew. */
+static enum rmg_rc find_exception(struct hub *h, uint64_t id, struct rmg_err *err)
+{
+	struct sought sought = {.id = id};
+	struct store *st = hub_store_lock(h, err);
+	enum rmg_rc rc;
+
+	if (st == NULL)
+		return RMG_E_IO;
+	rc = store_exception_each(st, seek, &sought, err);
+	hub_store_unlock(h);
+	if (rc == RMG_OK && !sought.found)
+		rc = err_set(err, RMG_E_NOTFOUND, "no exception has this id");
+	return rc;
+}
+
 enum rmg_rc hub_exception_delete(struct hub *h, uint64_t id, struct span actor, struct rmg_err *err)
 {
 	struct tx tx;
-	enum rmg_rc rc = tx_begin(&tx, h, err);
+	enum rmg_rc rc = find_exception(h, id, err);
 
+	if (rc == RMG_OK)
+		rc = tx_begin(&tx, h, err);
 	if (rc != RMG_OK)
 		return rc;
 	rc = store_exception_delete(tx.st, id, err);
