@@ -272,11 +272,10 @@ def test_a_full_disk(tmp_path):
                 return e.answer.status
 
         assert tell() == 200
-        with open(disk / "filler", "wb") as f:
+        with open(disk / "filler", "wb", buffering=0) as f:
             try:
                 while True:
                     f.write(b"x" * 65536)
-                    f.flush()
             except OSError:
                 pass
         statuses = {tell() for _ in range(200)}
