@@ -55,6 +55,7 @@ void alerts_free(struct alerts *a)
 	map_done(&a->by_id);
 	map_done(&a->by_pair);
 	map_done(&a->by_key);
+	map_done(&a->by_workload);
 	map_done(&a->closed);
 	map_done(&a->excuse_of);
 	arena_done(&a->names_arena);
@@ -94,6 +95,13 @@ const struct alert *alerts_by_id(const struct alerts *a, uint32_t id)
 	return i == MAP_NONE ? NULL : &a->v.v[i];
 }
 
+const struct alert *alerts_of_workload(const struct alerts *a, uint32_t workload, size_t *at)
+{
+	uint32_t i = map_next(&a->by_workload, hash_mix(workload), at);
+
+	return i == MAP_NONE ? NULL : &a->v.v[i];
+}
+
 struct image_alerts *image_alerts(struct alerts *a, uint32_t image)
 {
 	size_t n = a->images.n;
@@ -112,7 +120,8 @@ static bool table_set(struct alerts *a, uint32_t i)
 {
 	const struct alert *x = &a->v.v[i];
 
-	if (!map_set(&a->by_id, hash_mix(x->id), i))
+	if (!map_set(&a->by_id, hash_mix(x->id), i) ||
+	    (x->workload && !map_add_another(&a->by_workload, hash_mix(x->workload), i)))
 		return false;
 	return x->key ? map_set(&a->by_key, hash_span(span_cstr(x->key)), i)
 		      : map_set(&a->by_pair, pair_hash(x->image, x->advisory), i);
@@ -123,6 +132,8 @@ static void table_remove(struct alerts *a, uint32_t i)
 	const struct alert *x = &a->v.v[i];
 
 	map_remove(&a->by_id, hash_mix(x->id), i);
+	if (x->workload)
+		map_remove(&a->by_workload, hash_mix(x->workload), i);
 	if (x->key)
 		map_remove(&a->by_key, hash_span(span_cstr(x->key)), i);
 	else

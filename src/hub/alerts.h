@@ -122,6 +122,8 @@ const struct alert *alerts_at(const struct alerts *a, size_t i);       /* open o
 const struct alert *alerts_by_id(const struct alerts *a, uint32_t id); /* open; NULL: none */
 /* Open alerts of an image one after the other: at NULL first; NULL ends. */
 const struct alert *alerts_of_image(const struct alerts *a, uint32_t image, const struct alert *at);
+/* Open alerts about a workload: *at = 0 first; NULL ends. */
+const struct alert *alerts_of_workload(const struct alerts *a, uint32_t workload, size_t *at);
 /* "vuln:sha256:...:CVE-2024-3094", or as the row has it; in out, which is cleared first. */
 void alert_key(const struct alert *x, const struct world *w, struct strbuf *out);
 

@@ -67,7 +67,7 @@ struct sink_state {
 
 struct alerts {
 	VEC(struct alert) v;
-	struct map by_id, by_pair, by_key; /* to indexes of v */
+	struct map by_id, by_pair, by_key, by_workload; /* to indexes of v */
 	struct map closed;                 /* hash of a key, to the id of a resolved alert */
 	VEC(struct image_alerts) images;   /* by image */
 	uint32_t last_id;

@@ -146,6 +146,19 @@ static enum rmg_rc fill_use(struct tx *tx, const struct event *e, uint32_t image
 	return rc;
 }
 
+/* The first use of a workload begins, or its last one ends: what it would run is asked of it while
+ * it sleeps alone, and alerts about it may be on images that others use, and that it ran before. */
+static enum rmg_rc touch_workload(struct tx *tx, uint32_t workload)
+{
+	const struct alert *x;
+	enum rmg_rc rc = tx_touch_would(tx, workload);
+	size_t at = 0;
+
+	while (rc == RMG_OK && (x = alerts_of_workload(tx->h->alerts, workload, &at)) != NULL)
+		rc = tx_touch(tx, x->image);
+	return rc;
+}
+
 static enum rmg_rc begin_use(struct tx *tx, const struct event *e, uint32_t source, uint32_t image,
 			     bool cached)
 {
@@ -157,6 +170,8 @@ static enum rmg_rc begin_use(struct tx *tx, const struct event *e, uint32_t sour
 		rc = store_use_put(tx->st, &row, tx->err);
 	if (rc == RMG_OK && world_use_begin(tx->w, &row, source, &slot) != RMG_OK)
 		rc = tx_no_memory(tx);
+	if (rc == RMG_OK && tx->st && row.workload && tx->w->workloads.v[row.workload].n_uses == 1)
+		rc = touch_workload(tx, row.workload);
 	if (rc == RMG_OK && tx->st && !cached)
 		rc = lineage_began(tx->h->alerts, &tx->env, slot, tx->err);
 	if (rc == RMG_OK)
@@ -288,7 +303,7 @@ static enum rmg_rc end_changes(struct tx *tx, uint32_t slot)
 enum rmg_rc tx_use_end(struct tx *tx, uint32_t slot, int64_t at_ms)
 {
 	struct world_use *u = &tx->w->uses.v[slot];
-	uint32_t image = u->image, id = u->id;
+	uint32_t image = u->image, id = u->id, workload = u->cached ? 0 : u->workload;
 	enum rmg_rc rc = RMG_OK;
 
 	if (tx->st && u->changed)
@@ -300,7 +315,9 @@ enum rmg_rc tx_use_end(struct tx *tx, uint32_t slot, int64_t at_ms)
 	if (rc != RMG_OK)
 		return rc;
 	world_use_end(tx->w, slot);
-	return tx_touch(tx, image);
+	if (tx->st && workload && tx->w->workloads.v[workload].n_uses == 0)
+		rc = touch_workload(tx, workload);
+	return rc == RMG_OK ? tx_touch(tx, image) : rc;
 }
 
 static enum rmg_rc on_end(struct tx *tx, const struct event *e, uint32_t source, bool cached,

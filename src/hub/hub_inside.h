@@ -88,6 +88,7 @@ MUST enum rmg_rc tx_touch(struct tx *tx, uint32_t image);
 /* Exceptions were put or deleted: audited, told, and held against the alerts. */
 MUST enum rmg_rc tx_exceptions_changed(struct tx *tx, struct span actor, const char *action,
 				       uint64_t id, struct span body);
+MUST enum rmg_rc tx_touch_would(struct tx *tx, uint32_t workload); /* what it would run */
 /* The alerts of touched images, and the rows of sources. */
 MUST enum rmg_rc tx_settle(struct tx *tx);
 /* A line of the stream: body is JSON. */

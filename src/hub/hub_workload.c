@@ -34,7 +34,7 @@ static void put_images(const struct event *e, struct strbuf *out)
 	jsonw_array_end(&w);
 }
 
-static enum rmg_rc touch_would(struct tx *tx, uint32_t id)
+enum rmg_rc tx_touch_would(struct tx *tx, uint32_t id)
 {
 	const struct world_workload *l = &tx->w->workloads.v[id];
 	enum rmg_rc rc = RMG_OK;
@@ -46,13 +46,13 @@ static enum rmg_rc touch_would(struct tx *tx, uint32_t id)
 
 enum rmg_rc tx_workload_anew(struct tx *tx, uint32_t id)
 {
-	enum rmg_rc rc = touch_would(tx, id);
+	enum rmg_rc rc = tx_touch_would(tx, id);
 
 	if (rc == RMG_OK) {
 		rc = world_workload_resolve(tx->w, id);
 		if (rc != RMG_OK)
 			return err_set(tx->err, rc, "a workload's images cannot be read");
-		rc = touch_would(tx, id);
+		rc = tx_touch_would(tx, id);
 	}
 	return rc;
 }
@@ -149,7 +149,7 @@ enum rmg_rc tx_removed(struct tx *tx, uint32_t id, int64_t at_ms)
 	    .labels = l->labels,
 	    .images = l->images,
 	};
-	enum rmg_rc rc = touch_would(tx, id);
+	enum rmg_rc rc = tx_touch_would(tx, id);
 
 	if (rc == RMG_OK)
 		rc = put_workload(tx, &row);
