@@ -39,6 +39,13 @@ def program(name):
     return os.path.join(BUILD, name)
 
 
+def sanitized(path=None):
+    """Whether it was built with ASan, whose runtime wants more calls and memory than the worker has."""
+    done = subprocess.run(["nm", "-D", path or program("rummage-parse")], capture_output=True,
+                          text=True, check=False)
+    return "__asan" in done.stdout
+
+
 class Run:
     """How one run of the program ended. peak_bytes is of the largest process; killed tells that
     the time bound was reached."""

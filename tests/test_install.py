@@ -79,8 +79,7 @@ def test_example(installed, tmp_path):
                            capture_output=True, text=True).stdout.split()
     program, image = str(tmp_path / "example"), str(tmp_path / "sample.oci.tar")
     sanitize = []
-    if "__asan" in subprocess.run(["nm", "-D", find(installed, "librummage.so") or "/dev/null"],
-                                  capture_output=True, text=True, check=False).stdout:
+    if kit.sanitized(find(installed, "librummage.so") or "/dev/null"):
         sanitize = ["-fsanitize=address,undefined"]
     subprocess.run(["cc", "-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-o", program,
                     os.path.join(kit.TOP, "docs", "example.c")] + flags + sanitize, check=True)

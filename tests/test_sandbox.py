@@ -14,6 +14,9 @@ import kit
 from image import File, Image, gzip_of, sha256, tar_of
 
 
+pytestmark = pytest.mark.skipif(kit.sanitized(), reason="ASan's runtime cannot live under seccomp")
+
+
 @pytest.fixture(scope="module")
 def slow_image(tmp_path_factory):
     """An image that keeps a worker busy for a moment: noise does not compress."""
