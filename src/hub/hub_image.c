@@ -302,7 +302,7 @@ static enum rmg_rc tell(struct putting *p, uint32_t id)
 static enum rmg_rc put(struct putting *p)
 {
 	struct tx *tx = p->tx;
-	uint32_t os, id;
+	uint32_t os, id = 0;
 	enum rmg_rc rc = tx_os(tx, &p->inv->os, &os);
 
 	if (rc == RMG_OK)

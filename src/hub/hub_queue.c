@@ -116,6 +116,7 @@ enum rmg_rc hub_apply(struct hub *h, const struct event *events, size_t n,
 		return RMG_OK;
 	pthread_mutex_lock(&h->queueing);
 	*h->last = &b;
+	/* cppcheck-suppress autoVariables ; it is out of the queue before this returns */
 	h->last = &b.next;
 	while (!b.done) {
 		if (h->serving)

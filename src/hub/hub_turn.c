@@ -99,7 +99,7 @@ static enum rmg_rc learn_os(void *user, const struct os_row *row)
 static enum rmg_rc learn_component(void *user, const struct component_row *row)
 {
 	struct learning *l = user;
-	uint32_t id;
+	uint32_t id = 0;
 	bool made;
 
 	if (row->os >= l->tx->w->oses.n)

@@ -24,9 +24,8 @@ static const struct {
     {"/auth ",
      "HTTP/1.1 401 No\r\nWWW-Authenticate: Bearer realm=\"x\"\r\nContent-Length: 0\r\n\r\n"},
     {"/busy ", "HTTP/1.1 429 Slow\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n"},
-    {"/later ",
-     "HTTP/1.1 503 Later\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
-     "Retry-After: Sun, 06 Nov 1994 08:51:07 GMT\r\nContent-Length: 0\r\n\r\n"},
+    {"/later ", "HTTP/1.1 503 Later\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+		"Retry-After: Sun, 06 Nov 1994 08:51:07 GMT\r\nContent-Length: 0\r\n\r\n"},
     {"/short ", "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello"},
     {"/hop ",
      "HTTP/1.1 302 Found\r\nLocation: /ok\r\nETag: \"hop\"\r\nContent-Length: 3\r\n\r\nbad"},
