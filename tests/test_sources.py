@@ -438,6 +438,12 @@ def test_not_images(media_type, text, words, fake, scan, home):
     failed(scan("%s/t/app:1" % fake.host, env=home), *words)
 
 
+def want_token(h, server):
+    """Answers a request with where to get a token for it."""
+    h.send(401, headers=[("WWW-Authenticate", 'Bearer realm="%s",service="s"' % server)])
+    return True
+
+
 def test_redirect_keeps_secrets(fake, scan, home):
     """R16: where a registry sends us for a blob learns no credentials"""
     image, store = sample(), Fake()
@@ -476,8 +482,7 @@ def test_token_expires_midway(fake, scan, home):
             h.send(200, json.dumps({"access_token": tokens[-1], "expires_in": 300}).encode())
         elif h.headers.get("Authorization") != "Bearer " + (tokens or ["none"])[-1] or (
                 cuts and len(tokens) == 1):
-            h.send(401, headers=[("WWW-Authenticate",
-                                  'Bearer realm="http://%s/token",service="s"' % fake.host)])
+            want_token(h, "http://%s/token" % fake.host)
         elif name == big and not cuts:
             cuts.append(1)
             h.send(200, image.blobs[big][:1 << 20],
@@ -505,8 +510,7 @@ def test_identity_token(fake, scan, home):
             forms.append((h.command, h.body))
             h.send(200, b'{"access_token":"good"}')
         elif h.headers.get("Authorization") != "Bearer good":
-            h.send(401, headers=[("WWW-Authenticate",
-                                  'Bearer realm="http://%s/token",service="s"' % fake.host)])
+            want_token(h, "http://%s/token" % fake.host)
         else:
             return False
         return True
@@ -520,8 +524,7 @@ def test_no_password_in_the_clear(scan, home):
     """R16: a token server that is not this machine's gets no password over plain http"""
     fake = Fake()
     ref = fake.push("t/app", "1", sample())
-    fake.behave = lambda h, kind, name: not h.send(401, headers=[
-        ("WWW-Authenticate", 'Bearer realm="http://token.invalid/t",service="s"')])
+    fake.behave = lambda h, kind, name: want_token(h, "http://token.invalid/t")
     try:
         done = scan(ref, "--username", USER, "--password-stdin", stdin=b"p\n", env=home)
         failed(done, "token")
