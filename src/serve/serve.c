@@ -17,7 +17,7 @@
 #include "serve/parts.h"
 #include "serve/streams.h"
 
-enum { WATCHES = 16, SINKS = 64, TURN_MS = 1000, TOKENS_MS = 10000, COMPACT_MS = 3600 * 1000 };
+enum { WATCHES = 16, SINKS = 64, TURN_MS = 250, TOKENS_MS = 10000, COMPACT_MS = 3600 * 1000 };
 
 struct running {
 	struct serve_opts opts; /* with defaults filled in */
@@ -37,7 +37,7 @@ struct running {
 	struct deliver *delivers[SINKS];
 	char state_dir[4096], store[4200], node[256], listen[64];
 	struct span cert, key, client_ca;
-	bool generated_cert;
+	bool generated_cert, told; /* told: who leads has been said once */
 };
 
 void env_say(const struct env *env, const char *level, const char *fmt, ...)
@@ -382,18 +382,25 @@ static void compact(struct running *r, int64_t now)
 
 static void lead_or_follow(struct running *r, bool leads)
 {
-	if (leads != atomic_load(&r->env.leads))
+	if (!r->told || leads != atomic_load(&r->env.leads))
 		env_say(&r->env, "info", leads ? "this hub leads now" : "another hub leads");
+	r->told = true;
 	atomic_store(&r->env.leads, leads);
 	if (leads)
 		bell_ring(&r->env.sent);
+}
+
+static void pause_ms(unsigned ms)
+{
+	struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+
+	nanosleep(&t, NULL); /* a signal ends it early, which is as well */
 }
 
 /* The main thread's. Times here are of a clock that only goes forward. */
 static void turn(struct running *r)
 {
 	int64_t tokens_at = 0, compact_at = 0;
-	uint64_t heard = 0;
 	bool troubled = false;
 
 	while (!(r->opts.stop && r->opts.stop(r->opts.user))) {
@@ -421,7 +428,7 @@ static void turn(struct running *r)
 			compact(r, env_now_ms(&r->env));
 			compact_at = tick;
 		}
-		bell_wait(&r->env.sent, &heard, TURN_MS / 4);
+		pause_ms(TURN_MS);
 	}
 }
 
