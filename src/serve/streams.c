@@ -4,11 +4,13 @@
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/limits.h"
 #include "serve/api.h"
 
-enum { SUBSCRIBERS = 200, PAGE_ROWS = 200 };
+/* A comment after so long a silence: that nobody listens any more is found out by sending. */
+enum { SUBSCRIBERS = 200, PAGE_ROWS = 200, SILENCE_S = 5 };
 
 struct streams {
 	struct hub *hub;
@@ -20,7 +22,16 @@ struct subscriber {
 	uint64_t after;
 	struct strbuf page;
 	size_t sent;
+	int64_t spoke_s;
 };
+
+static int64_t now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
 
 static enum rmg_rc put(void *user, const struct stream_row *row)
 {
@@ -34,27 +45,34 @@ static enum rmg_rc put(void *user, const struct stream_row *row)
 	return s->page.n > MIB(1) ? RMG_E_STOPPED : RMG_OK;
 }
 
+static enum rmg_rc next_page(struct subscriber *s)
+{
+	struct store *st = hub_store_lock(s->streams->hub, NULL);
+	enum rmg_rc rc = RMG_E_IO;
+
+	strbuf_clear(&s->page);
+	s->sent = 0;
+	if (st) {
+		rc = store_stream_each(st, s->after, PAGE_ROWS, put, s, NULL);
+		hub_store_unlock(s->streams->hub);
+	}
+	if (rc == RMG_OK && s->page.n == 0 && now_s() - s->spoke_s >= SILENCE_S)
+		strbuf_puts(&s->page, ":\n\n");
+	return rc == RMG_OK ? strbuf_rc(&s->page) : rc;
+}
+
 static ptrdiff_t more(void *stream, char *buf, size_t max)
 {
 	struct subscriber *s = stream;
 	size_t n;
 
-	if (s->sent == s->page.n) {
-		struct store *st = hub_store_lock(s->streams->hub, NULL);
-		enum rmg_rc rc = RMG_E_IO;
-
-		strbuf_clear(&s->page);
-		s->sent = 0;
-		if (st) {
-			rc = store_stream_each(st, s->after, PAGE_ROWS, put, s, NULL);
-			hub_store_unlock(s->streams->hub);
-		}
-		if (rc != RMG_OK || strbuf_rc(&s->page) != RMG_OK)
-			return -1; /* it comes again with the last id that it has */
-	}
+	if (s->sent == s->page.n && next_page(s) != RMG_OK)
+		return -1; /* it comes again with the last id that it has */
 	n = MIN_OF(max, s->page.n - s->sent);
 	memcpy(buf, strbuf_cstr(&s->page) + s->sent, n);
 	s->sent += n;
+	if (n)
+		s->spoke_s = now_s();
 	return (ptrdiff_t)n;
 }
 
@@ -97,7 +115,8 @@ enum rmg_rc streams_subscribe(struct streams *s, uint64_t after, struct server_r
 		atomic_fetch_sub(&s->n, 1);
 		return err_set(err, RMG_E_NOMEM, "no memory for a subscriber");
 	}
-	*sub = (struct subscriber){.streams = s, .after = after, .page = strbuf_of(MIB(8))};
+	*sub = (struct subscriber){
+	    .streams = s, .after = after, .page = strbuf_of(MIB(8)), .spoke_s = now_s()};
 	strbuf_puts(&sub->page, "retry: 1000\n\n");
 	out->content_type = "text/event-stream";
 	out->more = more;
