@@ -17,6 +17,7 @@ struct server {
 	struct server_opts opts;
 	char *cert, *key, *client_ca;
 	unsigned port;
+	int quiet_fd;         /* the socket of a server that takes nothing new; -1 none */
 	pthread_mutex_t lock; /* of what follows */
 	struct stream *sleeping;
 	bool closing;
@@ -438,6 +439,7 @@ enum rmg_rc server_open(const struct server_opts *opts, struct server **out, str
 
 	if (s == NULL)
 		return err_set(err, RMG_E_NOMEM, "no memory for a server");
+	s->quiet_fd = -1;
 	s->opts = *opts;
 	s->opts.threads = opts->threads ? opts->threads : 4;
 	s->opts.connections = opts->connections ? opts->connections : 1000;
@@ -462,10 +464,7 @@ enum rmg_rc server_open(const struct server_opts *opts, struct server **out, str
 
 void server_quiesce(struct server *s)
 {
-	int fd = (int)MHD_quiesce_daemon(s->daemon);
-
-	if (fd >= 0)
-		close(fd);
+	s->quiet_fd = (int)MHD_quiesce_daemon(s->daemon); /* its threads may still look at it */
 }
 
 void server_close(struct server *s)
@@ -478,6 +477,8 @@ void server_close(struct server *s)
 	server_wake(s);
 	if (s->daemon)
 		MHD_stop_daemon(s->daemon);
+	if (s->quiet_fd >= 0)
+		close(s->quiet_fd);
 	pthread_mutex_destroy(&s->lock);
 	free(s->cert);
 	if (s->key)
