@@ -61,6 +61,16 @@ static struct rmg_opts scan_options(const struct options *o)
 	return opts;
 }
 
+/* The general advice about networks is for those who ask others. */
+static const char *advice_of(const struct rmg_err *err)
+{
+	if (err->rc == RMG_E_NET)
+		return "another hub may run there; --listen HOST:PORT takes another address";
+	if (err->rc == RMG_E_DB)
+		return "the store is said by --store; --db says the advisory database";
+	return NULL;
+}
+
 int cmd_hub(struct options *o)
 {
 	struct serve_watch watches[16];
@@ -99,6 +109,6 @@ int cmd_hub(struct options *o)
 		return say_usage("hub", "at most %zu runtimes", COUNT_OF(watches));
 	sigaction(SIGHUP, &(struct sigaction){.sa_handler = hang_up, .sa_flags = SA_RESTART}, NULL);
 	if (serve_run(&opts, &err) != RMG_OK)
-		return say_failure("hub", &err, NULL);
+		return say_failure("hub", &err, advice_of(&err));
 	return EXIT_WHOLE;
 }
