@@ -115,7 +115,7 @@ void api_exceptions_put(struct api *api, const struct call *c, struct server_res
 	row.image = json_get_str(doc.root, "image");
 	row.ns = json_get_str(doc.root, "namespace");
 	row.workload = json_get_str(doc.root, "workload");
-	row.created_ms = now_ms();
+	row.created_ms = hub_now_ms(api->hub);
 	if (row.owner.n == 0 || row.reason.n == 0 || row.until_ms == 0) {
 		api_error(out, 400,
 			  "an exception has an owner, a reason and an end: \"owner\", "
@@ -157,9 +157,33 @@ void api_vex_put(struct api *api, const struct call *c, struct server_response *
 		api_fail(out, rc, &err);
 }
 
+struct wish {
+	uint64_t id;
+	struct span name;
+	bool found;
+};
+
+static enum rmg_rc is_dead_letter(void *user, const struct outbox_row *row)
+{
+	struct wish *w = user;
+
+	w->found |= row->id == w->id;
+	return w->found ? RMG_E_STOPPED : RMG_OK;
+}
+
+static enum rmg_rc retry(struct store *st, const struct outbox_row *row, struct rmg_err *err)
+{
+	struct wish w = {.id = row->id};
+	enum rmg_rc rc = store_outbox_each(st, S("dead"), is_dead_letter, &w, err);
+
+	if (rc == RMG_OK && !w.found)
+		rc = err_set(err, RMG_E_NOTFOUND, "no dead message has this id");
+	return rc == RMG_OK ? store_outbox_update(st, row, err) : rc;
+}
+
 void api_outbox_retry(struct api *api, const struct call *c, struct server_response *out)
 {
-	struct outbox_row row = {.state = S("waiting"), .next_ms = now_ms()};
+	struct outbox_row row = {.state = S("waiting"), .next_ms = hub_now_ms(api->hub)};
 	struct rmg_err err = {0};
 	struct store *st;
 	enum rmg_rc rc;
@@ -169,7 +193,7 @@ void api_outbox_retry(struct api *api, const struct call *c, struct server_respo
 	st = hub_store_lock(api->hub, &err);
 	rc = st ? store_begin(st, &err) : RMG_E_IO;
 	if (rc == RMG_OK) {
-		rc = store_outbox_update(st, &row, &err);
+		rc = retry(st, &row, &err);
 		if (rc == RMG_OK)
 			rc = store_commit(st, &err);
 		if (rc != RMG_OK)
@@ -225,9 +249,22 @@ void api_tokens(struct api *api, const struct call *c, struct server_response *o
 typedef enum rmg_rc token_write_fn(struct store *st, const struct token_row *row,
 				   struct rmg_err *err);
 
+static enum rmg_rc is_token(void *user, const struct token_row *row)
+{
+	struct wish *w = user;
+
+	w->found |= span_is(row->name, w->name);
+	return RMG_OK;
+}
+
 static enum rmg_rc delete_row(struct store *st, const struct token_row *row, struct rmg_err *err)
 {
-	return store_token_delete(st, row->name, err);
+	struct wish w = {.name = row->name};
+	enum rmg_rc rc = store_token_each(st, is_token, &w, err);
+
+	if (rc == RMG_OK && !w.found)
+		rc = err_set(err, RMG_E_NOTFOUND, "no token has this name");
+	return rc == RMG_OK ? store_token_delete(st, row->name, err) : rc;
 }
 
 /* Writes, audits, and reads the tokens anew. */
@@ -255,6 +292,16 @@ static enum rmg_rc change_tokens(struct api *api, const struct call *c, const ch
 	return rc;
 }
 
+/* It is the caller's name in the audit log, and a C string there: a control character would let two
+ * look as one. */
+static bool name_good(struct span name)
+{
+	for (size_t i = 0; i < name.n; i++)
+		if (name.p[i] < 0x20 || name.p[i] == 0x7f)
+			return false;
+	return name.n && name.n <= 100;
+}
+
 void api_tokens_put(struct api *api, const struct call *c, struct server_response *out)
 {
 	struct json_doc doc = {0};
@@ -272,7 +319,7 @@ void api_tokens_put(struct api *api, const struct call *c, struct server_respons
 	row.role = json_get_str(doc.root, "role");
 	row.place.cluster = json_get_str(doc.root, "cluster");
 	row.place.node = json_get_str(doc.root, "node");
-	if (row.name.n == 0 || row.name.n > 100 || !role_of(row.role, &role)) {
+	if (!name_good(row.name) || !role_of(row.role, &role)) {
 		api_error(out, 400,
 			  "a token has a \"name\" of at most 100 bytes and a \"role\": "
 			  "reader, agent, operator or admin");
