@@ -8,6 +8,7 @@
 #include "base/vec.h"
 #include "serve/parts.h"
 
+enum { ORDERLY = 10, ORDERLY_PAUSE_MS = 60 * 1000 };
 enum { PAGE = 16, FIRST_PAUSE_MS = 1000, LONGEST_PAUSE_MS = 15 * 60 * 1000, DAYS_TRIED = 3 };
 
 struct letter {
@@ -25,6 +26,7 @@ struct deliver {
 	struct store *store;
 	pthread_t thread;
 	bool troubled;
+	int64_t not_before_ms; /* the sink is left alone until then */
 	VEC(struct letter) letters;
 };
 
@@ -112,6 +114,21 @@ static void say_change(struct deliver *d, enum rmg_rc rc, const struct rmg_err *
 	d->troubled = rc != RMG_OK;
 }
 
+/* What comes behind waits too, so that a resolution does not overtake what it resolves; but not for
+ * ever for a message that makes the other side stumble. */
+static void put_off(struct deliver *d, struct outbox_row *row, int64_t now, uint32_t asked_s)
+{
+	int64_t ms = pause_after(row->attempts - 1, asked_s);
+
+	row->state = S("waiting");
+	row->done_ms = 0;
+	if (row->attempts <= ORDERLY)
+		ms = MAX_OF(MIN_OF(ms, (int64_t)ORDERLY_PAUSE_MS), (int64_t)asked_s * 1000);
+	row->next_ms = now + ms;
+	if (row->attempts <= ORDERLY)
+		d->not_before_ms = row->next_ms;
+}
+
 /* RMG_OK: go on with the next; else the store or the sink is not to be had now. */
 static enum rmg_rc deliver_one(struct deliver *d, const struct letter *l, struct rmg_err *err)
 {
@@ -125,9 +142,7 @@ static enum rmg_rc deliver_one(struct deliver *d, const struct letter *l, struct
 	if (sent == RMG_OK) {
 		row.state = S("sent");
 	} else if (retry.again && now - l->created_ms < DAYS_TRIED * INT64_C(86400000)) {
-		row.state = S("waiting");
-		row.done_ms = 0;
-		row.next_ms = now + pause_after(l->attempts, retry.after_s);
+		put_off(d, &row, now, retry.after_s);
 	} else {
 		row.state = S("dead");
 		env_say(d->env, "error", "sink %s: message %llu is dead: %s", d->config->name,
@@ -140,9 +155,13 @@ static enum rmg_rc deliver_one(struct deliver *d, const struct letter *l, struct
 
 static void deliver_due(struct deliver *d)
 {
+	int64_t now = env_now_ms(d->env);
 	struct rmg_err err = {0};
 	enum rmg_rc rc = RMG_OK;
 
+	/* A clock that was set back must not make this wait for long. */
+	if (now < d->not_before_ms && d->not_before_ms - now <= LONGEST_PAUSE_MS)
+		return;
 	if (d->store == NULL)
 		rc = store_open(d->env->store, &d->store, &err);
 	while (rc == RMG_OK && atomic_load(&d->env->leads) && !atomic_load(&d->env->stopping)) {
