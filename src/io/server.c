@@ -366,7 +366,7 @@ static enum rmg_rc resolve(const char *listen, struct addrinfo **out, struct rmg
 static enum rmg_rc bind_to(const char *listen_at, int *out, unsigned *port, struct rmg_err *err)
 {
 	struct addrinfo *at = NULL;
-	struct sockaddr_storage got;
+	struct sockaddr_storage got = {0};
 	socklen_t len = sizeof got;
 	enum rmg_rc rc = resolve(listen_at, &at, err);
 	int fd, on = 1;
