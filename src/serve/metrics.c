@@ -12,29 +12,6 @@ static void gauge(struct strbuf *out, const char *name, const char *what, double
 		      what, name, strstr(name, "_total") ? "counter" : "gauge", name, value);
 }
 
-static enum rmg_rc count_row(void *user, const struct outbox_row *row)
-{
-	(void)row;
-	++*(uint64_t *)user;
-	return RMG_OK;
-}
-
-/* What only the store knows; without it these are 0, and the hub's other figures say why. */
-static void ask_store(struct hub *hub, struct hub_figures *f)
-{
-	struct store *st = hub_store_lock(hub, NULL);
-	uint64_t bytes = 0;
-
-	if (st == NULL)
-		return;
-	if (store_outbox_each(st, S("waiting"), count_row, &f->outbox_waiting, NULL) == RMG_OK &&
-	    store_outbox_each(st, S("held"), count_row, &f->outbox_waiting, NULL) == RMG_OK &&
-	    store_outbox_each(st, S("dead"), count_row, &f->outbox_dead, NULL) == RMG_OK &&
-	    store_size(st, &bytes, NULL) == RMG_OK)
-		f->store_bytes = (size_t)bytes;
-	hub_store_unlock(hub);
-}
-
 void api_metrics(struct api *api, const struct call *c, struct server_response *out)
 {
 	struct strbuf *o = &out->body;
@@ -42,7 +19,6 @@ void api_metrics(struct api *api, const struct call *c, struct server_response *
 
 	(void)c;
 	hub_figures(api->hub, &f);
-	ask_store(api->hub, &f);
 	out->content_type = "text/plain; version=0.0.4; charset=utf-8";
 	gauge(o, "ready", "1 once the store is loaded and a database is there", f.ready);
 	gauge(o, "leader", "1 while this hub evaluates and sends", f.leads);
