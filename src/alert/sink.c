@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/utf8.h"
 
 enum { VALUE_BYTES = 8192 };
@@ -92,18 +93,10 @@ const char *sink_ca_file(const struct sink *s)
 	return sink_get_or(s, "ca", s->values.ca_file);
 }
 
-int64_t sink_clock_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 void sink_begin(struct sink *s)
 {
 	s->late = false;
-	s->ends_ms = sink_clock_ms() + SINK_SEND_S * INT64_C(1000);
+	s->ends_ms = clock_tick_ms() + SINK_SEND_S * INT64_C(1000);
 	strbuf_clear(&s->body);
 }
 
@@ -111,13 +104,13 @@ bool sink_stops(void *sink)
 {
 	struct sink *s = sink;
 
-	s->late = sink_clock_ms() >= s->ends_ms;
+	s->late = clock_tick_ms() >= s->ends_ms;
 	return s->late || (s->values.stop && s->values.stop(s->values.user));
 }
 
 uint32_t sink_seconds_left(const struct sink *s)
 {
-	int64_t left = (s->ends_ms - sink_clock_ms() + 999) / 1000;
+	int64_t left = (s->ends_ms - clock_tick_ms() + 999) / 1000;
 
 	return left > 0 ? (uint32_t)left : 1;
 }

@@ -45,7 +45,6 @@ const char *sink_get(const struct sink *s, const char *name); /* NULL: not set, 
 const char *sink_get_or(const struct sink *s, const char *name, const char *otherwise);
 const char *sink_ca_file(const struct sink *s);
 
-int64_t sink_clock_ms(void);
 void sink_begin(struct sink *s);
 bool sink_stops(void *sink); /* told to stop, or out of time */
 uint32_t sink_seconds_left(const struct sink *s);

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "alert/sink_inside.h"
+#include "base/clock.h"
 #include "base/limits.h"
 #include "format/jsonw.h"
 
@@ -138,7 +139,7 @@ void slack_body(const struct message *m, struct strbuf *out)
 /* A second lies between two messages. */
 static void keep_pace(const struct sink *s)
 {
-	int64_t wait_ms = s->last_ms ? s->last_ms + PACE_MS - sink_clock_ms() : 0;
+	int64_t wait_ms = s->last_ms ? s->last_ms + PACE_MS - clock_tick_ms() : 0;
 	struct timespec wait = {.tv_nsec = (long)MIN_OF(wait_ms, (int64_t)PACE_MS - 1) * 1000000};
 
 	if (wait_ms > 0)
@@ -160,7 +161,7 @@ static enum rmg_rc send_slack(struct sink *s, const struct message *m, struct si
 	keep_pace(s);
 	slack_body(m, &s->body);
 	rc = sink_post(s, sink_get(s, "url"), headers, retry, err);
-	s->last_ms = sink_clock_ms();
+	s->last_ms = clock_tick_ms();
 	return rc;
 }
 

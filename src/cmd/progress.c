@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/env.h"
 #include "base/strbuf.h"
 #include "base/utf8.h"
@@ -44,14 +44,6 @@ struct progress *progress_new(bool on)
 	if (p)
 		pthread_mutex_init(&p->lock, NULL);
 	return p;
-}
-
-static double now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
 static void put_size(struct strbuf *out, uint64_t bytes)
@@ -110,7 +102,7 @@ static void draw(struct progress *p)
 	}
 	strbuf_puts(&out, "\033[J");
 	p->drawn = lines;
-	p->drawn_ms = now_ms();
+	p->drawn_ms = clock_tick_exact_ms();
 	write_all(&out);
 }
 
@@ -148,7 +140,7 @@ void progress_put(struct progress *p, unsigned owner, const struct rmg_progress 
 				   .total = now->total};
 		snprintf(l->verb, sizeof l->verb, "%s", now->verb);
 		snprintf(l->name, sizeof l->name, "%s", now->name ? now->name : "");
-		if (changed || now_ms() - p->drawn_ms >= PAUSE_MS)
+		if (changed || clock_tick_exact_ms() - p->drawn_ms >= PAUSE_MS)
 			draw(p);
 	}
 	pthread_mutex_unlock(&p->lock);

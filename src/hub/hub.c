@@ -1,20 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hub/hub.h"
 
-#include <time.h>
-
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/limits.h"
 #include "hub/hub_inside.h"
 
 int64_t hub_now_ms(const struct hub *h)
 {
-	struct timespec now;
-
-	if (h->opts.now_ms)
-		return h->opts.now_ms(h->opts.user);
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return h->opts.now_ms ? h->opts.now_ms(h->opts.user) : clock_ms();
 }
 
 struct advdb *hub_db(struct hub *h)
@@ -418,24 +412,14 @@ static enum rmg_rc open_all(struct hub *h, struct rmg_err *err)
 	return rc;
 }
 
-static double ms_since(const struct timespec *begin)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)(now.tv_sec - begin->tv_sec) * 1e3 +
-	       (double)(now.tv_nsec - begin->tv_nsec) / 1e6;
-}
-
 enum rmg_rc hub_open(const struct hub_opts *opts, struct hub **out, struct rmg_err *err)
 {
 	struct hub *h = calloc(1, sizeof *h);
-	struct timespec begin;
+	double began = clock_tick_exact_ms();
 	enum rmg_rc rc;
 
 	if (h == NULL)
 		return err_set(err, RMG_E_NOMEM, "no memory for the hub");
-	clock_gettime(CLOCK_MONOTONIC, &begin);
 	h->opts = *opts;
 	h->policy = opts->policy;
 	h->last = &h->first;
@@ -445,7 +429,7 @@ enum rmg_rc hub_open(const struct hub_opts *opts, struct hub **out, struct rmg_e
 		hub_close(h);
 		return rc;
 	}
-	h->figures.start_ms = ms_since(&begin);
+	h->figures.start_ms = clock_tick_exact_ms() - began;
 	*out = h;
 	return RMG_OK;
 }

@@ -4,8 +4,8 @@
  * What a database changes is found out while events go on; what that does to images and alerts is
  * done in one piece. The first database after a start judges all, and alerts are held against that:
  * they are what they were, but for what changed while nobody looked. */
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/rfc3339.h"
@@ -39,14 +39,6 @@ static void find_steps(struct setting *s, const struct policy *p)
 		add_step(s, p->epss_steps[i]);
 	for (size_t i = 0; i < p->n_rules; i++)
 		add_step(s, p->rules[i].epss_permille);
-}
-
-static double now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
 /* Asking again all that may have changed, a batch at a time under the read lock. Where the world
@@ -191,7 +183,7 @@ enum rmg_rc hub_database_set(struct hub *h, const struct hub_database *db,
 			     struct hub_database_result *out, struct rmg_err *err)
 {
 	struct setting *s = calloc(1, sizeof *s);
-	double begin = now_ms();
+	double begin = clock_tick_exact_ms();
 	struct hub_database old;
 	enum rmg_rc rc;
 	bool had;
@@ -208,7 +200,7 @@ enum rmg_rc hub_database_set(struct hub *h, const struct hub_database *db,
 		let_go(h, &old, had);
 	pthread_mutex_unlock(&h->setting);
 	if (rc == RMG_OK)
-		report(s, now_ms() - begin, out);
+		report(s, clock_tick_exact_ms() - begin, out);
 	judge_free(s->j);
 	free(s);
 	return rc;

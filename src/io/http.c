@@ -4,6 +4,7 @@
 #include <curl/curl.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/strbuf.h"
 
@@ -63,16 +64,12 @@ static uint32_t stall_s(const struct http *h)
 
 static void moved(struct http *h)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	h->moved_s = now.tv_sec;
+	h->moved_s = clock_tick_s();
 }
 
 static bool is_stalled(struct http *h, curl_off_t bytes)
 {
 	curl_off_t connected_us = 0;
-	struct timespec now;
 
 	if (!h->sent)
 		curl_easy_getinfo(h->curl, CURLINFO_PRETRANSFER_TIME_T, &connected_us);
@@ -81,8 +78,7 @@ static bool is_stalled(struct http *h, curl_off_t bytes)
 		h->seen = bytes;
 		moved(h);
 	}
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return h->sent && now.tv_sec - h->moved_s > (int64_t)stall_s(h);
+	return h->sent && clock_tick_s() - h->moved_s > (int64_t)stall_s(h);
 }
 
 /* The value of a header line of this name. */

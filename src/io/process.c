@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 extern char **environ;
 
 struct child {
@@ -69,14 +71,6 @@ static enum rmg_rc start(const char *const *argv, struct child *c, struct rmg_er
 	return err_os(err, rc == ENOENT ? RMG_E_NOTFOUND : RMG_E_IO, "%s", argv[0]);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* The input is short enough for the pipe to take it at once (64 KiB). */
 static void give(struct child *c, struct span input)
 {
@@ -90,7 +84,7 @@ static enum rmg_rc take(struct child *c, int64_t end_ms, const char *name, struc
 {
 	for (;;) {
 		struct pollfd p = {c->out, POLLIN, 0};
-		int64_t left = end_ms - now_ms();
+		int64_t left = end_ms - clock_tick_ms();
 		char piece[4096];
 		ssize_t n;
 
@@ -124,7 +118,7 @@ static enum rmg_rc reap(struct child *c, int64_t end_ms, const char *name, int *
 			return err_os(err, RMG_E_IO, "wait for %s", name);
 		if (got == c->pid)
 			break;
-		if (now_ms() >= end_ms)
+		if (clock_tick_ms() >= end_ms)
 			return err_set(err, RMG_E_LIMIT, "%s took too long", name);
 		nanosleep(&pause, NULL);
 	}
@@ -137,7 +131,7 @@ enum rmg_rc process_run(const char *const *argv, struct span input, unsigned tim
 			struct strbuf *out, int *status, struct rmg_err *err)
 {
 	struct child c = {.in = -1, .out = -1};
-	int64_t end_ms = now_ms() + timeout_ms;
+	int64_t end_ms = clock_tick_ms() + timeout_ms;
 	sigset_t pipe_only, old;
 	enum rmg_rc rc = start(argv, &c, err);
 

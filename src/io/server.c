@@ -7,9 +7,9 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "io/server_tls.h"
 
 struct server {
@@ -44,14 +44,6 @@ struct stream {
 	bool asleep, woken;
 	struct stream *next, *prev; /* all streams of the server */
 };
-
-static int64_t seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec;
-}
 
 const char *server_method(const struct server_request *r)
 {
@@ -278,7 +270,7 @@ static enum MHD_Result begin(struct server *s, struct MHD_Connection *c, const c
 		return MHD_NO;
 	r->server = s;
 	r->connection = c;
-	r->began_s = seconds();
+	r->began_s = clock_tick_s();
 	r->max_body = s->opts.max_body ? s->opts.max_body(s->opts.user, method, path) : 0;
 	r->body = strbuf_of((size_t)r->max_body + 1);
 	*state = r;
@@ -293,7 +285,7 @@ static void take_body(struct server_request *r, const char *data, size_t *n)
 {
 	if (r->refused == 0 && r->body.n + *n > r->max_body)
 		r->refused = 413;
-	if (r->refused == 0 && seconds() - r->began_s > r->server->opts.arrive_s)
+	if (r->refused == 0 && clock_tick_s() - r->began_s > r->server->opts.arrive_s)
 		r->refused = 408;
 	if (r->refused == 0)
 		strbuf_put(&r->body, span_of(data, *n));

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/strbuf.h"
 
 enum { TICK_MS = 100, CLOSE_MS = 2000 };
@@ -24,14 +25,6 @@ struct stream {
 	char why[CURL_ERROR_SIZE];
 };
 
-static int64_t clock_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static enum rmg_rc fails(const struct stream *s, const char *what, struct rmg_err *err)
 {
 	if (s->stopped)
@@ -42,7 +35,7 @@ static enum rmg_rc fails(const struct stream *s, const char *what, struct rmg_er
 static bool goes_on(struct stream *s)
 {
 	s->stopped = s->stopped || (s->o->stop && s->o->stop(s->o->user));
-	return !s->stopped && clock_ms() < s->ends_ms;
+	return !s->stopped && clock_tick_ms() < s->ends_ms;
 }
 
 /* Waits for events, a moment at most. */
@@ -183,7 +176,7 @@ static bool has_closed(struct stream *s, bool *broken)
 /* Until the other side has read to the end and closed, or has at least acknowledged every byte. */
 static enum rmg_rc finish(struct stream *s, struct rmg_err *err)
 {
-	int64_t closes_ms = clock_ms() + CLOSE_MS;
+	int64_t closes_ms = clock_tick_ms() + CLOSE_MS;
 	bool broken = false;
 	int queued = 1;
 
@@ -196,7 +189,7 @@ static enum rmg_rc finish(struct stream *s, struct rmg_err *err)
 		if (has_closed(s, &broken))
 			return broken || queued ? fails(s, "the connection broke off", err)
 						: RMG_OK;
-		if (queued == 0 && (s->o->kind == STREAM_TLS || clock_ms() >= closes_ms))
+		if (queued == 0 && (s->o->kind == STREAM_TLS || clock_tick_ms() >= closes_ms))
 			return RMG_OK;
 		wait_for(s, POLLIN);
 	}
@@ -206,7 +199,7 @@ static enum rmg_rc finish(struct stream *s, struct rmg_err *err)
 enum rmg_rc stream_send(const struct stream_opts *o, const struct span *parts, size_t n,
 			struct rmg_err *err)
 {
-	struct stream s = {.o = o, .ends_ms = clock_ms() + o->seconds * INT64_C(1000)};
+	struct stream s = {.o = o, .ends_ms = clock_tick_ms() + o->seconds * INT64_C(1000)};
 	enum rmg_rc rc;
 
 	if (o->kind == STREAM_UDP)

@@ -2,8 +2,8 @@
 /* client_auth.c - what a registry wants to know about us: bearer tokens (distribution's token
  * specification, OAuth2 variant for identity tokens) and basic authentication. */
 #include <stdio.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/strbuf.h"
 #include "lib/client_place.h"
@@ -11,14 +11,6 @@
 #include "oci/registry.h"
 
 enum { RENEW_BEFORE_MS = 5000 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 /* Looked up once, when a registry first asks. */
 static enum rmg_rc need_credentials(struct place *p, struct rmg_err *err)
@@ -143,7 +135,7 @@ static enum rmg_rc take_token(struct place *p, struct span body, struct rmg_err 
 		strbuf_done(&header);
 		return err_set(err, rc, "a token too long to be one");
 	}
-	set_authorization(p, header.p, now_ms() + token.expires_s * 1000);
+	set_authorization(p, header.p, (uint64_t)clock_tick_ms() + token.expires_s * 1000);
 	return RMG_OK;
 }
 
@@ -282,7 +274,8 @@ enum rmg_rc place_authorization(struct place *p, struct http *h, char **out, uns
 	enum rmg_rc rc = RMG_OK;
 
 	pthread_mutex_lock(&p->lock);
-	if (p->authorization && p->expires_ms && now_ms() + RENEW_BEFORE_MS > p->expires_ms)
+	if (p->authorization && p->expires_ms &&
+	    (uint64_t)clock_tick_ms() + RENEW_BEFORE_MS > p->expires_ms)
 		rc = new_token(p, h, err);
 	*generation = p->generation;
 	*out = p->authorization ? strdup(p->authorization) : NULL;

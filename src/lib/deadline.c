@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "base/clock.h"
 #include "lib/lib.h"
 
 static bool asked(const struct deadline *d)
@@ -12,7 +13,7 @@ static bool asked(const struct deadline *d)
 
 static bool over(const struct deadline *d)
 {
-	return d->given.max_seconds && lib_now_ms() >= d->ends_ms;
+	return d->given.max_seconds && clock_tick_exact_ms() >= d->ends_ms;
 }
 
 static bool stop(void *user)
@@ -41,12 +42,12 @@ void deadline_init(struct deadline *d, struct rmg_opts *opts)
 
 void deadline_begin(struct deadline *d)
 {
-	d->ends_ms = lib_now_ms() + d->left_ms;
+	d->ends_ms = clock_tick_exact_ms() + d->left_ms;
 }
 
 void deadline_pause(struct deadline *d)
 {
-	double left = d->ends_ms - lib_now_ms();
+	double left = d->ends_ms - clock_tick_exact_ms();
 
 	d->left_ms = left > 0 ? left : 0;
 }

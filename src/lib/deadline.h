@@ -12,7 +12,7 @@
 struct deadline {
 	struct rmg_opts given; /* the caller's */
 	double left_ms;        /* of max_seconds, when the clock was last stopped */
-	double ends_ms;        /* on lib_now_ms()'s clock */
+	double ends_ms;        /* on clock_tick_exact_ms()'s clock */
 };
 
 /* Copies opts, and replaces stop, progress and user in them where there is a max_seconds. */

@@ -18,14 +18,6 @@ const char *lib_text(struct arena *a, struct span s)
 	return text;
 }
 
-double lib_now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
-
 enum rmg_severity lib_severity(enum adv_severity s)
 {
 	switch (s) {

@@ -40,8 +40,6 @@ struct rmg_verdict {
  * arena has failed. */
 const char *lib_text(struct arena *a, struct span s);
 
-double lib_now_ms(void); /* of a clock that only goes forward */
-
 enum rmg_severity lib_severity(enum adv_severity s);
 enum rmg_status lib_status(enum adv_status s);
 

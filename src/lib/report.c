@@ -4,6 +4,7 @@
 
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/rfc3339.h"
@@ -19,7 +20,7 @@ struct job {
 
 static double elapsed(void *user)
 {
-	return lib_now_ms() - ((const struct job *)user)->begun;
+	return clock_tick_exact_ms() - ((const struct job *)user)->begun;
 }
 
 static struct policy_violation violation_of(struct job *job, const struct finding *f,
@@ -93,7 +94,7 @@ static enum rmg_rc run(const struct rmg_inventory *inventory, const struct rmg_v
 {
 	static const struct rmg_report_opts defaults = RMG_REPORT_OPTS;
 	const struct report_format *format = report_format_of(span_cstr(name));
-	struct job job = {.begun = lib_now_ms()};
+	struct job job = {.begun = clock_tick_exact_ms()};
 	enum rmg_rc rc;
 
 	if (format == NULL)

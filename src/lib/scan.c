@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* scan.c - an image to its inventory. */
+#include "base/clock.h"
 #include "base/limits.h"
 #include "box/box.h"
 #include "catalog/layer.h"
@@ -65,7 +66,7 @@ enum rmg_rc rmg_image_open(const char *source, const struct rmg_opts *opts, stru
 	struct rmg_image *image = calloc(1, sizeof *image);
 	struct source_env env;
 	enum rmg_rc rc;
-	double began = lib_now_ms();
+	double began = clock_tick_exact_ms();
 
 	if (image == NULL)
 		return err_set(err, RMG_E_NOMEM, "no memory for an image");
@@ -96,7 +97,7 @@ enum rmg_rc rmg_image_open(const char *source, const struct rmg_opts *opts, stru
 		rmg_image_free(image);
 		return rc;
 	}
-	image->ms_fetch = lib_now_ms() - began;
+	image->ms_fetch = clock_tick_exact_ms() - began;
 	*out = image;
 	return RMG_OK;
 }
@@ -330,7 +331,7 @@ enum rmg_rc rmg_inventory_take(const struct rmg_image *image, const struct rmg_o
 	struct layer_result *layers = calloc(s->n_layers + 1, sizeof *layers);
 	struct cache cache;
 	enum rmg_rc rc = RMG_OK;
-	double began = lib_now_ms(), read;
+	double began = clock_tick_exact_ms(), read;
 
 	(void)opts; /* those that the image was opened with hold */
 	if (r == NULL || layers == NULL || inventory_new(&r->inv) != RMG_OK) {
@@ -343,7 +344,7 @@ enum rmg_rc rmg_inventory_take(const struct rmg_image *image, const struct rmg_o
 	deadline_begin(image->deadline);
 	rc = layers_read(s, &cache, layers, err);
 	deadline_pause(image->deadline);
-	read = lib_now_ms();
+	read = clock_tick_exact_ms();
 	if (rc == RMG_OK)
 		rc = merge(image, &cache, layers, r->inv, err);
 	if (rc == RMG_OK)
@@ -358,7 +359,7 @@ enum rmg_rc rmg_inventory_take(const struct rmg_image *image, const struct rmg_o
 	}
 	r->ms_fetch = image->ms_fetch;
 	r->ms_read = read - began;
-	r->ms_catalog = lib_now_ms() - read;
+	r->ms_catalog = clock_tick_exact_ms() - read;
 	*out = r;
 	return RMG_OK;
 }

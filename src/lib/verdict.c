@@ -2,6 +2,7 @@
 /* verdict.c - the public face of matching: rmg_match() and what is asked of its result. */
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/limits.h"
 #include "io/file.h"
@@ -39,7 +40,7 @@ enum rmg_rc rmg_match(const struct rmg_inventory *inventory, const struct rmg_db
 		      struct rmg_verdict **out, struct rmg_err *err)
 {
 	struct rmg_verdict *v;
-	double begun = lib_now_ms();
+	double begun = clock_tick_exact_ms();
 	enum rmg_rc rc;
 
 	if (inventory == NULL || db == NULL)
@@ -57,7 +58,7 @@ enum rmg_rc rmg_match(const struct rmg_inventory *inventory, const struct rmg_db
 		rmg_verdict_free(v);
 		return rc;
 	}
-	v->ms_match = lib_now_ms() - begun;
+	v->ms_match = clock_tick_exact_ms() - begun;
 	*out = v;
 	return RMG_OK;
 }

@@ -4,19 +4,12 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/rfc3339.h"
 #include "format/json.h"
 #include "format/jsonw.h"
 #include "serve/api.h"
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* The body as an object; else the response says what is wrong. */
 static bool object(const struct call *c, struct json_doc *doc, struct server_response *out)
@@ -306,7 +299,7 @@ void api_tokens_put(struct api *api, const struct call *c, struct server_respons
 {
 	struct json_doc doc = {0};
 	struct rmg_err err = {0};
-	struct token_row row = {.created_ms = now_ms()};
+	struct token_row row = {.created_ms = clock_ms()};
 	char text[TOKEN_TEXT] = "";
 	enum role role;
 	enum rmg_rc rc;

@@ -4,8 +4,8 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/random.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/vec.h"
 #include "format/sha256.h"
@@ -137,14 +137,6 @@ void auth_close(struct auth *a)
 	free(a);
 }
 
-static int64_t now_ms(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* Under the lock. Waits double from the eleventh failure on, up to a minute. */
 static unsigned must_wait(struct auth *a, size_t slot, int64_t now_s)
 {
@@ -243,7 +235,7 @@ unsigned auth_who(struct auth *a, const struct server_request *r, struct caller 
 	const struct server_peer *peer = server_peer(r);
 	struct span header = span_cstr(server_header(r, "Authorization"));
 	size_t slot = hash_span(span_cstr(peer->address)) % SLOTS;
-	int64_t now = now_ms(CLOCK_REALTIME), tick = now_ms(CLOCK_MONOTONIC);
+	int64_t now = clock_ms(), tick = clock_tick_ms();
 	bool known, asked = span_starts_icase(header, S("Bearer "));
 
 	pthread_mutex_lock(&a->lock);

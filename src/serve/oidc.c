@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/strbuf.h"
 #include "format/jwt.h"
@@ -71,17 +72,9 @@ static bool url_is_good(struct span url)
 	return host.n && span_chr(host, '@') == SIZE_MAX && (secure || host_is_loopback(host));
 }
 
-static int64_t monotonic_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec;
-}
-
 static bool too_late(void *user)
 {
-	return monotonic_s() >= *(const int64_t *)user;
+	return clock_tick_s() >= *(const int64_t *)user;
 }
 
 static bool collect(void *user, const struct http_response *resp, struct span bytes)
@@ -151,7 +144,7 @@ static enum rmg_rc discover(const struct oidc *o, struct http *h, struct strbuf 
 
 static enum rmg_rc fetch_url(const struct oidc *o, struct strbuf *body, struct rmg_err *err)
 {
-	int64_t deadline_s = monotonic_s() + FETCH_S;
+	int64_t deadline_s = clock_tick_s() + FETCH_S;
 	const struct http_opts opts = {.ca_file = o->ca_file,
 				       .connect_s = CONNECT_S,
 				       .stall_s = CONNECT_S,

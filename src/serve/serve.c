@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "io/file.h"
 #include "io/server_tls.h"
@@ -64,11 +65,8 @@ bool env_stopping(void *user)
 static int64_t now_ms(void *user)
 {
 	const char *moved = user;
-	struct timespec t;
-	int64_t ms;
+	int64_t ms = clock_ms();
 
-	clock_gettime(CLOCK_REALTIME, &t);
-	ms = (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 	if (moved && *moved) {
 		struct span text, digits;
 		uint64_t by = 0;
@@ -405,12 +403,9 @@ static void turn(struct running *r)
 
 	while (!(r->opts.stop && r->opts.stop(r->opts.user))) {
 		struct rmg_err err = {0};
-		struct timespec t;
-		int64_t tick;
+		int64_t tick = clock_tick_ms();
 		bool leads = false;
 
-		clock_gettime(CLOCK_MONOTONIC, &t);
-		tick = (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 		if (r->opts.reload && r->opts.reload(r->opts.user))
 			reload(r);
 		if (hub_turn(r->hub, &leads, &err) != RMG_OK) {

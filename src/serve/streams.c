@@ -4,8 +4,8 @@
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "serve/api.h"
 
@@ -24,14 +24,6 @@ struct subscriber {
 	size_t sent;
 	int64_t spoke_s;
 };
-
-static int64_t now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec;
-}
 
 static enum rmg_rc put(void *user, const struct stream_row *row)
 {
@@ -56,7 +48,7 @@ static enum rmg_rc next_page(struct subscriber *s)
 		rc = store_stream_each(st, s->after, PAGE_ROWS, put, s, NULL);
 		hub_store_unlock(s->streams->hub);
 	}
-	if (rc == RMG_OK && s->page.n == 0 && now_s() - s->spoke_s >= SILENCE_S)
+	if (rc == RMG_OK && s->page.n == 0 && clock_tick_s() - s->spoke_s >= SILENCE_S)
 		strbuf_puts(&s->page, ":\n\n");
 	return rc == RMG_OK ? strbuf_rc(&s->page) : rc;
 }
@@ -72,7 +64,7 @@ static ptrdiff_t more(void *stream, char *buf, size_t max)
 	memcpy(buf, strbuf_cstr(&s->page) + s->sent, n);
 	s->sent += n;
 	if (n)
-		s->spoke_s = now_s();
+		s->spoke_s = clock_tick_s();
 	return (ptrdiff_t)n;
 }
 
@@ -116,7 +108,7 @@ enum rmg_rc streams_subscribe(struct streams *s, uint64_t after, struct server_r
 		return err_set(err, RMG_E_NOMEM, "no memory for a subscriber");
 	}
 	*sub = (struct subscriber){
-	    .streams = s, .after = after, .page = strbuf_of(MIB(8)), .spoke_s = now_s()};
+	    .streams = s, .after = after, .page = strbuf_of(MIB(8)), .spoke_s = clock_tick_s()};
 	strbuf_puts(&sub->page, "retry: 1000\n\n");
 	out->content_type = "text/event-stream";
 	out->more = more;

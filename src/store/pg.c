@@ -8,8 +8,8 @@
 #include <libpq-fe.h>
 #include <poll.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "store/backend.h"
 
 enum { SYNC_EVERY = 2048, SERVER_AT_LEAST = 150000 };
@@ -500,25 +500,17 @@ static bool take_notices(struct pg *p)
 	return any;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static enum rmg_rc wait_for(struct store *st, unsigned timeout_ms, bool *woken, struct rmg_err *err)
 {
 	struct pg *p = of(st);
 	struct pollfd fd = {.fd = PQsocket(p->conn), .events = POLLIN};
-	const int64_t until = now_ms() + timeout_ms;
+	const int64_t until = clock_tick_ms() + timeout_ms;
 	enum rmg_rc rc = p->listening ? RMG_OK : exec(st, "LISTEN rummage", err);
 
 	if (rc != RMG_OK)
 		return rc;
 	p->listening = true;
-	for (int64_t left = timeout_ms;; left = until - now_ms()) {
+	for (int64_t left = timeout_ms;; left = until - clock_tick_ms()) {
 		if (!PQconsumeInput(p->conn))
 			return lost(p, err);
 		*woken = take_notices(p);

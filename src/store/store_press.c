@@ -8,20 +8,12 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "store/rows.h"
 
 enum { STREAM_EACH = 5, USES_EACH = 3, PATIENCE_MS = 60000 };
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static enum rmg_rc write_stream(struct store *st, uint64_t n, struct rmg_err *err)
 {
@@ -131,9 +123,9 @@ static bool is_whole(const struct state *s)
 /* Opens it, as often as that takes, and gives the number that it has come to. */
 static struct store *open_and_look(const char *url, uint64_t *n, struct rmg_err *err)
 {
-	const int64_t until = now_ms() + PATIENCE_MS;
+	const int64_t until = clock_tick_ms() + PATIENCE_MS;
 
-	for (; now_ms() < until; usleep(50000)) {
+	for (; clock_tick_ms() < until; usleep(50000)) {
 		struct store *st = NULL;
 		struct state s = {0};
 
@@ -160,7 +152,7 @@ static struct store *open_and_look(const char *url, uint64_t *n, struct rmg_err 
 
 int main(int argc, char **argv)
 {
-	int64_t until = now_ms() + (argc > 2 ? strtol(argv[2], NULL, 10) : 10) * 1000;
+	int64_t until = clock_tick_ms() + (argc > 2 ? strtol(argv[2], NULL, 10) : 10) * 1000;
 	uint64_t n = argc > 3 ? strtoull(argv[3], NULL, 10) : 0;
 	struct rmg_err err = {0};
 	struct store *st;
@@ -169,7 +161,7 @@ int main(int argc, char **argv)
 		return 2;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	st = open_and_look(argv[1], &n, &err);
-	while (st && now_ms() < until) {
+	while (st && clock_tick_ms() < until) {
 		if (put(st, n + 1, &err) == RMG_OK) {
 			printf("%llu\n", (unsigned long long)++n);
 			continue;

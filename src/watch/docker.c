@@ -6,9 +6,9 @@
  * ends the stream, a silence of WATCH_ROUND_S included, is followed by another snapshot. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/strbuf.h"
 #include "io/http.h"
@@ -30,14 +30,6 @@ struct engine {
 	enum rmg_rc rc;
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static enum rmg_rc flush(struct engine *g, struct rmg_err *err)
 {
 	enum rmg_rc rc = RMG_OK;
@@ -58,7 +50,7 @@ static struct event *next(struct engine *g, enum event_type type, int64_t at_ms)
 			    .source = span_cstr(g->source),
 			    .epoch = g->epoch,
 			    .seq = ++g->seq,
-			    .at_ms = at_ms > 0 ? at_ms : now_ms(),
+			    .at_ms = at_ms > 0 ? at_ms : clock_ms(),
 			    .place = g->opts->place,
 			    .runtime = span_cstr(g->opts->kind)};
 	return e;
@@ -395,7 +387,7 @@ static void rounds(struct engine *g, struct rmg_err *err)
 	unsigned failed = 0;
 
 	while (!stopped(opts)) {
-		int64_t since = now_ms();
+		int64_t since = clock_ms();
 		enum rmg_rc rc = snapshot(g, err);
 
 		if (rc == RMG_OK) {
@@ -423,7 +415,7 @@ static enum rmg_rc engine_run(const struct watch_opts *opts, struct rmg_err *err
 	if (g == NULL)
 		return err_set(err, RMG_E_NOMEM, "no memory for a watcher");
 	g->opts = opts;
-	g->epoch = (uint64_t)now_ms();
+	g->epoch = (uint64_t)clock_ms();
 	g->url = strbuf_of(KIB(8));
 	g->body = strbuf_of(LIMIT_JSON_BYTES);
 	g->line = strbuf_of(LIMIT_EVENT_BYTES);
