@@ -3,6 +3,7 @@
  * specification, OAuth2 variant for identity tokens) and basic authentication. */
 #include <stdio.h>
 
+#include "base/base64.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/strbuf.h"
@@ -152,26 +153,6 @@ static enum rmg_rc new_token(struct place *p, struct http *h, struct rmg_err *er
 	return rc;
 }
 
-static void base64(struct strbuf *out, struct span s)
-{
-	static const char letters[] =
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-	for (size_t i = 0; i < s.n; i += 3) {
-		size_t n = MIN_OF(s.n - i, (size_t)3);
-		uint32_t v = (uint32_t)s.p[i] << 16;
-
-		if (n > 1)
-			v |= (uint32_t)s.p[i + 1] << 8;
-		if (n > 2)
-			v |= s.p[i + 2];
-		strbuf_putc(out, letters[v >> 18]);
-		strbuf_putc(out, letters[v >> 12 & 63]);
-		strbuf_putc(out, n > 1 ? letters[v >> 6 & 63] : '=');
-		strbuf_putc(out, n > 2 ? letters[v & 63] : '=');
-	}
-}
-
 static enum rmg_rc new_basic(struct place *p, struct rmg_err *err)
 {
 	struct strbuf plain = strbuf_of(KIB(32)), header = strbuf_of(KIB(64));
@@ -188,7 +169,7 @@ static enum rmg_rc new_basic(struct place *p, struct rmg_err *err)
 	strbuf_putc(&plain, ':');
 	strbuf_put(&plain, p->credentials.password);
 	strbuf_puts(&header, "Authorization: Basic ");
-	base64(&header, strbuf_span(&plain));
+	base64_put(&header, strbuf_span(&plain));
 	rc = strbuf_rc(&header);
 	strbuf_done(&plain);
 	if (rc != RMG_OK) {
