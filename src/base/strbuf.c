@@ -91,3 +91,13 @@ void strbuf_hex(struct strbuf *b, const uint8_t *bytes, size_t n)
 		strbuf_putc(b, digits[bytes[i] & 15]);
 	}
 }
+
+void strbuf_percent(struct strbuf *b, struct span s, struct span keep)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		if (is_alnum(s.p[i]) || span_chr(keep, s.p[i]) != SIZE_MAX)
+			strbuf_putc(b, (char)s.p[i]);
+		else
+			strbuf_printf(b, "%%%02X", s.p[i]);
+	}
+}

@@ -30,6 +30,9 @@ void strbuf_putc(struct strbuf *b, char c);
 void strbuf_printf(struct strbuf *b, const char *fmt, ...) PRINTF(2, 3);
 void strbuf_hex(struct strbuf *b, const uint8_t *bytes, size_t n);
 
+/* Percent-encodes (RFC 3986, 2.1) what is neither a letter or digit of ASCII nor one of keep. */
+void strbuf_percent(struct strbuf *b, struct span s, struct span keep);
+
 static inline enum rmg_rc strbuf_rc(const struct strbuf *b)
 {
 	return b->rc;

@@ -55,11 +55,23 @@ static void test_maximum_is_sticky(void **state)
 	strbuf_done(&b);
 }
 
+/* RFC 3986, 2.1 and 2.4: "%" itself is encoded, bytes are, and a NUL is no end. */
+static void test_percent(void **state)
+{
+	struct strbuf b = strbuf_of(100);
+
+	(void)state;
+	strbuf_percent(&b, span_of("a/b:c%\xc3\xa4\0z", 10), S("/"));
+	assert_string_equal(strbuf_cstr(&b), "a/b%3Ac%25%C3%A4%00z");
+	strbuf_done(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_text_grows),
 	    cmocka_unit_test(test_maximum_is_sticky),
+	    cmocka_unit_test(test_percent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

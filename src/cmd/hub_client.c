@@ -153,10 +153,5 @@ enum rmg_rc hub_client_get(struct hub_client *c, const char *path, struct span *
 
 void hub_client_escape(struct strbuf *url, struct span s)
 {
-	for (size_t i = 0; i < s.n; i++) {
-		if (is_alnum(s.p[i]) || memchr("-._~:", s.p[i], 5))
-			strbuf_putc(url, (char)s.p[i]);
-		else
-			strbuf_printf(url, "%%%02X", s.p[i]);
-	}
+	strbuf_percent(url, s, S("-._~:"));
 }

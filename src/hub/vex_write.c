@@ -22,12 +22,7 @@ void vex_begin(struct vex_writer *w, struct strbuf *out, struct span id, struct 
 
 static void put_escaped(struct strbuf *out, struct span s)
 {
-	for (size_t i = 0; i < s.n; i++) {
-		if (is_alnum(s.p[i]) || strchr("-._~/", s.p[i]))
-			strbuf_putc(out, (char)s.p[i]);
-		else
-			strbuf_printf(out, "%%%02X", s.p[i]);
-	}
+	strbuf_percent(out, s, S("-._~/"));
 }
 
 /* pkg:oci/NAME@sha256%3A...?repository_url=... */

@@ -112,17 +112,6 @@ static bool keep(void *user, const struct http_response *resp, struct span bytes
 	return true;
 }
 
-/* Slashes, colons and "@" belong to the name; the rest of what a URL cannot have is escaped. */
-static void put_name(struct strbuf *url, const char *name)
-{
-	for (; *name; name++) {
-		if (is_alnum((uint8_t)*name) || strchr("/:@._-", *name))
-			strbuf_putc(url, *name);
-		else
-			strbuf_printf(url, "%%%02X", (unsigned)(uint8_t)*name);
-	}
-}
-
 static enum rmg_rc get(struct source *s, const struct engine *e, const struct place_of_engine *at,
 		       const char *name, const char *what, struct spool *to, struct rmg_err *err)
 {
@@ -145,7 +134,8 @@ static enum rmg_rc get(struct source *s, const struct engine *e, const struct pl
 	enum rmg_rc rc;
 
 	strbuf_printf(&url, "%s/images/", at->base);
-	put_name(&url, name);
+	/* Slashes, colons and "@" belong to the name. */
+	strbuf_percent(&url, span_cstr(name), S("/:@._-"));
 	strbuf_puts(&url, what);
 	req.url = strbuf_cstr(&url);
 	rc = http_new(&opts, &h, err);

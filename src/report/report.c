@@ -200,12 +200,7 @@ static bool is_unreserved(uint8_t c)
 
 void report_uri_path(struct strbuf *out, struct span path)
 {
-	for (size_t i = 0; i < path.n; i++) {
-		if (is_unreserved(path.p[i]) || path.p[i] == '/')
-			strbuf_putc(out, (char)path.p[i]);
-		else
-			strbuf_printf(out, "%%%02X", path.p[i]);
-	}
+	strbuf_percent(out, path, S("/-._~"));
 }
 
 bool report_is_url(struct span s)

@@ -79,12 +79,7 @@ static enum rmg_rc get(struct engine *g, const char *what, struct span id, const
 	strbuf_clear(&g->url);
 	strbuf_clear(&g->body);
 	strbuf_printf(&g->url, "http://engine/%s", what);
-	for (size_t i = 0; i < id.n; i++) {
-		if (is_alnum(id.p[i]) || memchr("/:._-", id.p[i], 5))
-			strbuf_putc(&g->url, (char)id.p[i]);
-		else
-			strbuf_printf(&g->url, "%%%02X", id.p[i]);
-	}
+	strbuf_percent(&g->url, id, S("/:._-"));
 	strbuf_puts(&g->url, tail);
 	req.url = strbuf_cstr(&g->url);
 	rc = http_do(g->ask, &req, &resp, err);
