@@ -12,6 +12,7 @@
 #include "hub/ask_page.h"
 #include "hub/world_inside.h"
 #include "model/purl.h"
+#include "model/ref.h"
 
 enum { MATCHED_SHOWN = 20 };
 enum kind_of_use { RUNNING, CACHED, DORMANT };
@@ -206,18 +207,15 @@ static enum rmg_rc by_digest(struct runs *r, struct rmg_err *err)
 /* "app" and "team/app" name every tag of it; "app:1.9" that one. */
 static bool ref_is(struct span ref, struct span q)
 {
-	struct span rest = ref, tag;
-	size_t slash;
+	struct span pinned, digest, repository, tag;
 
 	if (span_is(ref, q))
 		return true;
-	if (span_cut(ref, '@', &rest, &tag) && span_is(rest, q))
+	if (span_cut(ref, '@', &pinned, &digest) && span_is(pinned, q))
 		return true;
-	slash = span_rchr(rest, '/');
-	if (span_rcut(rest, ':', &ref, &tag) && (slash == SIZE_MAX || ref.n > slash))
-		rest = ref;
-	return span_is(rest, q) ||
-	       (span_ends(rest, q) && rest.n > q.n && rest.p[rest.n - q.n - 1] == '/');
+	ref_cut(ref, &repository, &tag);
+	return span_is(repository, q) || (span_ends(repository, q) && repository.n > q.n &&
+					  repository.p[repository.n - q.n - 1] == '/');
 }
 
 static bool image_is_named(const struct runs *r, uint32_t id)

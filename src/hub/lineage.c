@@ -6,6 +6,7 @@
 #include "format/json.h"
 #include "format/jsonw.h"
 #include "hub/lineage_inside.h"
+#include "model/ref.h"
 
 enum { DAY_MS = 86400000, HOUR_MS = 3600000, USES_ASKED = 50 };
 
@@ -38,20 +39,6 @@ uint32_t image_known_as(const struct world *w, uint32_t image)
 }
 
 /* Lines. */
-
-void ref_cut(struct span ref, struct span *repository, struct span *tag)
-{
-	struct span rest = ref, digest, name;
-
-	*tag = (struct span){0};
-	if (span_cut(ref, '@', &rest, &digest))
-		ref = rest;
-	if (span_rcut(ref, ':', &rest, &name) && span_chr(name, '/') == SIZE_MAX) {
-		ref = rest;
-		*tag = name;
-	}
-	*repository = ref;
-}
 
 struct span digest_short(struct span digest)
 {

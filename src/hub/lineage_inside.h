@@ -43,9 +43,6 @@ struct lineage *lineage_of(struct call *c);
 /* The image that a digest-only one turned out to be; else itself. */
 uint32_t image_known_as(const struct world *w, uint32_t image);
 
-/* "app" of "registry.example/team/app:1.9@sha256:..."; tag "1.9" or "". */
-void ref_cut(struct span ref, struct span *repository, struct span *tag);
-
 /* "sha256:0123456789ab", for texts. */
 struct span digest_short(struct span digest);
 

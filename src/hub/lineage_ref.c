@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "format/json.h"
 #include "hub/lineage_inside.h"
+#include "model/ref.h"
 
 enum { SIDES = 4, WORKLOADS_TOLD = 1000 };
 

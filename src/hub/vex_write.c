@@ -2,6 +2,7 @@
 #include "base/rfc3339.h"
 #include "format/jsonw.h"
 #include "hub/vex.h"
+#include "model/ref.h"
 
 void vex_begin(struct vex_writer *w, struct strbuf *out, struct span id, struct span author,
 	       int64_t now_ms)
@@ -28,12 +29,9 @@ static void put_escaped(struct strbuf *out, struct span s)
 /* pkg:oci/NAME@sha256%3A...?repository_url=... */
 static void put_image(struct strbuf *out, struct span image, struct span ref)
 {
-	struct span repository = ref, rest, tag;
+	struct span repository, tag;
 
-	if (span_cut(ref, '@', &rest, &tag))
-		repository = ref = rest;
-	if (span_rcut(ref, ':', &rest, &tag) && span_chr(tag, '/') == SIZE_MAX)
-		repository = rest;
+	ref_cut(ref, &repository, &tag);
 	strbuf_puts(out, "pkg:oci/");
 	put_escaped(out, repository.n ? span_basename(repository) : S("image"));
 	strbuf_putc(out, '@');

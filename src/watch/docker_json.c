@@ -5,6 +5,8 @@
 #include "base/rfc3339.h"
 #include "base/utf8.h"
 #include "format/json.h"
+#include "model/ref.h"
+#include "oci/digest.h"
 
 /* Text that is not clean or too long is as good as not there: an engine has no reason for it. */
 static struct span text(struct arena *a, struct span s)
@@ -117,20 +119,6 @@ enum rmg_rc docker_event_parse(struct span line, struct arena *a, struct docker_
 	return done(&doc, a, err);
 }
 
-/* "host:5000/team/app:1.9@sha256:..." is of the repository "host:5000/team/app". */
-static struct span repository_of(struct span ref)
-{
-	struct span rest, tag;
-	size_t slash;
-
-	if (span_cut(ref, '@', &rest, &tag))
-		ref = rest;
-	slash = span_rchr(ref, '/');
-	if (span_rcut(ref, ':', &rest, &tag) && (slash == SIZE_MAX || rest.n > slash))
-		return rest;
-	return ref;
-}
-
 /* What a container is an instance of: a service of Swarm or Compose; itself, where somebody named
  * it; else whatever runs this repository here. */
 static void name_workload(struct docker_container *c, struct arena *a, json *labels)
@@ -138,6 +126,7 @@ static void name_workload(struct docker_container *c, struct arena *a, json *lab
 	struct span swarm = member(a, labels, "com.docker.swarm.service.name");
 	struct span project = member(a, labels, "com.docker.compose.project");
 	struct span service = member(a, labels, "com.docker.compose.service");
+	struct span tag;
 
 	c->named = false;
 	c->ns = member(a, labels, "com.docker.stack.namespace");
@@ -154,7 +143,7 @@ static void name_workload(struct docker_container *c, struct arena *a, json *lab
 		c->named = true;
 	} else {
 		c->workload_kind = S("Repository");
-		c->workload_name = repository_of(c->ref);
+		ref_cut(c->ref, &c->workload_name, &tag);
 	}
 	if (c->workload_name.n == 0)
 		c->workload_name = c->id;
@@ -203,17 +192,12 @@ enum rmg_rc docker_container_parse(struct span bytes, struct arena *a, struct do
 	return done(&doc, a, err);
 }
 
-/* "sha256:" and 64 digits. Other algorithms are not used by engines. */
-static bool is_sha256(struct span s)
-{
-	uint8_t bytes[32];
-
-	return span_starts(s, S("sha256:")) && s.n == 71 && span_unhex(span_from(s, 7), bytes, 32);
-}
-
 static void add_digest(struct event_image *out, struct arena *a, struct span digest)
 {
-	if (!is_sha256(digest) || out->n_digests == EVENT_DIGESTS)
+	uint8_t sha256[32];
+
+	/* Engines use no other algorithm. */
+	if (!digest_sha256(digest, sha256) || out->n_digests == EVENT_DIGESTS)
 		return;
 	for (size_t i = 0; i < out->n_digests; i++)
 		if (span_is(out->digests[i], digest))
