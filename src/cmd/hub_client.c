@@ -18,20 +18,6 @@ struct hub_client {
 	char ca[4200];
 };
 
-static enum rmg_rc from_file(const char *path, struct strbuf *out, struct rmg_err *err)
-{
-	struct span text, line = {0}, rest;
-	enum rmg_rc rc = file_read(path, KIB(64), &text, err);
-
-	if (rc != RMG_OK)
-		return rc;
-	rest = text;
-	(void)span_next(&rest, '\n', &line);
-	strbuf_put(out, span_trim(line));
-	file_free(&text);
-	return RMG_OK;
-}
-
 /* --token-file, the setting (or $RUMMAGE_HUB_TOKEN), else what a hub of this user left. No token at
  * all is for the hub to refuse. */
 static enum rmg_rc find_token(const struct options *o, struct strbuf *out, struct rmg_err *err)
@@ -39,7 +25,7 @@ static enum rmg_rc find_token(const struct options *o, struct strbuf *out, struc
 	char dir[4096], path[4200];
 
 	if (o->token_file)
-		return from_file(o->token_file, out, err);
+		return file_first_line(o->token_file, out, err);
 	if (o->token && *o->token) {
 		strbuf_puts(out, o->token);
 		return RMG_OK;
@@ -47,7 +33,7 @@ static enum rmg_rc find_token(const struct options *o, struct strbuf *out, struc
 	if (!file_state_dir(dir, sizeof dir))
 		return RMG_OK;
 	snprintf(path, sizeof path, "%s/admin.token", dir);
-	return file_exists(path) ? from_file(path, out, err) : RMG_OK;
+	return file_exists(path) ? file_first_line(path, out, err) : RMG_OK;
 }
 
 /* A hub of this user on this machine vouches for itself by the certificate that it made. */

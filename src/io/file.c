@@ -122,6 +122,20 @@ enum rmg_rc file_read(const char *path, size_t max_bytes, struct span *out, stru
 	return rc;
 }
 
+enum rmg_rc file_first_line(const char *path, struct strbuf *out, struct rmg_err *err)
+{
+	struct span text, rest, line = {0};
+	enum rmg_rc rc = file_read(path, FILE_SECRET_BYTES, &text, err);
+
+	if (rc != RMG_OK)
+		return rc;
+	rest = text;
+	if (span_next(&rest, '\n', &line))
+		strbuf_put(out, span_trim(line));
+	file_free(&text);
+	return RMG_OK;
+}
+
 void file_free(struct span *content)
 {
 	free((void *)(uintptr_t)content->p);

@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "base/span.h"
+#include "base/strbuf.h"
 
 /* What tells a file from the one that had its name before, as far as the file system knows. */
 struct file_id {
@@ -27,6 +28,11 @@ MUST bool file_id_at(int dir_fd, const char *name, struct file_id *out);
 MUST enum rmg_rc file_read(const char *path, size_t max_bytes, struct span *out,
 			   struct rmg_err *err);
 void file_free(struct span *content);
+
+/* The first line of a file that holds a secret, without white space around it, behind what out has;
+ * at most FILE_SECRET_BYTES. Whether out had room it says itself. */
+enum { FILE_SECRET_BYTES = 65536 };
+MUST enum rmg_rc file_first_line(const char *path, struct strbuf *out, struct rmg_err *err);
 
 /* The same relative to a folder's descriptor, into a buffer that is kept and grows: no allocation
  * a file. Ends with free(buf->p). */

@@ -124,20 +124,16 @@ static struct config_sink *sink_of(struct config *c, const char *name)
 	return &c->sinks[c->n_sinks++];
 }
 
-/* The first line of the file, without its end. */
 static enum rmg_rc from_file(struct arena *a, const char *path, const char **out,
 			     struct rmg_err *err)
 {
-	struct span text, line = {0};
-	enum rmg_rc rc = file_read(path, KIB(64), &text, err);
-	struct span rest = text;
+	struct strbuf line = strbuf_of(FILE_SECRET_BYTES);
+	enum rmg_rc rc = file_first_line(path, &line, err);
 
-	if (rc != RMG_OK)
-		return rc;
-	(void)span_next(&rest, '\n', &line);
-	*out = arena_cstr(a, span_trim(line));
-	file_free(&text);
-	return *out ? RMG_OK : no_memory(err);
+	*out =
+	    rc == RMG_OK && strbuf_rc(&line) == RMG_OK ? arena_cstr(a, strbuf_span(&line)) : NULL;
+	strbuf_done(&line);
+	return rc == RMG_OK && *out == NULL ? no_memory(err) : rc;
 }
 
 static enum rmg_rc set_sink(struct config *c, struct reading *r, const struct entry *e,
