@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/strbuf.h"
+#include "io/curl_tls.h"
 
 #define ERROR_TEXT 200
 
@@ -264,12 +265,7 @@ static void set_connection(struct http *h)
 	curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
 	curl_easy_setopt(c, CURLOPT_XFERINFODATA, h);
 	curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
-	if (o->ca_file)
-		curl_easy_setopt(c, CURLOPT_CAINFO, o->ca_file);
-	if (o->client_cert)
-		curl_easy_setopt(c, CURLOPT_SSLCERT, o->client_cert);
-	if (o->client_key)
-		curl_easy_setopt(c, CURLOPT_SSLKEY, o->client_key);
+	curl_tls(c, o->ca_file, o->client_cert, o->client_key);
 	if (o->unverified_tls) {
 		curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 0L);
 		curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L);

@@ -4,6 +4,7 @@
 #include <curl/curl.h>
 
 #include "base/attr.h"
+#include "io/curl_tls.h"
 
 enum { ADDRESS_BYTES = 512 };
 
@@ -48,8 +49,7 @@ static void set_connection(CURL *c, const struct mail *m, char *why)
 	curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	curl_easy_setopt(c, CURLOPT_TIMEOUT, (long)m->seconds);
 	curl_easy_setopt(c, CURLOPT_USE_SSL, (long)(m->plain ? CURLUSESSL_NONE : CURLUSESSL_ALL));
-	if (m->ca_file)
-		curl_easy_setopt(c, CURLOPT_CAINFO, m->ca_file);
+	curl_tls(c, m->ca_file, NULL, NULL);
 	if (m->user) {
 		curl_easy_setopt(c, CURLOPT_USERNAME, m->user);
 		curl_easy_setopt(c, CURLOPT_PASSWORD, m->password ? m->password : "");

@@ -8,11 +8,11 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/strbuf.h"
+#include "io/curl_tls.h"
 
 enum { TICK_MS = 100, CLOSE_MS = 2000 };
 
@@ -115,12 +115,7 @@ static void set_options(struct stream *s, const char *url)
 	curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
 	curl_easy_setopt(c, CURLOPT_XFERINFODATA, s);
 	curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
-	if (o->ca_file)
-		curl_easy_setopt(c, CURLOPT_CAINFO, o->ca_file);
-	if (o->client_cert)
-		curl_easy_setopt(c, CURLOPT_SSLCERT, o->client_cert);
-	if (o->client_key)
-		curl_easy_setopt(c, CURLOPT_SSLKEY, o->client_key);
+	curl_tls(c, o->ca_file, o->client_cert, o->client_key);
 }
 
 static enum rmg_rc open_connection(struct stream *s, struct rmg_err *err)
