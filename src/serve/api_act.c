@@ -185,13 +185,8 @@ void api_outbox_retry(struct api *api, const struct call *c, struct server_respo
 		return;
 	st = hub_store_lock(api->hub, &err);
 	rc = st ? store_begin(st, &err) : RMG_E_IO;
-	if (rc == RMG_OK) {
-		rc = retry(st, &row, &err);
-		if (rc == RMG_OK)
-			rc = store_commit(st, &err);
-		if (rc != RMG_OK)
-			store_rollback(st);
-	}
+	if (rc == RMG_OK)
+		rc = store_end(st, retry(st, &row, &err), &err);
 	if (st)
 		hub_store_unlock(api->hub);
 	if (rc == RMG_OK)
@@ -268,13 +263,8 @@ static enum rmg_rc change_tokens(struct api *api, const struct call *c, const ch
 	struct store *st = hub_store_lock(api->hub, err);
 	enum rmg_rc rc = st ? store_begin(st, err) : RMG_E_IO;
 
-	if (rc == RMG_OK) {
-		rc = write(st, row, err);
-		if (rc == RMG_OK)
-			rc = store_commit(st, err);
-		if (rc != RMG_OK)
-			store_rollback(st);
-	}
+	if (rc == RMG_OK)
+		rc = store_end(st, write(st, row, err), err);
 	if (st)
 		hub_store_unlock(api->hub);
 	if (rc == RMG_OK)

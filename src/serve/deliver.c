@@ -71,12 +71,7 @@ static enum rmg_rc write_down(struct deliver *d, const struct outbox_row *row, s
 
 	if (rc != RMG_OK)
 		return rc;
-	rc = store_outbox_update(d->store, row, err);
-	if (rc == RMG_OK)
-		rc = store_commit(d->store, err);
-	if (rc != RMG_OK)
-		store_rollback(d->store);
-	return rc;
+	return store_end(d->store, store_outbox_update(d->store, row, err), err);
 }
 
 static int64_t pause_after(uint32_t attempts, uint32_t asked_s)

@@ -221,10 +221,7 @@ static enum rmg_rc put_first_token(struct store *st, const char *path, struct rm
 		text[n] = '\n';
 		rc = write_secret(path, span_of(text, n + 1), err);
 	}
-	if (rc == RMG_OK)
-		rc = store_commit(st, err);
-	if (rc != RMG_OK)
-		store_rollback(st);
+	rc = store_end(st, rc, err);
 	explicit_bzero(text, sizeof text);
 	return rc;
 }

@@ -310,6 +310,15 @@ void store_rollback(struct store *st)
 	memset(st->counters, 0, sizeof st->counters);
 }
 
+enum rmg_rc store_end(struct store *st, enum rmg_rc rc, struct rmg_err *err)
+{
+	if (rc == RMG_OK)
+		rc = store_commit(st, err);
+	if (rc != RMG_OK)
+		store_rollback(st);
+	return rc;
+}
+
 /* The rest is the back end's. */
 
 bool store_lost(const struct store *st)

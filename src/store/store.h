@@ -40,6 +40,10 @@ MUST enum rmg_rc store_begin_reading(struct store *st, struct rmg_err *err);
 MUST enum rmg_rc store_commit(struct store *st, struct rmg_err *err);
 void store_rollback(struct store *st);
 
+/* Commits where rc, what was done since store_begin(), is RMG_OK; else takes it back. Gives rc, or
+ * why the commit failed. */
+MUST enum rmg_rc store_end(struct store *st, enum rmg_rc rc, struct rmg_err *err);
+
 /* The one hub that evaluates and sends. SQLite: a lock on the file's neighbour, held as long as
  * the store is open. PostgreSQL: a session's advisory lock, gone with the connection, so that one
  * that was cut off can no longer write as the leader: its transactions end with it.
