@@ -4,7 +4,6 @@
  * Slack takes 50 blocks, 150 characters in a header and 3,000 in a section, and about one message a
  * second. Text of a section is mrkdwn, in which & < > are escaped, so that no text of ours is a
  * link or a mention. */
-#include <time.h>
 
 #include "alert/sink_inside.h"
 #include "base/clock.h"
@@ -140,10 +139,9 @@ void slack_body(const struct message *m, struct strbuf *out)
 static void keep_pace(const struct sink *s)
 {
 	int64_t wait_ms = s->last_ms ? s->last_ms + PACE_MS - clock_tick_ms() : 0;
-	struct timespec wait = {.tv_nsec = (long)MIN_OF(wait_ms, (int64_t)PACE_MS - 1) * 1000000};
 
 	if (wait_ms > 0)
-		nanosleep(&wait, NULL);
+		clock_sleep_ms((unsigned)MIN_OF(wait_ms, (int64_t)PACE_MS));
 }
 
 static enum rmg_rc open_slack(const struct sink_values *v, struct sink **out, struct rmg_err *err)

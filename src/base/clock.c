@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/clock.h"
 
+#include <stddef.h>
 #include <time.h>
+
+enum { STEP_MS = 100 };
 
 static int64_t ms_of(clockid_t clock)
 {
@@ -32,4 +35,21 @@ double clock_tick_exact_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+void clock_sleep_ms(unsigned ms)
+{
+	struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+
+	nanosleep(&t, NULL);
+}
+
+bool clock_rest(uint64_t ms, bool (*stop)(void *user), void *user)
+{
+	for (uint64_t slept = 0; slept < ms; slept += STEP_MS) {
+		if (stop && stop(user))
+			return false;
+		clock_sleep_ms(STEP_MS);
+	}
+	return true;
 }

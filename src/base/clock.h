@@ -4,6 +4,7 @@
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 int64_t clock_ms(void); /* since 1970 */
@@ -11,5 +12,11 @@ int64_t clock_ms(void); /* since 1970 */
 int64_t clock_tick_ms(void);
 int64_t clock_tick_s(void);
 double clock_tick_exact_ms(void); /* with its fraction, for what is measured */
+
+void clock_sleep_ms(unsigned ms); /* a signal ends it early, which is as well */
+
+/* Sleeps, but not through a stop, which is asked for ten times a second (NULL: never): false where
+ * it came. */
+bool clock_rest(uint64_t ms, bool (*stop)(void *user), void *user);
 
 #endif

@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/strbuf.h"
 #include "io/file.h"
@@ -199,19 +199,6 @@ static enum rmg_rc ask(struct transfer *t, struct http_response *resp, struct rm
 	return rc;
 }
 
-/* Sleeps, but not through a stop. */
-static bool pause_s(const struct fetch *f, unsigned seconds)
-{
-	const struct timespec tenth = {.tv_nsec = 100000000};
-
-	for (unsigned i = 0; i < seconds * 10; i++) {
-		if (f->opts->stop && f->opts->stop(f->opts->user))
-			return false;
-		nanosleep(&tenth, NULL);
-	}
-	return true;
-}
-
 /* Asks until there is an answer, going on from what earlier tries brought. */
 static enum rmg_rc ask_again(struct transfer *t, struct http_response *resp, struct rmg_err *err)
 {
@@ -237,7 +224,8 @@ static enum rmg_rc ask_again(struct transfer *t, struct http_response *resp, str
 				*err = why;
 			return rc;
 		}
-		if (!pause_s(t->f, MIN_OF(MAX_OF(wait, try), 30u)))
+		if (!clock_rest(MIN_OF(MAX_OF(wait, try), 30u) * UINT64_C(1000), t->f->opts->stop,
+				t->f->opts->user))
 			return err_set(err, RMG_E_STOPPED, "stopped");
 	}
 }

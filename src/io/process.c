@@ -108,7 +108,6 @@ static enum rmg_rc take(struct child *c, int64_t end_ms, const char *name, struc
 static enum rmg_rc reap(struct child *c, int64_t end_ms, const char *name, int *status,
 			struct rmg_err *err)
 {
-	struct timespec pause = {0, 2 * 1000 * 1000};
 	int how;
 
 	for (;;) {
@@ -120,7 +119,7 @@ static enum rmg_rc reap(struct child *c, int64_t end_ms, const char *name, int *
 			break;
 		if (clock_tick_ms() >= end_ms)
 			return err_set(err, RMG_E_LIMIT, "%s took too long", name);
-		nanosleep(&pause, NULL);
+		clock_sleep_ms(2);
 	}
 	c->pid = 0;
 	*status = WIFEXITED(how) ? WEXITSTATUS(how) : 128 + WTERMSIG(how);

@@ -4,16 +4,16 @@
 #include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/env.h"
 #include "base/limits.h"
 #include "base/strbuf.h"
 #include "oci/reference.h"
 #include "oci/registry.h"
 
-enum { ARENA_CAP = 16 << 20, AUTH_TRIES = 2, HOST_MAX = 260, PAUSE_STEP_MS = 100 };
+enum { ARENA_CAP = 16 << 20, AUTH_TRIES = 2, HOST_MAX = 260 };
 
 static bool is_listed(const char *const *hosts, struct span host)
 {
@@ -152,13 +152,8 @@ void place_give_back(struct place *p, struct http *h)
 
 enum rmg_rc place_pause(const struct place *p, unsigned seconds, struct rmg_err *err)
 {
-	struct timespec step = {.tv_nsec = PAUSE_STEP_MS * 1000000L};
-
-	for (unsigned ms = 0; ms < seconds * 1000; ms += PAUSE_STEP_MS) {
-		if (p->opts->stop && p->opts->stop(p->opts->user))
-			return err_set(err, RMG_E_STOPPED, "stopped");
-		nanosleep(&step, NULL);
-	}
+	if (!clock_rest(seconds * UINT64_C(1000), p->opts->stop, p->opts->user))
+		return err_set(err, RMG_E_STOPPED, "stopped");
 	return RMG_OK;
 }
 

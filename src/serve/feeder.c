@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/rfc3339.h"
 #include "feed/folder.h"
 #include "io/notify.h"
@@ -162,17 +163,6 @@ static void fetch(struct feeder *f)
 	take_file(f);
 }
 
-/* Until ms have gone or the hub stops. */
-static void rest(struct feeder *f, uint64_t ms)
-{
-	for (uint64_t slept = 0; slept < ms && !stop(f); slept += STEP_MS) {
-		struct timespec t = {.tv_sec = STEP_MS / 1000,
-				     .tv_nsec = STEP_MS % 1000 * 1000000L};
-
-		nanosleep(&t, NULL);
-	}
-}
-
 /* So that a thousand hubs do not ask at the same second. */
 static uint64_t jittered(uint32_t seconds)
 {
@@ -195,7 +185,7 @@ static void keep_folder(struct feeder *f)
 		bool all = true;
 
 		if (f->notify == NULL)
-			rest(f, STEP_MS);
+			(void)clock_rest(STEP_MS, stop, f);
 		else if (notify_wait(f->notify, STEP_MS, SETTLE_MS, &paths, &n, &all, &err) !=
 			 RMG_OK)
 			trouble(f, err.msg);
@@ -220,12 +210,12 @@ static void *run(void *user)
 	take_file(f);
 	while (!stop(f)) {
 		if (f->env->opts->db) {
-			rest(f, STEP_MS);
+			(void)clock_rest(STEP_MS, stop, f);
 			take_file(f);
 			continue;
 		}
 		fetch(f);
-		rest(f, jittered(f->env->opts->feed_s));
+		(void)clock_rest(jittered(f->env->opts->feed_s), stop, f);
 	}
 	return NULL;
 }

@@ -5,14 +5,14 @@
  * the lineage shows it. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "format/sha256.h"
 #include "lib/lib.h"
 #include "oci/digest.h"
 #include "serve/parts.h"
 
-enum { EVERY_S = 3600, STEP_MS = 500 };
+enum { EVERY_S = 3600 };
 
 struct host {
 	struct env *env;
@@ -121,15 +121,10 @@ static void scan(struct host *h)
 static void *run(void *user)
 {
 	struct host *h = user;
-	struct timespec step = {.tv_nsec = STEP_MS * 1000000L};
 
-	while (!atomic_load(&h->env->stopping)) {
+	do
 		scan(h);
-		for (uint64_t ms = 0;
-		     ms < EVERY_S * UINT64_C(1000) && !atomic_load(&h->env->stopping);
-		     ms += STEP_MS)
-			nanosleep(&step, NULL);
-	}
+	while (clock_rest(EVERY_S * UINT64_C(1000), env_stopping, h->env));
 	return NULL;
 }
 

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -385,13 +384,6 @@ static void lead_or_follow(struct running *r, bool leads)
 		bell_ring(&r->env.sent);
 }
 
-static void pause_ms(unsigned ms)
-{
-	struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
-
-	nanosleep(&t, NULL); /* a signal ends it early, which is as well */
-}
-
 /* The main thread's. Times here are of a clock that only goes forward. */
 static void turn(struct running *r)
 {
@@ -420,7 +412,7 @@ static void turn(struct running *r)
 			compact(r, env_now_ms(&r->env));
 			compact_at = tick;
 		}
-		pause_ms(TURN_MS);
+		clock_sleep_ms(TURN_MS);
 	}
 }
 

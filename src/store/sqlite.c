@@ -4,9 +4,9 @@
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "io/file.h"
 #include "store/backend.h"
 
@@ -343,11 +343,9 @@ static enum rmg_rc notify(struct store *st, struct rmg_err *err)
 
 static enum rmg_rc wait_for(struct store *st, unsigned timeout_ms, bool *woken, struct rmg_err *err)
 {
-	struct timespec t = {timeout_ms / 1000, (long)(timeout_ms % 1000) * 1000000};
-
 	(void)st;
 	(void)err;
-	nanosleep(&t, NULL);
+	clock_sleep_ms(timeout_ms);
 	*woken = false;
 	return RMG_OK;
 }

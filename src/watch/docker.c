@@ -6,7 +6,6 @@
  * ends the stream, a silence of WATCH_ROUND_S included, is followed by another snapshot. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/limits.h"
@@ -369,12 +368,6 @@ static bool stopped(const struct watch_opts *opts)
 	return opts->stop && opts->stop(opts->user);
 }
 
-static void pause_for(const struct watch_opts *opts, unsigned tenths)
-{
-	for (unsigned i = 0; i < tenths && !stopped(opts); i++)
-		usleep(100000);
-}
-
 /* A silent stream ends in RMG_E_NET as a broken one does: both mean another round, no alarm. */
 static void rounds(struct engine *g, struct rmg_err *err)
 {
@@ -390,13 +383,13 @@ static void rounds(struct engine *g, struct rmg_err *err)
 				opts->warn(opts->user, "the engine answers again");
 			failed = 0;
 			(void)stream(g, since, err);
-			pause_for(opts, 2);
+			(void)clock_rest(200, opts->stop, opts->user);
 			continue;
 		}
 		if (failed == 0 && opts->warn && rc != RMG_E_STOPPED)
 			opts->warn(opts->user, err->msg);
 		failed++;
-		pause_for(opts, MIN_OF(failed * 5, 100u));
+		(void)clock_rest(MIN_OF(failed * 500, 10000u), opts->stop, opts->user);
 	}
 }
 
