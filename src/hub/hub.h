@@ -141,5 +141,7 @@ struct hub_figures { /* for /metrics, /readyz and coverage */
 	size_t store_bytes;
 };
 void hub_figures(struct hub *h, struct hub_figures *out);
+/* What of them is asked for every few seconds, without a look at the world or the store. */
+bool hub_is_ready(struct hub *h, bool *leads);
 
 #endif

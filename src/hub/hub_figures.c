@@ -50,6 +50,22 @@ static void ask_store(struct hub *h)
 	pthread_mutex_unlock(&h->counting);
 }
 
+static bool is_ready(const struct hub *h)
+{
+	return h->judged && !h->stale;
+}
+
+bool hub_is_ready(struct hub *h, bool *leads)
+{
+	bool ready;
+
+	(void)hub_read_lock(h, NULL);
+	ready = is_ready(h);
+	*leads = h->leads;
+	hub_read_unlock(h);
+	return ready;
+}
+
 void hub_figures(struct hub *h, struct hub_figures *out)
 {
 	const struct world *w;
@@ -60,7 +76,7 @@ void hub_figures(struct hub *h, struct hub_figures *out)
 	*out = h->figures;
 	pthread_mutex_unlock(&h->counting);
 	out->leads = h->leads;
-	out->ready = h->judged && !h->stale;
+	out->ready = is_ready(h);
 	count_world(w, out);
 	out->alerts_firing = alerts_count(h->alerts, ALERT_FIRING);
 	out->alerts_acknowledged = alerts_count(h->alerts, ALERT_ACKNOWLEDGED);

@@ -60,14 +60,12 @@ void api_health(struct api *api, const struct call *c, struct server_response *o
 
 void api_ready(struct api *api, const struct call *c, struct server_response *out)
 {
-	struct hub_figures f;
+	bool leads;
 
 	(void)c;
-	hub_figures(api->hub, &f);
-	if (!f.ready) {
+	if (!hub_is_ready(api->hub, &leads)) {
 		api_error(out, 503, "no advisory database yet");
 		return;
 	}
-	strbuf_printf(&out->body, "{\"status\":\"ready\",\"leader\":%s}",
-		      f.leads ? "true" : "false");
+	strbuf_printf(&out->body, "{\"status\":\"ready\",\"leader\":%s}", leads ? "true" : "false");
 }
