@@ -91,17 +91,12 @@ static enum rmg_rc hand_over(struct host *h, struct inventory *inv, struct rmg_e
 
 static void scan(struct host *h)
 {
-	struct rmg_opts opts = RMG_OPTS;
+	struct rmg_opts opts = env_scan_opts(h->env);
 	struct rmg_image *image = NULL;
 	struct rmg_inventory *inventory = NULL;
 	struct rmg_err err = {0};
 	enum rmg_rc rc;
 
-	if (h->env->opts->scan)
-		opts = *h->env->opts->scan;
-	opts.stop = env_stopping;
-	opts.progress = NULL;
-	opts.user = h->env;
 	rc = rmg_image_open("rootfs:/", &opts, &image, &err);
 	if (rc == RMG_OK)
 		rc = rmg_inventory_take(image, &opts, &inventory, &err);

@@ -34,6 +34,7 @@ struct env {
 void env_say(const struct env *env, const char *level, const char *fmt, ...) PRINTF(3, 4);
 bool env_stopping(void *env); /* as a stop callback */
 int64_t env_now_ms(const struct env *env);
+struct rmg_opts env_scan_opts(struct env *env); /* as asked for, ended by the hub's end */
 
 struct deliver;
 MUST enum rmg_rc deliver_start(struct env *env, const struct config_sink *sink,

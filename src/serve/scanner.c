@@ -119,17 +119,12 @@ static enum rmg_rc open_image(struct scanner *s, struct rmg_opts *opts, struct r
 
 static void scan(struct scanner *s)
 {
-	struct rmg_opts opts = RMG_OPTS;
+	struct rmg_opts opts = env_scan_opts(s->env);
 	struct rmg_image *image = NULL;
 	struct rmg_inventory *inventory = NULL;
 	struct rmg_err err = {0};
 	enum rmg_rc rc;
 
-	if (s->env->opts->scan)
-		opts = *s->env->opts->scan;
-	opts.stop = env_stopping;
-	opts.progress = NULL;
-	opts.user = s->env;
 	rc = open_image(s, &opts, &image, &err);
 	if (rc == RMG_OK)
 		rc = rmg_inventory_take(image, &opts, &inventory, &err);

@@ -82,6 +82,18 @@ static int64_t now_ms(void *user)
 	return ms;
 }
 
+struct rmg_opts env_scan_opts(struct env *env)
+{
+	struct rmg_opts opts = RMG_OPTS;
+
+	if (env->opts->scan)
+		opts = *env->opts->scan;
+	opts.stop = env_stopping;
+	opts.progress = NULL;
+	opts.user = env;
+	return opts;
+}
+
 int64_t env_now_ms(const struct env *env)
 {
 	return env->now_ms(env->clock_user);
