@@ -34,22 +34,13 @@ void brief_escape(struct span s, const char *those, size_t max, struct strbuf *o
 
 void brief_marks(const struct message_item *item, struct strbuf *out)
 {
-	struct span severity = brief_cut(item->severity, NAME_BYTES);
-	struct span fixed = brief_cut(item->fixed, 2 * NAME_BYTES);
+	struct message_item cut = *item;
 
-	strbuf_put(out, severity.n ? severity : S("no severity"));
-	if (item->is_new)
-		strbuf_puts(out, ", new");
-	if (item->kev)
-		strbuf_puts(out, ", known to be exploited");
-	if (item->epss > 0)
-		strbuf_printf(out, ", EPSS %.3f", item->epss);
-	if (fixed.n)
-		strbuf_printf(out, ", fixed in " SPAN_FMT, SPAN_ARG(fixed));
-	else if (item->fixable)
-		strbuf_puts(out, ", fixable");
-	if (item->days)
-		strbuf_printf(out, ", in use for %u days", item->days);
+	cut.severity = brief_cut(item->severity, NAME_BYTES);
+	cut.fixed = brief_cut(item->fixed, 2 * NAME_BYTES);
+	if (cut.severity.n == 0)
+		cut.severity = S("no severity");
+	message_marks(&cut, out);
 }
 
 static void put_use(const struct message_use *use, struct strbuf *out)

@@ -320,9 +320,9 @@ static void put_uses(struct strbuf *out, const struct message_item *item)
 			      (unsigned long long)(item->n_uses - item->uses_listed));
 }
 
-static void put_marks(struct strbuf *out, const struct message_item *item)
+void message_marks(const struct message_item *item, struct strbuf *out)
 {
-	strbuf_printf(out, "   " SPAN_FMT, SPAN_ARG(item->severity));
+	strbuf_put(out, item->severity);
 	if (item->is_new)
 		strbuf_puts(out, ", new");
 	if (item->kev)
@@ -335,7 +335,6 @@ static void put_marks(struct strbuf *out, const struct message_item *item)
 		strbuf_puts(out, ", fixable");
 	if (item->days)
 		strbuf_printf(out, ", in use for %u days", item->days);
-	strbuf_putc(out, '\n');
 }
 
 static void put_item(struct strbuf *out, const struct message_item *item)
@@ -343,8 +342,11 @@ static void put_item(struct strbuf *out, const struct message_item *item)
 	struct span text = item->text, line;
 
 	strbuf_printf(out, "\n * " SPAN_FMT "\n", SPAN_ARG(item->title));
-	if (item->severity.n)
-		put_marks(out, item);
+	if (item->severity.n) {
+		strbuf_puts(out, "   ");
+		message_marks(item, out);
+		strbuf_putc(out, '\n');
+	}
 	while (span_next(&text, '\n', &line))
 		put_line(out, "", line);
 	if (!span_is(item->summary, item->text))

@@ -83,6 +83,8 @@ void message_free(struct message *m);
 void message_write(const struct message *m, struct strbuf *out);
 
 /* Plain text of a parsed message, for mail and chat: the title, a paragraph an item, the link. */
+/* "critical, new, known to be exploited, EPSS 0.900, fixed in 1.2", as far as it is so. */
+void message_marks(const struct message_item *item, struct strbuf *out);
 void message_text(const struct message *m, struct strbuf *out);
 
 #endif
