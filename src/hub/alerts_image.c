@@ -455,3 +455,20 @@ enum rmg_rc alerts_happened(struct alerts *a, const struct alerts_env *env,
 	strbuf_done(&key);
 	return rc;
 }
+
+enum rmg_rc wording_end(struct call *c, struct happening *x, struct wording *t)
+{
+	enum rmg_rc rc;
+
+	if (t->subject.n)
+		x->subject = strbuf_span(&t->subject);
+	if (t->title.n)
+		x->title = strbuf_span(&t->title);
+	if (t->text.n)
+		x->text = strbuf_span(&t->text);
+	rc = alerts_happened(c->a, c->env, x, c->err);
+	strbuf_done(&t->subject);
+	strbuf_done(&t->title);
+	strbuf_done(&t->text);
+	return rc;
+}

@@ -68,8 +68,8 @@ struct sink_state {
 struct alerts {
 	VEC(struct alert) v;
 	struct map by_id, by_pair, by_key, by_workload; /* to indexes of v */
-	struct map closed;                 /* hash of a key, to the id of a resolved alert */
-	VEC(struct image_alerts) images;   /* by image */
+	struct map closed;               /* hash of a key, to the id of a resolved alert */
+	VEC(struct image_alerts) images; /* by image */
 	uint32_t last_id;
 	size_t counts[4];
 
@@ -119,6 +119,13 @@ static inline struct call call_of(struct alerts *a, const struct alerts_env *env
 }
 
 MUST enum rmg_rc call_no_memory(const struct call *c);
+
+/* The texts of a happening while they are made. What has none keeps what the happening has. */
+struct wording {
+	struct strbuf subject, title, text;
+};
+/* It happened, in these words; they end here. */
+MUST enum rmg_rc wording_end(struct call *c, struct happening *x, struct wording *t);
 
 /* alerts.c */
 struct alert *alerts_find(struct alerts *a, uint32_t image, uint32_t advisory);

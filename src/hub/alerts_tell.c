@@ -231,6 +231,15 @@ static void hash_u64(struct sha256 *h, uint64_t n)
 	sha256_put(h, span_of(&n, sizeof n));
 }
 
+/* PREFIX/ and half of the hash. */
+static void set_id(struct teller *t, const char *prefix, const uint8_t hash[SHA256_BYTES])
+{
+	size_t n = (size_t)snprintf(t->id, sizeof t->id, "%s/", prefix);
+
+	for (size_t i = 0; i < 16; i++)
+		snprintf(t->id + n + 2 * i, 3, "%02x", hash[i]);
+}
+
 /* The same decision has the same id: alert, opening, what, and which of several. */
 static bool name_message(struct teller *t)
 {
@@ -256,9 +265,7 @@ static bool name_message(struct teller *t)
 	}
 	sha256_end(h, hash);
 	sha256_free(h);
-	memcpy(t->id, "group/", 6);
-	for (size_t i = 0; i < 16; i++)
-		snprintf(t->id + 6 + 2 * i, 3, "%02x", hash[i]);
+	set_id(t, "group", hash);
 	return true;
 }
 
@@ -523,9 +530,7 @@ static bool name_held(struct teller *t, struct holder *h, const char *sink, enum
 	}
 	sha256_end(hash, out);
 	sha256_free(hash);
-	memcpy(t->id, "held/", 5);
-	for (size_t i = 0; i < 16; i++)
-		snprintf(t->id + 5 + 2 * i, 3, "%02x", out[i]);
+	set_id(t, "held", out);
 	return true;
 }
 

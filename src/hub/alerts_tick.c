@@ -148,20 +148,15 @@ static const struct rule *first_rule(const struct policy *p, enum rule_kind kind
 
 static enum rmg_rc tell_source(struct call *c, const struct world_source *s, bool silent)
 {
-	struct strbuf title = strbuf_of(KIB(16)), text = strbuf_of(KIB(1));
+	struct wording t = {.title = strbuf_of(KIB(16)), .text = strbuf_of(KIB(1))};
 	struct happening x = {.kind = RULE_SILENT, .subject = s->name, .over = !silent};
 	char time[RFC3339_BYTES];
-	enum rmg_rc rc;
 
-	strbuf_printf(&title, "nothing is heard of " SPAN_FMT, SPAN_ARG(s->name));
-	strbuf_printf(&text, "It was last heard of at %s. What runs there may have changed since.",
+	strbuf_printf(&t.title, "nothing is heard of " SPAN_FMT, SPAN_ARG(s->name));
+	strbuf_printf(&t.text,
+		      "It was last heard of at %s. What runs there may have changed since.",
 		      rfc3339_text(s->heard_ms, time));
-	x.title = strbuf_span(&title);
-	x.text = strbuf_span(&text);
-	rc = alerts_happened(c->a, c->env, &x, c->err);
-	strbuf_done(&title);
-	strbuf_done(&text);
-	return rc;
+	return wording_end(c, &x, &t);
 }
 
 /* Silence counts from when the hub itself was there to hear. */
@@ -193,20 +188,14 @@ static enum rmg_rc listen(struct call *c)
 
 static enum rmg_rc tell_feed(struct call *c, struct span feed, struct span fetched, bool old)
 {
-	struct strbuf title = strbuf_of(KIB(16)), text = strbuf_of(KIB(1));
+	struct wording t = {.title = strbuf_of(KIB(16)), .text = strbuf_of(KIB(1))};
 	struct happening x = {.kind = RULE_FEED_AGE, .subject = feed, .over = !old};
-	enum rmg_rc rc;
 
-	strbuf_printf(&title, "the advisories of " SPAN_FMT " are old", SPAN_ARG(feed));
-	strbuf_printf(&text,
+	strbuf_printf(&t.title, "the advisories of " SPAN_FMT " are old", SPAN_ARG(feed));
+	strbuf_printf(&t.text,
 		      "They are of " SPAN_FMT ". What was disclosed since is not known here.",
 		      SPAN_ARG(fetched));
-	x.title = strbuf_span(&title);
-	x.text = strbuf_span(&text);
-	rc = alerts_happened(c->a, c->env, &x, c->err);
-	strbuf_done(&title);
-	strbuf_done(&text);
-	return rc;
+	return wording_end(c, &x, &t);
 }
 
 static enum rmg_rc look_at_feed(struct call *c, const struct rule *r, struct span feed,

@@ -116,26 +116,18 @@ static struct span node_of(const struct world *w, uint32_t image, struct span re
 static enum rmg_rc tell_skew(struct call *c, struct span ref, struct span platform,
 			     const struct sides *sides)
 {
-	struct strbuf subject = strbuf_of(KIB(16)), title = strbuf_of(KIB(16)),
-		      text = strbuf_of(KIB(32));
+	struct wording t = {
+	    .subject = strbuf_of(KIB(16)), .title = strbuf_of(KIB(16)), .text = strbuf_of(KIB(32))};
 	struct happening x = {.kind = RULE_TAG_SKEW, .over = sides->count < 2};
-	enum rmg_rc rc;
 
-	strbuf_printf(&subject, SPAN_FMT " " SPAN_FMT, SPAN_ARG(ref), SPAN_ARG(platform));
-	strbuf_printf(&title, SPAN_FMT " is not the same everywhere", SPAN_ARG(ref));
+	strbuf_printf(&t.subject, SPAN_FMT " " SPAN_FMT, SPAN_ARG(ref), SPAN_ARG(platform));
+	strbuf_printf(&t.title, SPAN_FMT " is not the same everywhere", SPAN_ARG(ref));
 	for (size_t i = 0; i < sides->count; i++)
-		strbuf_printf(&text, "%s" SPAN_FMT " on " SPAN_FMT, i ? ", " : "In use are ",
+		strbuf_printf(&t.text, "%s" SPAN_FMT " on " SPAN_FMT, i ? ", " : "In use are ",
 			      SPAN_ARG(digest_short(c->w->images.v[sides->image[i]].digest)),
 			      SPAN_ARG(node_of(c->w, sides->image[i], ref)));
-	strbuf_putc(&text, '.');
-	x.subject = strbuf_span(&subject);
-	x.title = strbuf_span(&title);
-	x.text = strbuf_span(&text);
-	rc = alerts_happened(c->a, c->env, &x, c->err);
-	strbuf_done(&subject);
-	strbuf_done(&title);
-	strbuf_done(&text);
-	return rc;
+	strbuf_putc(&t.text, '.');
+	return wording_end(c, &x, &t);
 }
 
 static enum rmg_rc hold_skew(struct call *c, struct lineage *l, struct span ref, uint32_t image)
@@ -163,20 +155,14 @@ static bool means(const struct world *w, struct span digest, uint32_t image)
 static enum rmg_rc tell_moved(struct call *c, const struct world_tag *tag, struct span was,
 			      struct span node, bool over)
 {
-	struct strbuf title = strbuf_of(KIB(16)), text = strbuf_of(KIB(32));
+	struct wording t = {.title = strbuf_of(KIB(16)), .text = strbuf_of(KIB(32))};
 	struct happening x = {.kind = RULE_TAG_MOVED, .subject = tag->ref, .over = over};
-	enum rmg_rc rc;
 
-	strbuf_printf(&title, SPAN_FMT " means another image now", SPAN_ARG(tag->ref));
-	strbuf_printf(&text, "It is " SPAN_FMT " now; " SPAN_FMT " runs " SPAN_FMT ".",
+	strbuf_printf(&t.title, SPAN_FMT " means another image now", SPAN_ARG(tag->ref));
+	strbuf_printf(&t.text, "It is " SPAN_FMT " now; " SPAN_FMT " runs " SPAN_FMT ".",
 		      SPAN_ARG(digest_short(tag->digest)), SPAN_ARG(node.n ? node : S("a node")),
 		      SPAN_ARG(digest_short(was)));
-	x.title = strbuf_span(&title);
-	x.text = strbuf_span(&text);
-	rc = alerts_happened(c->a, c->env, &x, c->err);
-	strbuf_done(&title);
-	strbuf_done(&text);
-	return rc;
+	return wording_end(c, &x, &t);
 }
 
 /* Whether an image is what the tag meant once: nothing else is certain, since a tag may be an index
@@ -413,24 +399,16 @@ static void read_component(const struct call *c, uint32_t image, struct claim *x
 
 static enum rmg_rc tell_said(struct call *c, uint32_t image, struct span ref, const struct claim *x)
 {
-	struct strbuf subject = strbuf_of(KIB(16)), title = strbuf_of(KIB(16)),
-		      text = strbuf_of(KIB(16));
+	struct wording t = {
+	    .subject = strbuf_of(KIB(16)), .title = strbuf_of(KIB(16)), .text = strbuf_of(KIB(16))};
 	struct happening h = {.kind = RULE_VERSION_SAID, .image = image};
-	enum rmg_rc rc;
 
-	strbuf_printf(&subject, SPAN_FMT " " SPAN_FMT, SPAN_ARG(ref),
+	strbuf_printf(&t.subject, SPAN_FMT " " SPAN_FMT, SPAN_ARG(ref),
 		      SPAN_ARG(c->w->images.v[image].digest));
-	strbuf_printf(&title, SPAN_FMT " contains %s", SPAN_ARG(ref), x->version);
-	strbuf_printf(&text, "The tag says " SPAN_FMT ", %s says %s.", SPAN_ARG(x->tag), x->from,
+	strbuf_printf(&t.title, SPAN_FMT " contains %s", SPAN_ARG(ref), x->version);
+	strbuf_printf(&t.text, "The tag says " SPAN_FMT ", %s says %s.", SPAN_ARG(x->tag), x->from,
 		      x->version);
-	h.subject = strbuf_span(&subject);
-	h.title = strbuf_span(&title);
-	h.text = strbuf_span(&text);
-	rc = alerts_happened(c->a, c->env, &h, c->err);
-	strbuf_done(&subject);
-	strbuf_done(&title);
-	strbuf_done(&text);
-	return rc;
+	return wording_end(c, &h, &t);
 }
 
 static enum rmg_rc hold_version(struct call *c, uint32_t image, struct span ref)
