@@ -9,7 +9,7 @@
  * Without an end, Alertmanager would take an alert for resolved after its resolve_timeout (5
  * minutes). We say when it ends, and until then the end is a year away. A nearer one would be a
  * false "resolved" whenever nothing is said for so long; this one costs nothing, since Alertmanager
- * forgets what it holds when it restarts. For that, the sink asks to be told again (repeat_s). */
+ * forgets what it holds when it restarts. It hears of an alert then when that changes next. */
 #include <time.h>
 
 #include "alert/sink_inside.h"
@@ -17,7 +17,7 @@
 #include "base/rfc3339.h"
 #include "format/jsonw.h"
 
-enum { REPEAT_S = 600, USES_BYTES = 2000 };
+enum { USES_BYTES = 2000 };
 #define YEAR_MS (INT64_C(365) * 86400 * 1000)
 #define TEST_MS (INT64_C(5) * 60 * 1000)
 
@@ -178,5 +178,4 @@ const struct sink_kind sink_alertmanager = {
     .open = open_alertmanager,
     .send = send_alertmanager,
     .close = sink_close,
-    .repeat_s = REPEAT_S,
 };

@@ -108,13 +108,6 @@ bool sink_stops(void *sink)
 	return s->late || (s->values.stop && s->values.stop(s->values.user));
 }
 
-uint32_t sink_seconds_left(const struct sink *s)
-{
-	int64_t left = (s->ends_ms - clock_tick_ms() + 999) / 1000;
-
-	return left > 0 ? (uint32_t)left : 1;
-}
-
 enum rmg_rc sink_stopped(const struct sink *s, struct sink_retry *retry, struct rmg_err *err)
 {
 	retry->again = true;

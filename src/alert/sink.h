@@ -41,8 +41,6 @@ struct sink_kind {
 	enum rmg_rc (*send)(struct sink *s, const struct message *m, struct sink_retry *retry,
 			    struct rmg_err *err);
 	void (*close)(struct sink *s);
-	/* Alertmanager: tell what still fires each so many seconds; 0: never. */
-	uint32_t repeat_s;
 };
 
 const struct sink_kind *sink_kind_at(size_t i); /* NULL: end */

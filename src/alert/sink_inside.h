@@ -47,7 +47,6 @@ const char *sink_ca_file(const struct sink *s);
 
 void sink_begin(struct sink *s);
 bool sink_stops(void *sink); /* told to stop, or out of time */
-uint32_t sink_seconds_left(const struct sink *s);
 
 /* The failure of running out of time or being told to stop; both may be tried again. */
 enum rmg_rc sink_stopped(const struct sink *s, struct sink_retry *retry, struct rmg_err *err) COLD;

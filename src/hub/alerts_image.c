@@ -6,16 +6,6 @@
 /* Conditions on the place do not depend on the finding: they are asked once an image, over its uses
  * and the workloads that would run it, until every rule has found one. */
 
-size_t alerts_dormant(const struct world *w, uint32_t image)
-{
-	uint32_t at = 0, workload;
-	size_t n = 0;
-
-	while ((workload = world_would_next(w, image, &at)) != 0)
-		n += world_dormant(w, workload);
-	return n;
-}
-
 /* Rules that a use does not satisfy yet; gives how many are left. */
 static size_t ask_rules(struct call *c, uint32_t workload, uint32_t place, bool dormant)
 {

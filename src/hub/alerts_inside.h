@@ -172,7 +172,6 @@ MUST enum rmg_rc image_rules(struct call *c, uint32_t image);
 size_t image_rule_of(const struct call *c, enum rule_kind kind);
 MUST enum rmg_rc image_close(struct call *c, uint32_t image);
 MUST enum rmg_rc image_unread(struct call *c, uint32_t image, bool waited);
-size_t alerts_dormant(const struct world *w, uint32_t image);
 
 /* alerts_exception.c */
 MUST enum rmg_rc excuses_load(struct call *c);

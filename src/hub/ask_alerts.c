@@ -18,7 +18,6 @@ struct listing {
 	VEC(struct listed) open;
 	uint32_t uses; /* of the row that is being written */
 	enum adv_severity least;
-	bool found;
 };
 
 static enum rmg_rc check(const struct ask *q, enum adv_severity *least, struct rmg_err *err)

@@ -50,11 +50,6 @@ const struct alerts *hub_alerts(const struct hub *h)
 	return h->alerts;
 }
 
-const struct policy *hub_policy(const struct hub *h)
-{
-	return h->policy;
-}
-
 /* A lost connection is replaced; what it led, it leads no more. */
 static enum rmg_rc store_ready(struct hub *h, struct store **st, struct rmg_err *err)
 {

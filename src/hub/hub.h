@@ -123,7 +123,6 @@ int64_t hub_now_ms(const struct hub *h); /* by its clock */
  * yet). A question asks the database through its own copy of *db: what it finds damaged is then
  * noted by itself alone. */
 const struct world *hub_read_lock(struct hub *h, struct advdb **db);
-const struct policy *hub_policy(const struct hub *h);
 void hub_read_unlock(struct hub *h);
 const struct alerts *hub_alerts(const struct hub *h); /* under the read lock */
 /* A connection of its own for reading what is not in memory; one user at a time. */
