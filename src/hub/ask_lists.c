@@ -102,27 +102,26 @@ enum rmg_rc ask_images(struct hub *h, const struct ask *q, struct strbuf *out, s
 	return RMG_OK;
 }
 
+static void take_worse(struct world_counts *worst, const struct world_counts *c)
+{
+	for (size_t s = 0; s < COUNT_OF(worst->by_severity); s++)
+		worst->by_severity[s] = MAX_OF(worst->by_severity[s], c->by_severity[s]);
+	worst->kev = MAX_OF(worst->kev, c->kev);
+	worst->fixable = MAX_OF(worst->fixable, c->fixable);
+}
+
 /* The counts of what a workload runs, or would run: of several images each kind's most. */
 static struct world_counts counts_of(const struct world *w, uint32_t workload)
 {
 	const struct world_workload *l = &w->workloads.v[workload];
 	struct world_counts worst = {0};
 
-	for (uint32_t i = 0; i < l->n_would_run || i == 0; i++) {
-		uint32_t image = i < l->n_would_run ? l->would_run[i] : l->last_image;
-		const struct world_counts *c = &w->images.v[image].counts;
-
-		for (size_t s = 0; s < COUNT_OF(worst.by_severity); s++)
-			worst.by_severity[s] = MAX_OF(worst.by_severity[s], c->by_severity[s]);
-		worst.kev = MAX_OF(worst.kev, c->kev);
-		worst.fixable = MAX_OF(worst.fixable, c->fixable);
-	}
-	for (uint32_t u = l->first_use; u; u = w->uses.v[u].next_of_workload) {
-		const struct world_counts *c = &w->images.v[w->uses.v[u].image].counts;
-
-		for (size_t s = 0; s < COUNT_OF(worst.by_severity); s++)
-			worst.by_severity[s] = MAX_OF(worst.by_severity[s], c->by_severity[s]);
-	}
+	for (uint32_t i = 0; i < l->n_would_run; i++)
+		take_worse(&worst, &w->images.v[l->would_run[i]].counts);
+	if (l->n_would_run == 0)
+		take_worse(&worst, &w->images.v[l->last_image].counts);
+	for (uint32_t u = l->first_use; u; u = w->uses.v[u].next_of_workload)
+		take_worse(&worst, &w->images.v[w->uses.v[u].image].counts);
 	return worst;
 }
 
