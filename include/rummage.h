@@ -104,7 +104,7 @@ struct rmg_opts {
 	void (*progress)(void *user, const struct rmg_progress *p);
 	void *user;
 	uint32_t stall_seconds; /* no byte of a server for so long is a broken connection; 0: 30 */
-	const char *engine;     /* socket of docker: and podman:; NULL: where the environment says */
+	const char *engine; /* socket of docker: and podman:; NULL: where the environment says */
 };
 #define RMG_OPTS RMG_SIZED(struct rmg_opts)
 
