@@ -44,11 +44,11 @@ static void tell(void *user, const char *level, const char *text)
 	fprintf(stderr, "%s %s %s\n", at, level, text);
 }
 
-static size_t add(struct serve_watch *to, size_t n, size_t max, const char *kind,
+static size_t add(struct node_watch *to, size_t n, size_t max, const char *kind,
 		  const struct opt_list *from)
 {
 	for (size_t i = 0; i < from->n && n < max; i++)
-		to[n++] = (struct serve_watch){kind, from->v[i]};
+		to[n++] = (struct node_watch){kind, from->v[i]};
 	return n;
 }
 
@@ -73,7 +73,7 @@ static const char *advice_of(const struct rmg_err *err)
 
 int cmd_hub(struct options *o)
 {
-	struct serve_watch watches[16];
+	struct node_watch watches[16];
 	struct rmg_opts scan = scan_options(o);
 	struct rmg_err err = {0};
 	struct serve_opts opts = {

@@ -82,18 +82,6 @@ static int64_t now_ms(void *user)
 	return ms;
 }
 
-struct rmg_opts env_scan_opts(struct env *env)
-{
-	struct rmg_opts opts = RMG_OPTS;
-
-	if (env->opts->scan)
-		opts = *env->opts->scan;
-	opts.stop = env_stopping;
-	opts.progress = NULL;
-	opts.user = env;
-	return opts;
-}
-
 int64_t env_now_ms(const struct env *env)
 {
 	return env->now_ms(env->clock_user);
@@ -257,11 +245,37 @@ static enum rmg_rc first_token(struct running *r, struct rmg_err *err)
 	return rc;
 }
 
+static void node_says(void *user, const char *level, const char *text)
+{
+	env_say(user, level, "%s", text);
+}
+
+static int64_t node_now(void *user)
+{
+	return env_now_ms(user);
+}
+
+static void fill_node(struct running *r)
+{
+	struct node *n = &r->env.node;
+
+	n->cluster = r->opts.cluster;
+	n->name = r->opts.node;
+	n->watches = r->opts.watches;
+	n->n_watches = r->opts.n_watches;
+	n->scan = r->opts.scan;
+	n->to = local_to(&r->env);
+	n->now_ms = node_now;
+	n->stop = env_stopping;
+	n->say = node_says;
+	n->user = &r->env;
+}
+
 static void poke(void *user)
 {
 	struct running *r = user;
 
-	bell_ring(&r->env.wanted);
+	bell_ring(&r->env.node.wanted);
 	bell_ring(&r->env.sent);
 }
 
@@ -335,15 +349,16 @@ static enum rmg_rc start_parts(struct running *r, struct rmg_err *err)
 	const struct serve_opts *o = &r->opts;
 	enum rmg_rc rc = feeder_start(&r->env, &r->feeder, err);
 
+	fill_node(r);
 	if (o->n_watches > WATCHES || r->config->n_sinks > SINKS)
 		return err_set(err, RMG_E_LIMIT, "at most %d runtimes and %d sinks", WATCHES,
 			       SINKS);
 	if (rc == RMG_OK)
-		rc = scanner_start(&r->env, &r->scanner, err);
+		rc = scanner_start(&r->env.node, &r->scanner, err);
 	if (rc == RMG_OK && o->host)
-		rc = host_start(&r->env, &r->host, err);
+		rc = host_start(&r->env.node, &r->host, err);
 	for (size_t i = 0; rc == RMG_OK && i < o->n_watches; i++)
-		rc = watcher_start(&r->env, &o->watches[i], &r->watchers[i], err);
+		rc = watcher_start(&r->env.node, &o->watches[i], &r->watchers[i], err);
 	for (size_t i = 0; rc == RMG_OK && i < r->config->n_sinks; i++)
 		rc = deliver_start(&r->env, &r->config->sinks[i], &r->delivers[i], err);
 	return rc;
@@ -432,7 +447,7 @@ static void stop_parts(struct running *r)
 {
 	atomic_store(&r->env.stopping, true);
 	bell_ring(&r->env.sent);
-	bell_ring(&r->env.wanted);
+	bell_ring(&r->env.node.wanted);
 	for (size_t i = 0; i < WATCHES; i++)
 		watcher_stop(r->watchers[i]);
 	host_stop(r->host);
@@ -460,7 +475,7 @@ static void end(struct running *r)
 	file_free(&r->key);
 	file_free(&r->client_ca);
 	bell_done(&r->env.sent);
-	bell_done(&r->env.wanted);
+	bell_done(&r->env.node.wanted);
 	free(r);
 }
 
@@ -476,7 +491,7 @@ enum rmg_rc serve_run(const struct serve_opts *opts, struct rmg_err *err)
 	r->env.now_ms = now_ms;
 	r->env.clock_user = getenv("RUMMAGE_TEST_CLOCK");
 	bell_init(&r->env.sent);
-	bell_init(&r->env.wanted);
+	bell_init(&r->env.node.wanted);
 	rc = fill_defaults(r, err);
 	if (rc == RMG_OK)
 		rc = open_hub(r, err);

@@ -11,10 +11,7 @@
 #include <rummage.h>
 
 #include "base/err.h"
-
-struct serve_watch {
-	const char *kind, *address; /* "docker", "/run/docker.sock" */
-};
+#include "node/node.h"
 
 struct serve_opts {
 	const char *store; /* NULL: sqlite: in the state folder */
@@ -26,7 +23,7 @@ struct serve_opts {
 	const char *config; /* the hub's own file: sinks, policy, oidc, retention; NULL: none */
 	const char *policy; /* a file; NULL: the default rules */
 	const char *cluster, *node; /* names of this place; NULL: "default", the host's */
-	const struct serve_watch *watches;
+	const struct node_watch *watches;
 	size_t n_watches;
 	bool host;            /* the machine itself is a place with software too */
 	const char *feed_dir; /* air gap: a folder of the publishers' files, watched; NULL: fetch */

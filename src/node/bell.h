@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bell.h - wakes threads that wait for work. A ring is not lost: who looks at the bell, works, and
  * waits then, does not wait where it rang meanwhile. */
-#ifndef SERVE_BELL_H
-#define SERVE_BELL_H
+#ifndef NODE_BELL_H
+#define NODE_BELL_H
 
 #include <pthread.h>
 #include <stdint.h>

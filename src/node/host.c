@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* host.c - the machine that the hub runs on, as one more place with software: its root file system
- * is scanned now and then, and stands as a use that began with the hub. What it holds has no digest
+/* host.c - this machine, as one more place with software: its root file system
+ * is scanned now and then, and stands as a use that began with us. What it holds has no digest
  * of its own; it is named by the hash of its components, so that an upgrade is another content and
  * the lineage shows it. */
 #include <stdio.h>
@@ -9,13 +9,13 @@
 #include "base/clock.h"
 #include "format/sha256.h"
 #include "lib/lib.h"
+#include "node/node.h"
 #include "oci/digest.h"
-#include "serve/parts.h"
 
 enum { EVERY_S = 3600 };
 
 struct host {
-	struct env *env;
+	struct node *node;
 	pthread_t thread;
 	uint64_t epoch, seq;
 	char source[300], digest[DIGEST_TEXT];
@@ -43,11 +43,10 @@ static struct event event_of(struct host *h, enum event_type type)
 	    .source = span_cstr(h->source),
 	    .epoch = h->epoch,
 	    .seq = ++h->seq,
-	    .at_ms = env_now_ms(h->env),
-	    .place = {.cluster = span_cstr(h->env->opts->cluster),
-		      .node = span_cstr(h->env->opts->node)},
+	    .at_ms = node_now_ms(h->node),
+	    .place = {.cluster = span_cstr(h->node->cluster), .node = span_cstr(h->node->name)},
 	    .workload_kind = S("Host"),
-	    .workload_name = span_cstr(h->env->opts->node),
+	    .workload_name = span_cstr(h->node->name),
 	    .container = S("host"),
 	    .container_name = S("host"),
 	    .runtime = S("host"),
@@ -58,7 +57,7 @@ static struct event event_of(struct host *h, enum event_type type)
 static enum rmg_rc say(struct host *h, const char *digest, struct rmg_err *err)
 {
 	struct event e[2];
-	struct hub_result results[2];
+	bool resync;
 	size_t n = 0;
 
 	if (h->digest[0])
@@ -67,13 +66,12 @@ static enum rmg_rc say(struct host *h, const char *digest, struct rmg_err *err)
 	e[n].image.ref = S("rootfs:/");
 	e[n].image.digests[0] = span_cstr(digest);
 	e[n].image.n_digests = 1;
-	return hub_apply(h->env->hub, e, n + 1, results, err);
+	return h->node->to.events(h->node->to.user, e, n + 1, &resync, err);
 }
 
 static enum rmg_rc hand_over(struct host *h, struct inventory *inv, struct rmg_err *err)
 {
-	struct hub_reading reading = {
-	    .inventory = inv, .read_by = S("hub"), .taken_ms = env_now_ms(h->env)};
+	struct node_image reading = {.inventory = inv, .taken_ms = node_now_ms(h->node)};
 	char digest[DIGEST_TEXT];
 	enum rmg_rc rc;
 
@@ -81,7 +79,7 @@ static enum rmg_rc hand_over(struct host *h, struct inventory *inv, struct rmg_e
 	if (strcmp(digest, h->digest) == 0)
 		return RMG_OK;
 	inv->manifest_digest = span_cstr(digest);
-	rc = hub_image_put(h->env->hub, &reading, err);
+	rc = h->node->to.image(h->node->to.user, &reading, err);
 	if (rc == RMG_OK)
 		rc = say(h, digest, err);
 	if (rc == RMG_OK)
@@ -91,7 +89,7 @@ static enum rmg_rc hand_over(struct host *h, struct inventory *inv, struct rmg_e
 
 static void scan(struct host *h)
 {
-	struct rmg_opts opts = env_scan_opts(h->env);
+	struct rmg_opts opts = node_scan_opts(h->node);
 	struct rmg_image *image = NULL;
 	struct rmg_inventory *inventory = NULL;
 	struct rmg_err err = {0};
@@ -103,14 +101,13 @@ static void scan(struct host *h)
 	if (rc == RMG_OK)
 		rc = hand_over(h, inventory->inv, &err);
 	if (rc == RMG_OK)
-		env_say(h->env, "info", "read this machine: %zu components%s",
-			inventory->inv->n_components,
-			inventory->inv->complete ? "" : ", incomplete");
+		node_say(h->node, "info", "read this machine: %zu components%s",
+			 inventory->inv->n_components,
+			 inventory->inv->complete ? "" : ", incomplete");
 	else if (rc != RMG_E_STOPPED)
-		env_say(h->env, "warn", "this machine could not be read: %s", err.msg);
+		node_say(h->node, "warn", "this machine could not be read: %s", err.msg);
 	rmg_inventory_free(inventory);
 	rmg_image_free(image);
-	bell_ring(&h->env->sent);
 }
 
 static void *run(void *user)
@@ -119,19 +116,19 @@ static void *run(void *user)
 
 	do
 		scan(h);
-	while (clock_rest(EVERY_S * UINT64_C(1000), env_stopping, h->env));
+	while (clock_rest(EVERY_S * UINT64_C(1000), node_stopping, h->node));
 	return NULL;
 }
 
-enum rmg_rc host_start(struct env *env, struct host **out, struct rmg_err *err)
+enum rmg_rc host_start(struct node *n, struct host **out, struct rmg_err *err)
 {
 	struct host *h = calloc(1, sizeof *h);
 
 	if (h == NULL)
 		return err_set(err, RMG_E_NOMEM, "no memory for this machine");
-	h->env = env;
-	h->epoch = (uint64_t)env_now_ms(env);
-	snprintf(h->source, sizeof h->source, "%s/host", env->opts->node);
+	h->node = n;
+	h->epoch = (uint64_t)node_now_ms(n);
+	snprintf(h->source, sizeof h->source, "%s/host", n->name);
 	if (pthread_create(&h->thread, NULL, run, h) != 0) {
 		free(h);
 		return err_set(err, RMG_E_NOMEM, "no thread for this machine");

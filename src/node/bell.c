@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "serve/bell.h"
+#include "node/bell.h"
 
 #include <time.h>
 

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* scanner.c - reads images that are in use here and that nobody has read, from the engine's own
- * store: no registry is asked, nothing is pulled. Inventories go to the hub that leads, so only
- * that one reads. What could not be read is tried again later, with a growing pause; until then it
- * stands as unread, never as clean. */
+ * store: no registry is asked, nothing is pulled. What could not be read is tried again later, with
+ * a growing pause; until then it stands as unread, never as clean. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/rfc3339.h"
 #include "base/vec.h"
 #include "lib/lib.h"
-#include "serve/parts.h"
+#include "node/node.h"
 
 enum { FIRST_PAUSE_S = 10, LONGEST_PAUSE_S = 3600, MOST_TRIED = 10000 };
 
@@ -20,7 +19,7 @@ struct tried { /* and failed */
 };
 
 struct scanner {
-	struct env *env;
+	struct node *node;
 	pthread_t thread;
 	VEC(struct tried) tried;
 	char digest[80], reference[160], ref[1024]; /* ref: what the workload calls it */
@@ -41,17 +40,17 @@ static bool engine_known(struct span runtime)
 }
 
 /* The first that can be read here and is not to wait. */
-static bool choose(void *user, const struct hub_wanted *w)
+static bool choose(void *user, const struct node_wanted *w)
 {
 	struct scanner *s = user;
 	const struct tried *t;
 
 	if (!engine_known(w->runtime) || w->digest.n == 0 || w->digest.n >= sizeof s->digest ||
-	    !span_is(w->node, span_cstr(s->env->opts->node)))
+	    !span_is(w->node, span_cstr(s->node->name)))
 		return true;
 	snprintf(s->digest, sizeof s->digest, SPAN_FMT, SPAN_ARG(w->digest));
 	t = tried_of(s, s->digest);
-	if (t && t->next_ms > env_now_ms(s->env))
+	if (t && t->next_ms > node_now_ms(s->node))
 		return true;
 	snprintf(s->reference, sizeof s->reference, SPAN_FMT ":" SPAN_FMT, SPAN_ARG(w->runtime),
 		 SPAN_ARG(w->digest));
@@ -65,7 +64,7 @@ static void failed(struct scanner *s, const struct rmg_err *why)
 	struct tried *t = tried_of(s, s->digest);
 
 	if (t == NULL) {
-		env_say(s->env, "warn", "%s could not be read: %s", s->reference, why->msg);
+		node_say(s->node, "warn", "%s could not be read: %s", s->reference, why->msg);
 		if (s->tried.n >= MOST_TRIED)
 			s->tried.n = 0;
 		t = VEC_ADD(&s->tried);
@@ -74,18 +73,17 @@ static void failed(struct scanner *s, const struct rmg_err *why)
 		memcpy(t->digest, s->digest, sizeof t->digest);
 	}
 	t->next_ms =
-	    env_now_ms(s->env) + 1000 * MIN_OF((int64_t)FIRST_PAUSE_S << MIN_OF(t->times, 10u),
-					       (int64_t)LONGEST_PAUSE_S);
+	    node_now_ms(s->node) + 1000 * MIN_OF((int64_t)FIRST_PAUSE_S << MIN_OF(t->times, 10u),
+						 (int64_t)LONGEST_PAUSE_S);
 	t->times++;
 }
 
 static enum rmg_rc hand_over(struct scanner *s, struct rmg_inventory *inventory,
 			     struct rmg_err *err)
 {
-	struct hub_reading reading = {.inventory = inventory->inv,
-				      .read_by = S("hub"),
-				      .asked = span_cstr(s->digest),
-				      .taken_ms = env_now_ms(s->env)};
+	struct node_image reading = {.inventory = inventory->inv,
+				     .asked = span_cstr(s->digest),
+				     .taken_ms = node_now_ms(s->node)};
 	struct inventory *inv = inventory->inv;
 
 	if (s->ref[0])
@@ -96,14 +94,14 @@ static enum rmg_rc hand_over(struct scanner *s, struct rmg_inventory *inventory,
 	for (size_t i = 0; i < inv->n_labels; i++)
 		if (span_is(inv->labels[i].key, S("org.opencontainers.image.version")))
 			reading.revision = inv->labels[i].value;
-	return hub_image_put(s->env->hub, &reading, err);
+	return s->node->to.image(s->node->to.user, &reading, err);
 }
 
 /* The image is asked of each engine of its kind that is watched, until one has it. */
 static enum rmg_rc open_image(struct scanner *s, struct rmg_opts *opts, struct rmg_image **out,
 			      struct rmg_err *err)
 {
-	const struct serve_opts *o = s->env->opts;
+	const struct node *o = s->node;
 	enum rmg_rc rc = err_set(err, RMG_E_NOTFOUND, "no engine of this kind is watched here");
 
 	for (size_t i = 0; rc != RMG_OK && i < o->n_watches; i++) {
@@ -119,7 +117,7 @@ static enum rmg_rc open_image(struct scanner *s, struct rmg_opts *opts, struct r
 
 static void scan(struct scanner *s)
 {
-	struct rmg_opts opts = env_scan_opts(s->env);
+	struct rmg_opts opts = node_scan_opts(s->node);
 	struct rmg_image *image = NULL;
 	struct rmg_inventory *inventory = NULL;
 	struct rmg_err err = {0};
@@ -131,10 +129,9 @@ static void scan(struct scanner *s)
 	if (rc == RMG_OK)
 		rc = hand_over(s, inventory, &err);
 	if (rc == RMG_OK) {
-		env_say(s->env, "info", "read %s: %zu components%s", s->reference,
-			inventory->inv->n_components,
-			inventory->inv->complete ? "" : ", incomplete");
-		bell_ring(&s->env->sent);
+		node_say(s->node, "info", "read %s: %zu components%s", s->reference,
+			 inventory->inv->n_components,
+			 inventory->inv->complete ? "" : ", incomplete");
 	} else if (rc != RMG_E_STOPPED) {
 		failed(s, &err);
 	}
@@ -147,26 +144,25 @@ static void *run(void *user)
 	struct scanner *s = user;
 	uint64_t heard = 0;
 
-	while (!atomic_load(&s->env->stopping)) {
+	while (!node_stopping(s->node)) {
 		struct rmg_err err = {0};
 
 		s->found = false;
-		if (atomic_load(&s->env->leads) &&
-		    hub_wanted_each(s->env->hub, choose, s, &err) == RMG_OK && s->found)
+		if (s->node->to.wanted(s->node->to.user, choose, s, &err) == RMG_OK && s->found)
 			scan(s);
 		else
-			bell_wait(&s->env->wanted, &heard, 1000);
+			bell_wait(&s->node->wanted, &heard, 1000);
 	}
 	return NULL;
 }
 
-enum rmg_rc scanner_start(struct env *env, struct scanner **out, struct rmg_err *err)
+enum rmg_rc scanner_start(struct node *n, struct scanner **out, struct rmg_err *err)
 {
 	struct scanner *s = calloc(1, sizeof *s);
 
 	if (s == NULL)
 		return err_set(err, RMG_E_NOMEM, "no memory for the scanner");
-	s->env = env;
+	s->node = n;
 	if (pthread_create(&s->thread, NULL, run, s) != 0) {
 		free(s);
 		return err_set(err, RMG_E_NOMEM, "no thread for the scanner");
