@@ -149,9 +149,18 @@ UNUSED static struct hub_result plain(struct fixture *f, enum event_type type)
 	return apply(f->h, &e);
 }
 
+/* Under the read lock, to be given back. */
+UNUSED static const struct world *world_of(struct hub *h)
+{
+	const struct world *w = NULL;
+
+	assert_int_equal(hub_read_lock(h, &w, NULL, NULL), RMG_OK);
+	return w;
+}
+
 UNUSED static size_t uses(struct hub *h)
 {
-	size_t n = hub_read_lock(h, NULL)->n_uses;
+	size_t n = world_of(h)->n_uses;
 
 	hub_read_unlock(h);
 	return n;

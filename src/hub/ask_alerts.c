@@ -97,13 +97,13 @@ static int by_rank(const void *a, const void *b)
 
 static enum rmg_rc gather(struct listing *l, struct rmg_err *err)
 {
-	struct advdb *db;
-	const struct world *w = hub_read_lock(l->hub, &db);
-	const struct alerts *alerts = hub_alerts(l->hub);
+	const struct world *w;
 	const struct alert *a;
-	enum rmg_rc rc = RMG_OK;
+	enum rmg_rc rc = hub_read_lock(l->hub, &w, NULL, err);
 
-	for (size_t i = 0; rc == RMG_OK && (a = alerts_at(alerts, i)) != NULL; i++) {
+	if (rc != RMG_OK)
+		return rc;
+	for (size_t i = 0; rc == RMG_OK && (a = alerts_at(hub_alerts(l->hub), i)) != NULL; i++) {
 		uint32_t rank = (uint32_t)(SEV_CRITICAL - a->severity) * 2 + !a->kev;
 		struct listed row = {rank, a->id, uses_of(w, a)};
 
@@ -287,7 +287,7 @@ enum rmg_rc ask_alert(struct hub *h, uint32_t id, struct strbuf *out, struct rmg
 	struct one o = {.listing.hub = h};
 	struct jsonw *w = &o.listing.page.w;
 	struct store *st = hub_store_lock(h, err);
-	struct advdb *db;
+	const struct world *world;
 	enum rmg_rc rc;
 
 	if (st == NULL)
@@ -304,9 +304,11 @@ enum rmg_rc ask_alert(struct hub *h, uint32_t id, struct strbuf *out, struct rmg
 		jsonw_array_end(w);
 	}
 	hub_store_unlock(h);
+	if (rc == RMG_OK)
+		rc = hub_read_lock(h, &world, NULL, err);
 	if (rc != RMG_OK)
 		return rc;
-	put_uses(&o, hub_read_lock(h, &db));
+	put_uses(&o, world);
 	hub_read_unlock(h);
 	jsonw_object_end(w);
 	return RMG_OK;

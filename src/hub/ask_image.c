@@ -121,9 +121,10 @@ enum rmg_rc ask_image(struct hub *h, struct span digest, struct strbuf *out, str
 	struct store *st;
 	struct advdb *db;
 	uint32_t id;
-	enum rmg_rc rc;
+	enum rmg_rc rc = hub_read_lock(h, &world, &db, err);
 
-	world = hub_read_lock(h, &db);
+	if (rc != RMG_OK)
+		return rc;
 	id = world_image_choose(world, digest);
 	jsonw_object(&w);
 	rc = id ? put_image(h, &w, world, db, id, err)

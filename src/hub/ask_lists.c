@@ -90,9 +90,10 @@ enum rmg_rc ask_images(struct hub *h, const struct ask *q, struct strbuf *out, s
 
 	if (rc == RMG_OK)
 		rc = page_begin(&p, q, out, err);
+	if (rc == RMG_OK)
+		rc = hub_read_lock(h, &w, &db, err);
 	if (rc != RMG_OK)
 		return rc;
-	w = hub_read_lock(h, &db);
 	for (uint32_t id = 1; id < w->images.n && !p.more; id++)
 		if (image_asked(q, w, id) && page_at(&p, id, 0))
 			put_image(&p.w, w, id);
@@ -177,9 +178,10 @@ static enum rmg_rc list_workloads(struct hub *h, const struct ask *q, bool dorma
 
 	if (rc == RMG_OK)
 		rc = page_begin(&p, q, out, err);
+	if (rc == RMG_OK)
+		rc = hub_read_lock(h, &w, &db, err);
 	if (rc != RMG_OK)
 		return rc;
-	w = hub_read_lock(h, &db);
 	for (uint32_t id = 1; id < w->workloads.n && !p.more; id++) {
 		const struct world_workload *l = &w->workloads.v[id];
 		struct world_counts counts;
@@ -253,9 +255,10 @@ enum rmg_rc ask_coverage(struct hub *h, const struct ask *q, struct strbuf *out,
 	const struct world *w;
 	enum rmg_rc rc = page_begin(&p, q, out, err);
 
+	if (rc == RMG_OK)
+		rc = hub_read_lock(h, &w, &db, err);
 	if (rc != RMG_OK)
 		return rc;
-	w = hub_read_lock(h, &db);
 	for (uint32_t slot = 1; slot < w->uses.n; slot++) {
 		const struct world_use *u = &w->uses.v[slot];
 		const char *reason;
@@ -331,12 +334,11 @@ static enum rmg_rc next_tag(void *user, const struct tag_row *row)
 static enum rmg_rc put_skew(struct hub *h, const struct ask *q, struct page *p, struct rmg_err *err)
 {
 	struct skew s = {.ref = q->ref};
-	struct advdb *db;
 	bool good;
+	enum rmg_rc rc = q->ref.n ? hub_read_lock(h, &s.w, NULL, err) : RMG_OK;
 
-	if (q->ref.n == 0)
-		return RMG_OK;
-	s.w = hub_read_lock(h, &db);
+	if (rc != RMG_OK || q->ref.n == 0)
+		return rc;
 	good = gather_skew(&s);
 	jsonw_key(&p->w, "running");
 	jsonw_array(&p->w);

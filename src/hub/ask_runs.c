@@ -458,8 +458,9 @@ enum rmg_rc ask_who_runs(struct hub *h, const struct ask *q, struct strbuf *out,
 
 	arena_init(&r.arena, 64 << 20);
 	rc = ask_store(&r, err);
+	if (rc == RMG_OK)
+		rc = hub_read_lock(h, &r.w, &r.db, err);
 	if (rc == RMG_OK) {
-		r.w = hub_read_lock(h, &r.db);
 		rc = answer(&r, out, err);
 		hub_read_unlock(h);
 	}

@@ -101,7 +101,6 @@ enum rmg_rc ask_timeline(struct hub *h, const struct ask *q, struct strbuf *out,
 			 struct rmg_err *err)
 {
 	struct timeline t = {.rows.q = q};
-	struct advdb *db;
 	struct store *st;
 	enum rmg_rc rc = page_begin(&t.rows.page, q, out, err);
 
@@ -110,7 +109,11 @@ enum rmg_rc ask_timeline(struct hub *h, const struct ask *q, struct strbuf *out,
 	st = hub_store_lock(h, err);
 	if (st == NULL)
 		return RMG_E_IO;
-	t.w = hub_read_lock(h, &db);
+	rc = hub_read_lock(h, &t.w, NULL, err);
+	if (rc != RMG_OK) {
+		hub_store_unlock(h);
+		return rc;
+	}
 	rc = workload_asked(t.w, q, &t.workload, err);
 	if (rc == RMG_OK)
 		rc = store_lineage_each(st, t.workload, put_lineage, &t, err);

@@ -30,14 +30,27 @@ void hub_write_unlock(struct hub *h)
 	pthread_rwlock_unlock(&h->lock);
 }
 
-const struct world *hub_read_lock(struct hub *h, struct advdb **db)
+void hub_look_lock(struct hub *h)
 {
 	pthread_mutex_lock(&h->gate);
 	pthread_mutex_unlock(&h->gate);
 	pthread_rwlock_rdlock(&h->lock);
+}
+
+enum rmg_rc hub_read_lock(struct hub *h, const struct world **w, struct advdb **db,
+			  struct rmg_err *err)
+{
+	hub_look_lock(h);
+	if (h->stale) {
+		hub_read_unlock(h);
+		return err_set(err, RMG_E_STOPPED,
+			       "the hub waits for its store: what it knows was not written, and "
+			       "is read again first");
+	}
+	*w = h->world;
 	if (db)
 		*db = hub_db(h);
-	return h->world;
+	return RMG_OK;
 }
 
 void hub_read_unlock(struct hub *h)
@@ -230,15 +243,16 @@ enum rmg_rc tx_begin(struct tx *tx, struct hub *h, struct rmg_err *err)
 	return RMG_OK;
 }
 
-/* Memory is ahead of the store: back to what the store says. Where that fails the hub is stale, and
- * the next call does it first. */
+/* Memory is ahead of the store: back to what the store says. Where that fails the hub is stale:
+ * what is in memory may be of a database that it does not have any more, so nobody is answered from
+ * it, and the next call loads first. */
 static void take_back(struct tx *tx)
 {
 	struct hub *h = tx->h;
 
 	store_rollback(h->st);
-	h->stale = true;
 	hub_write_lock(h);
+	h->stale = true;
 	h->db = tx->was_db;
 	h->has_db = tx->had_db;
 	h->policy = tx->was_policy;

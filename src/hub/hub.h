@@ -119,10 +119,12 @@ MUST enum rmg_rc hub_audit(struct hub *h, struct span actor, struct span action,
 
 int64_t hub_now_ms(const struct hub *h); /* by its clock */
 
-/* For ask.h: the world under the read lock, and the database that it was judged by (NULL: none
- * yet). A question asks the database through its own copy of *db: what it finds damaged is then
- * noted by itself alone. */
-const struct world *hub_read_lock(struct hub *h, struct advdb **db);
+/* For ask.h: the world under the read lock, and the database that it was judged by (*db NULL: none
+ * yet; db NULL: nobody asks). A question asks the database through its own copy of **db: what it
+ * finds damaged is then noted by itself alone. RMG_E_STOPPED, and nothing is locked, while memory
+ * is not what the store says: a transaction failed, and the store could not be read since. */
+MUST enum rmg_rc hub_read_lock(struct hub *h, const struct world **w, struct advdb **db,
+			       struct rmg_err *err);
 void hub_read_unlock(struct hub *h);
 const struct alerts *hub_alerts(const struct hub *h); /* under the read lock */
 /* A connection of its own for reading what is not in memory; one user at a time. */
@@ -140,7 +142,8 @@ struct hub_figures { /* for /metrics, /readyz and coverage */
 	size_t store_bytes;
 };
 void hub_figures(struct hub *h, struct hub_figures *out);
-/* What of them is asked for every few seconds, without a look at the world or the store. */
-bool hub_is_ready(struct hub *h, bool *leads);
+/* What of them is asked for every few seconds, without a look at the world or the store. NULL: it
+ * is ready; else why it is not. */
+const char *hub_not_ready(const struct hub *h, bool *leads);
 
 #endif

@@ -46,19 +46,23 @@ static void find_steps(struct setting *s, const struct policy *p)
 static enum rmg_rc prepare(struct setting *s, struct rmg_err *err)
 {
 	struct advdb *older;
-	const struct world *w = hub_read_lock(s->h, &older);
+	const struct world *w;
 	bool more = true;
-	enum rmg_rc rc;
+	enum rmg_rc rc = hub_read_lock(s->h, &w, &older, err);
 
 	judge_free(s->j);
 	s->j = NULL;
+	if (rc != RMG_OK)
+		return rc;
 	s->loads = s->h->loads;
 	rc = older ? judge_begin(w, older, &s->db.db, &s->j, err) : RMG_OK;
 	hub_read_unlock(s->h);
 	if (s->j == NULL)
 		return rc;
 	while (rc == RMG_OK && more) {
-		w = hub_read_lock(s->h, NULL);
+		rc = hub_read_lock(s->h, &w, NULL, err);
+		if (rc != RMG_OK)
+			return rc;
 		more = s->h->loads == s->loads;
 		if (more)
 			rc = judge_some(w, s->j, &more, err);

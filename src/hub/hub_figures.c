@@ -50,34 +50,26 @@ static void ask_store(struct hub *h)
 	pthread_mutex_unlock(&h->counting);
 }
 
-static bool is_ready(const struct hub *h)
+const char *hub_not_ready(const struct hub *h, bool *leads)
 {
-	return h->judged && !h->stale;
-}
-
-bool hub_is_ready(struct hub *h, bool *leads)
-{
-	bool ready;
-
-	(void)hub_read_lock(h, NULL);
-	ready = is_ready(h);
 	*leads = h->leads;
-	hub_read_unlock(h);
-	return ready;
+	if (h->stale)
+		return "the store cannot be read since a change failed";
+	return h->judged ? NULL : "no advisory database yet";
 }
 
 void hub_figures(struct hub *h, struct hub_figures *out)
 {
-	const struct world *w;
+	bool leads;
 
 	ask_store(h);
-	w = hub_read_lock(h, NULL);
+	hub_look_lock(h);
 	pthread_mutex_lock(&h->counting);
 	*out = h->figures;
 	pthread_mutex_unlock(&h->counting);
-	out->leads = h->leads;
-	out->ready = is_ready(h);
-	count_world(w, out);
+	out->ready = hub_not_ready(h, &leads) == NULL;
+	out->leads = leads;
+	count_world(h->world, out);
 	out->alerts_firing = alerts_count(h->alerts, ALERT_FIRING);
 	out->alerts_acknowledged = alerts_count(h->alerts, ALERT_ACKNOWLEDGED);
 	out->alerts_suppressed = alerts_count(h->alerts, ALERT_SUPPRESSED);

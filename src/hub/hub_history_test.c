@@ -98,8 +98,8 @@ static void same_alerts(struct hub *x, struct hub *y)
 	const struct alerts *a, *b;
 	const struct alert *alert;
 
-	(void)hub_read_lock(x, NULL);
-	(void)hub_read_lock(y, NULL);
+	(void)world_of(x);
+	(void)world_of(y);
 	a = hub_alerts(x);
 	b = hub_alerts(y);
 	for (enum alert_state s = ALERT_FIRING; s <= ALERT_RESOLVED; s++)
@@ -119,7 +119,7 @@ static void same_alerts(struct hub *x, struct hub *y)
 
 static void same_hubs(struct hub *x, struct hub *y)
 {
-	same_worlds(hub_read_lock(x, NULL), hub_read_lock(y, NULL));
+	same_worlds(world_of(x), world_of(y));
 	hub_read_unlock(y);
 	hub_read_unlock(x);
 	same_alerts(x, y);
@@ -282,7 +282,7 @@ static uint64_t sum_of_alerts(struct hub *h)
 	const struct alert *x;
 	uint64_t sum = 0;
 
-	(void)hub_read_lock(h, NULL);
+	(void)world_of(h);
 	for (size_t i = 0; (x = alerts_at(hub_alerts(h), i)) != NULL; i++)
 		sum += x->advisory ? hash_mix(x->id) * (x->state * 8u + x->severity + 1u) : 0;
 	hub_read_unlock(h);

@@ -475,9 +475,12 @@ static int wish_cmp(const void *a, const void *b)
 
 enum rmg_rc hub_wanted_each(struct hub *h, hub_wanted_fn *fn, void *user, struct rmg_err *err)
 {
-	struct wishes x = {.w = hub_read_lock(h, NULL)};
+	struct wishes x = {0};
 	bool good;
+	enum rmg_rc rc = hub_read_lock(h, &x.w, NULL, err);
 
+	if (rc != RMG_OK)
+		return rc;
 	arena_init(&x.arena, LIMIT_WORLD_BYTES);
 	good = wish_images(&x) && wish_refs(&x) && wish_declared(&x);
 	hub_read_unlock(h);

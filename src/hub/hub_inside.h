@@ -32,7 +32,7 @@ struct hub {
 
 	struct world *world;
 	struct alerts *alerts;
-	_Atomic bool stale; /* memory is not what the store says: load anew first */
+	_Atomic bool stale; /* memory is not what the store says: load anew first, ask nothing */
 	_Atomic bool leads, judged;
 	_Atomic int64_t feeds_checked_ms;
 	bool alerts_due; /* all of them are to be looked at in the next transaction */
@@ -55,6 +55,7 @@ void hub_count_event(struct hub *h, const struct hub_result *r);
 
 void hub_write_lock(struct hub *h); /* memory; writing is held */
 void hub_write_unlock(struct hub *h);
+void hub_look_lock(struct hub *h); /* as hub_read_lock(), whatever memory is worth */
 
 /* A writing call from its begin to its end. _begin takes writing and lock and begins a transaction;
  * _end commits where rc is RMG_OK, else rolls back and loads anew, and gives back both locks. What

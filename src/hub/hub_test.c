@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include "../tests/hub_fixture.h"
+#include "hub/ask.h"
 
 static void test_events_in_order(void **state)
 {
@@ -84,7 +85,7 @@ static void test_places_are_told_apart(void **state)
 
 static uint32_t image_of(struct hub *h, const char *container)
 {
-	const struct world *w = hub_read_lock(h, NULL);
+	const struct world *w = world_of(h);
 	uint32_t source = world_source_of(w, S("a/docker"));
 	uint32_t slot = world_use_of(w, source, span_cstr(container), false);
 	uint32_t image = slot ? w->uses.v[slot].image : 0;
@@ -144,7 +145,7 @@ static void test_declared_by_tag(void **state)
 	use_began(f, "same tag", NULL);
 	put_image(f->h, DIGEST("1"), "", "", 7, "shop:1.9");
 	assert_int_equal(wanted(f->h), 1); /* app:1 */
-	w = hub_read_lock(f->h, NULL);
+	w = world_of(f->h);
 	assert_int_equal(w->workloads.v[1].n_would_run, 1);
 	assert_true(world_dormant(w, 1));
 	hub_read_unlock(f->h);
@@ -155,7 +156,7 @@ static void test_declared_by_tag(void **state)
 
 static void count_each(struct hub *h, size_t *uses_, size_t *images)
 {
-	const struct world *w = hub_read_lock(h, NULL);
+	const struct world *w = world_of(h);
 
 	*uses_ = w->n_uses;
 	*images = w->images.n;
@@ -273,6 +274,80 @@ static void test_facts(void **state)
 			 RMG_E_NOTFOUND);
 }
 
+/* Another connection takes tables away, and brings them back. */
+static void rename_tables(struct fixture *f, bool away)
+{
+	static const char *const tables[] = {"component", "generation"};
+	struct store *st;
+	char sql[128];
+
+	assert_int_equal(store_open(f->url, &st, NULL), RMG_OK);
+	for (size_t i = 0; i < COUNT_OF(tables); i++) {
+		(void)snprintf(sql, sizeof sql, "ALTER TABLE %s%s RENAME TO %s%s", tables[i],
+			       away ? "" : "_away", tables[i], away ? "_away" : "");
+		assert_int_equal(st->backend->exec(st, sql, NULL), RMG_OK);
+	}
+	store_close(st);
+}
+
+static enum rmg_rc ask_all(struct hub *h)
+{
+	struct strbuf out = strbuf_of(1 << 20);
+	struct ask q = {.query = S("sha256:")};
+	size_t n = 0;
+	enum rmg_rc rc = ask_image(h, span_cstr(DIGEST("a")), &out, NULL);
+
+	assert_int_equal(ask_images(h, &q, &out, NULL), rc);
+	assert_int_equal(ask_who_runs(h, &q, &out, NULL), rc);
+	assert_int_equal(ask_coverage(h, &q, &out, NULL), rc);
+	assert_int_equal(ask_alerts(h, &q, &out, NULL), rc);
+	assert_int_equal(hub_vex_out(h, &out, NULL), rc);
+	assert_int_equal(hub_wanted_each(h, count_wanted, &n, NULL), rc);
+	strbuf_done(&out);
+	return rc;
+}
+
+static void release(void *user)
+{
+	*(bool *)user = true;
+}
+
+/* A new database is judged, and cannot be written; what it was before cannot be read either. What
+ * is in memory is then of a database that its owner has freed: nobody is answered from it. */
+static void test_neither_on_nor_back(void **state)
+{
+	struct fixture *f = *state;
+	struct sample_db next = {0}, again = {0};
+	struct hub_database d = {.release = release};
+	uint32_t random = 3;
+	bool leads, released = false;
+
+	random_database(f, NULL, &random);
+	put_image(f->h, DIGEST("a"), "", "", 0xffffff, "");
+	use_began(f, "one", DIGEST("a"));
+	assert_int_equal(ask_all(f->h), RMG_OK);
+	rename_tables(f, true);
+	sample_say(f->said, &random, 2 * SAMPLE_ADVISORIES);
+	sample_db(&next, f->said);
+	d.db = next.db;
+	d.user = &released;
+	assert_int_not_equal(hub_database_set(f->h, &d, NULL, NULL), RMG_OK);
+	assert_false(released); /* it is the caller's still */
+	advdb_builder_free(next.b);
+	assert_int_equal(ask_all(f->h), RMG_E_STOPPED);
+	assert_non_null(hub_not_ready(f->h, &leads));
+	assert_int_not_equal(hub_turn(f->h, &leads, NULL), RMG_OK);
+	assert_int_equal(ask_all(f->h), RMG_E_STOPPED);
+	rename_tables(f, false);
+	assert_int_equal(hub_turn(f->h, &leads, NULL), RMG_OK);
+	assert_int_equal(ask_all(f->h), RMG_OK);
+	assert_null(hub_not_ready(f->h, &leads));
+	set_db(f, f->h, &again, NULL);
+	assert_int_equal(ask_all(f->h), RMG_OK);
+	advdb_builder_free(f->db.b);
+	f->db = again;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -284,11 +359,13 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_follows_and_leads, begin, end),
 	    cmocka_unit_test_setup_teardown(test_many_callers, begin, end),
 	    cmocka_unit_test_setup_teardown(test_facts, begin, end),
+	    cmocka_unit_test_setup_teardown(test_neither_on_nor_back, begin, end),
 	};
 	const struct CMUnitTest pg[] = {
 	    cmocka_unit_test_setup_teardown(test_snapshot, begin_pg, end),
 	    cmocka_unit_test_setup_teardown(test_follows_and_leads, begin_pg, end),
 	    cmocka_unit_test_setup_teardown(test_many_callers, begin_pg, end),
+	    cmocka_unit_test_setup_teardown(test_neither_on_nor_back, begin_pg, end),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 

@@ -251,7 +251,8 @@ static enum rmg_rc alerts_anew(struct hub *h, struct tx *tx)
 	return RMG_OK;
 }
 
-/* In one piece, so that nobody sees half of it. What cannot be followed is loaded. */
+/* In one piece, so that nobody sees half of it. What cannot be followed is loaded; a store that
+ * went away in the middle leaves half of a row, of which nobody is told. */
 static enum rmg_rc follow_rows(struct hub *h, const struct rows *r, bool *alerts,
 			       struct rmg_err *err)
 {
@@ -268,6 +269,7 @@ static enum rmg_rc follow_rows(struct hub *h, const struct rows *r, bool *alerts
 		h->stream_seq = r->stream.v[i].seq;
 	}
 	tx_done(&tx);
+	h->stale |= rc != RMG_OK;
 	if (rc != RMG_OK && !store_lost(h->st))
 		rc = hub_load(h, err);
 	hub_write_unlock(h);
@@ -295,6 +297,7 @@ enum rmg_rc hub_follow(struct hub *h, struct rmg_err *err)
 	hub_write_lock(h);
 	tx_follow(&tx, h, err);
 	rc = alerts_anew(h, &tx);
+	h->stale |= rc != RMG_OK; /* the row that said so is not read again */
 	tx_done(&tx);
 	hub_write_unlock(h);
 	return rc;

@@ -128,14 +128,14 @@ enum rmg_rc hub_vex_out(struct hub *h, struct strbuf *out, struct rmg_err *err)
 	arena_init(&x.arena, GIB(1));
 	rc = store_exception_each(st, keep, &x, err);
 	hub_store_unlock(h);
+	if (rc == RMG_OK)
+		rc = hub_read_lock(h, &x.w, NULL, err);
 	if (rc == RMG_OK) {
-		x.w = hub_read_lock(h, NULL);
 		write_document(&x, out);
 		hub_read_unlock(h);
-		rc = strbuf_rc(out);
+		if (strbuf_rc(out) != RMG_OK)
+			rc = err_set(err, strbuf_rc(out), "no room for the exceptions");
 	}
-	if (rc != RMG_OK)
-		(void)err_set(err, rc, "no room for the exceptions");
 	VEC_DONE(&x.rows);
 	arena_done(&x.arena);
 	return rc;

@@ -61,10 +61,11 @@ void api_health(struct api *api, const struct call *c, struct server_response *o
 void api_ready(struct api *api, const struct call *c, struct server_response *out)
 {
 	bool leads;
+	const char *why = hub_not_ready(api->hub, &leads);
 
 	(void)c;
-	if (!hub_is_ready(api->hub, &leads)) {
-		api_error(out, 503, "no advisory database yet");
+	if (why) {
+		api_error(out, 503, "%s", why);
 		return;
 	}
 	strbuf_printf(&out->body, "{\"status\":\"ready\",\"leader\":%s}", leads ? "true" : "false");

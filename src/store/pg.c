@@ -347,6 +347,9 @@ static enum rmg_rc version_set(struct store *st, int64_t version, struct rmg_err
 
 static enum rmg_rc begin(struct store *st, bool read_only, struct rmg_err *err)
 {
+	/* A server that is gone is better seen before anything was done than at its answer. */
+	if (!PQconsumeInput(of(st)->conn))
+		return lost(of(st), err);
 	/* The moment that is read begins with the first statement after BEGIN. */
 	if (!read_only)
 		return send_text(of(st), "BEGIN", err);
