@@ -258,6 +258,17 @@ def test_paths_and_parameters(hub):
         assert answer.status == status and "error" in answer.json, (method, path, answer)
 
 
+def test_inventories_that_are_none(hub, image):
+    """R39: an image that is told of badly is refused by what was said, and nothing is judged anew for it"""
+    good = {"manifest": image.digests[1], "config": image.config, "layers": []}
+    for wrong in ([], {"layers": []}, dict(good, manifest="latest"), dict(good, config="sha256:" + "0" * 2000),
+                  dict(good, index="x"), dict(good, layers={}), dict(good, layers=[{"digest": "x"}]),
+                  dict(good, ref="a\nb"), dict(good, platform="\u0000"), dict(good, revision="\x1b[0m")):
+        answer = hub.request("PUT", "/api/v1/images/" + image.config, json.dumps(wrong))
+        assert answer.status == 400 and answer.json["error"], (wrong, answer)
+    assert hub.get("/api/v1/images/" + image.config)["complete"]
+
+
 def test_slow_clients_hold_up_nobody(hub, image):
     """R39: a slow-loris and readers that do not read keep nobody else waiting"""
     auth = "Authorization: Bearer %s\r\n" % hub.token

@@ -4,6 +4,7 @@
 #include "hub/alerts_inside.h"
 
 #include "base/limits.h"
+#include "format/sha256.h"
 
 static const char *const state_names[] = {"firing", "acknowledged", "suppressed", "resolved"};
 
@@ -220,6 +221,25 @@ const struct alert *alerts_of_image(const struct alerts *a, uint32_t image, cons
 	return i ? &a->v.v[i - 1] : NULL;
 }
 
+void key_fit(struct strbuf *key)
+{
+	struct span all = strbuf_span(key);
+	struct strbuf fits = strbuf_of(LIMIT_STORE_KEY_BYTES + 1);
+	uint8_t hash[SHA256_BYTES];
+	size_t n = LIMIT_STORE_KEY_BYTES - 1 - 2 * sizeof hash;
+
+	if (strbuf_rc(key) != RMG_OK || all.n <= LIMIT_STORE_KEY_BYTES)
+		return;
+	sha256_of(all, hash);
+	while (n && (all.p[n] & 0xc0) == 0x80)
+		n--;
+	strbuf_put(&fits, span_head(all, n));
+	strbuf_putc(&fits, '#');
+	strbuf_hex(&fits, hash, sizeof hash);
+	strbuf_done(key);
+	*key = fits;
+}
+
 void alert_key(const struct alert *x, const struct world *w, struct strbuf *out)
 {
 	strbuf_clear(out);
@@ -229,6 +249,7 @@ void alert_key(const struct alert *x, const struct world *w, struct strbuf *out)
 		strbuf_printf(out, "vuln:" SPAN_FMT ":" SPAN_FMT,
 			      SPAN_ARG(w->images.v[x->image].digest),
 			      SPAN_ARG(w->advisories.v[x->advisory].id));
+	key_fit(out);
 }
 
 /* The policy. */

@@ -438,8 +438,9 @@ enum rmg_rc alerts_happened(struct alerts *a, const struct alerts_env *env,
 	strbuf_printf(&key, "%s:" SPAN_FMT, rule_kind_name(x->kind), SPAN_ARG(x->subject));
 	for (size_t i = 0; i < key.n; i++) /* texts of keys are C's, and shown */
 		key.p[i] = key.p[i] == '\0' ? '?' : key.p[i];
+	key_fit(&key);
 	if (rc == RMG_OK && strbuf_rc(&key) != RMG_OK)
-		rc = err_set(err, RMG_E_LIMIT, "the subject of an alert is too long");
+		rc = call_no_memory(&c);
 	if (rc == RMG_OK)
 		rc = happen(&c, x, key.p);
 	strbuf_done(&key);

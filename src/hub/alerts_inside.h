@@ -128,6 +128,9 @@ struct wording {
 MUST enum rmg_rc wording_end(struct call *c, struct happening *x, struct wording *t);
 
 /* alerts.c */
+/* Alerts are found by their key: of one that is longer than the store takes the head, and a hash of
+ * all of it. */
+void key_fit(struct strbuf *key);
 struct alert *alerts_find(struct alerts *a, uint32_t image, uint32_t advisory);
 struct alert *alerts_find_key(struct alerts *a, struct span key);
 struct image_alerts *image_alerts(struct alerts *a, uint32_t image); /* NULL: no memory */

@@ -2,6 +2,7 @@
 /* hub_image.c - an inventory becomes an image: rows, names, verdict, and an end to waiting. */
 #include "base/err.h"
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "format/jsonw.h"
 #include "hub/hub_inside.h"
 #include "hub/packed.h"
@@ -143,6 +144,33 @@ static struct span name_of(const struct inventory *inv)
 	return inv->manifest_digest.n ? inv->manifest_digest : inv->index_digest;
 }
 
+/* What the store would refuse, or an alert could not say. */
+static bool is_text(struct span s, size_t max)
+{
+	return s.n <= max && utf8_is_clean(s);
+}
+
+/* Before anything is changed: a transaction that fails has the whole world loaded anew. */
+static enum rmg_rc check(struct putting *p, struct rmg_err *err)
+{
+	const struct hub_reading *r = p->r;
+
+	if (name_of(p->inv).n == 0)
+		return err_set(err, RMG_E_ARG, "an inventory of an image without a digest");
+	for (size_t i = 0; i < COUNT_OF(p->digests); i++)
+		if (!is_text(p->digests[i], LIMIT_STORE_KEY_BYTES))
+			return err_set(err, RMG_E_ARG, "a digest of the image is none");
+	if (!is_text(r->ref, LIMIT_STORE_KEY_BYTES) ||
+	    !is_text(r->read_by, LIMIT_STORE_KEY_BYTES) ||
+	    !is_text(p->inv->ref, LIMIT_TEXT_BYTES) || !is_text(r->revision, LIMIT_TEXT_BYTES) ||
+	    !is_text(p->inv->platform, LIMIT_TEXT_BYTES))
+		return err_set(err, RMG_E_ARG, "a text of the image is too long, or no text");
+	put_about(p, &p->about);
+	if (strbuf_rc(&p->about) != RMG_OK || p->inv->n_components > LIMIT_MESSAGE_BYTES / 5)
+		return err_set(err, RMG_E_LIMIT, "an image has too much to say of itself");
+	return RMG_OK;
+}
+
 /* The one that a configuration or a manifest names; else one that nobody has read and that was
  * asked for, or that only an index is known of. */
 static uint32_t find_image(const struct world *w, const struct span digests[4])
@@ -189,9 +217,8 @@ static enum rmg_rc put_row(struct putting *p, uint32_t id, uint32_t os)
 	const struct world_image *i = &p->tx->w->images.v[id];
 
 	ids_pack(p->components.v, p->components.n, &p->packed);
-	put_about(p, &p->about);
-	if (strbuf_rc(&p->packed) != RMG_OK || strbuf_rc(&p->about) != RMG_OK)
-		return err_set(p->tx->err, RMG_E_LIMIT, "an image has too much to say of itself");
+	if (strbuf_rc(&p->packed) != RMG_OK)
+		return tx_no_memory(p->tx);
 	p->row = (struct image_row){
 	    .id = id,
 	    .digest = name_of(p->inv),
@@ -330,6 +357,22 @@ static enum rmg_rc put(struct putting *p)
 	return rc == RMG_OK ? tell(p, id) : rc;
 }
 
+static enum rmg_rc put_in_tx(struct hub *h, struct putting *p, struct rmg_err *err)
+{
+	struct tx tx;
+	enum rmg_rc rc = tx_begin(&tx, h, err);
+
+	if (rc != RMG_OK)
+		return rc;
+	p->tx = &tx;
+	if (h->leads) {
+		rc = put(p);
+		return tx_end(&tx, rc == RMG_OK ? tx_settle(&tx) : rc);
+	}
+	rc = tx_end(&tx, RMG_OK);
+	return rc == RMG_OK ? err_set(err, RMG_E_STOPPED, "another hub leads") : rc;
+}
+
 enum rmg_rc hub_image_put(struct hub *h, const struct hub_reading *r, struct rmg_err *err)
 {
 	struct putting p = {
@@ -340,23 +383,10 @@ enum rmg_rc hub_image_put(struct hub *h, const struct hub_reading *r, struct rmg
 	    .packed = strbuf_of(LIMIT_MESSAGE_BYTES),
 	    .about = strbuf_of(LIMIT_MESSAGE_BYTES),
 	};
-	struct tx tx;
-	enum rmg_rc rc;
+	enum rmg_rc rc = check(&p, err);
 
-	if (name_of(r->inventory).n == 0)
-		return err_set(err, RMG_E_ARG, "an inventory of an image without a digest");
-	rc = tx_begin(&tx, h, err);
-	if (rc != RMG_OK)
-		return rc;
-	p.tx = &tx;
-	if (h->leads) {
-		rc = put(&p);
-		rc = tx_end(&tx, rc == RMG_OK ? tx_settle(&tx) : rc);
-	} else {
-		rc = tx_end(&tx, RMG_OK);
-		if (rc == RMG_OK)
-			rc = err_set(err, RMG_E_STOPPED, "another hub leads");
-	}
+	if (rc == RMG_OK)
+		rc = put_in_tx(h, &p, err);
 	VEC_DONE(&p.components);
 	VEC_DONE(&p.fresh);
 	strbuf_done(&p.packed);

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include "../tests/hub_fixture.h"
+#include "base/limits.h"
 #include "hub/ask.h"
 
 static void test_events_in_order(void **state)
@@ -274,6 +275,75 @@ static void test_facts(void **state)
 			 RMG_E_NOTFOUND);
 }
 
+static size_t firing(struct hub *h)
+{
+	struct hub_figures figures;
+
+	hub_figures(h, &figures);
+	return figures.alerts_firing;
+}
+
+/* What cannot be written is seen before anything is changed: the world is not loaded anew for it.
+ */
+static void test_inventories_that_are_none(void **state)
+{
+	struct fixture *f = *state;
+	const struct world *before = world_of(f->h);
+	static char text[(32 << 20) + 1];
+	struct label label = {S("much"), span_of(text, sizeof text)};
+	struct inventory inv = {.complete = true};
+	struct hub_reading r = {.inventory = &inv, .read_by = S("test")};
+
+	hub_read_unlock(f->h);
+	memset(text, 'x', sizeof text);
+	assert_int_equal(hub_image_put(f->h, &r, NULL), RMG_E_ARG);
+	inv.config_digest = span_of(text, LIMIT_STORE_KEY_BYTES + 1);
+	assert_int_equal(hub_image_put(f->h, &r, NULL), RMG_E_ARG);
+	inv.config_digest = S("sha256:\n");
+	assert_int_equal(hub_image_put(f->h, &r, NULL), RMG_E_ARG);
+	inv.config_digest = span_cstr(DIGEST("a"));
+	inv.ref = span_of(text, LIMIT_TEXT_BYTES + 1);
+	assert_int_equal(hub_image_put(f->h, &r, NULL), RMG_E_ARG);
+	inv.ref = S("app:1");
+	inv.labels = &label;
+	inv.n_labels = 1;
+	assert_int_equal(hub_image_put(f->h, &r, NULL), RMG_E_LIMIT);
+	inv.n_labels = 0;
+	assert_ptr_equal(world_of(f->h), before);
+	assert_int_equal(before->images.n, 1);
+	hub_read_unlock(f->h);
+	assert_int_equal(hub_image_put(f->h, &r, NULL), RMG_OK);
+}
+
+/* An alert whose key would be too long is one all the same. */
+static void test_long_subjects(void **state)
+{
+	struct fixture *f = *state;
+	static char path[4000];
+	struct event e;
+
+	memset(path, 'p', sizeof path);
+	memcpy(path + 950, "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4", 16);
+	use_began(f, "one", DIGEST("a"));
+	e = said(f, EVENT_CONTAINER_CHANGED);
+	e.container = S("one");
+	e.change.kind = S("file");
+	e.change.path = span_of(path, sizeof path);
+	assert_int_equal(apply(f->h, &e).applied, APPLIED);
+	assert_int_equal(firing(f->h), 1);
+	e.seq = ++f->seq;
+	path[sizeof path - 1] = 'q';
+	assert_int_equal(apply(f->h, &e).applied, APPLIED);
+	assert_int_equal(firing(f->h), 2);
+	hub_close(f->h);
+	f->h = open_hub(f);
+	e.seq = ++f->seq;
+	assert_int_equal(apply(f->h, &e).applied, APPLIED);
+	assert_int_equal(firing(f->h), 2);
+	use_ended(f, "one");
+	assert_int_equal(firing(f->h), 0);
+}
+
 /* Another connection takes tables away, and brings them back. */
 static void rename_tables(struct fixture *f, bool away)
 {
@@ -359,6 +429,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_follows_and_leads, begin, end),
 	    cmocka_unit_test_setup_teardown(test_many_callers, begin, end),
 	    cmocka_unit_test_setup_teardown(test_facts, begin, end),
+	    cmocka_unit_test_setup_teardown(test_inventories_that_are_none, begin, end),
+	    cmocka_unit_test_setup_teardown(test_long_subjects, begin, end),
 	    cmocka_unit_test_setup_teardown(test_neither_on_nor_back, begin, end),
 	};
 	const struct CMUnitTest pg[] = {

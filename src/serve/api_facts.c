@@ -168,6 +168,11 @@ static void read_labels(struct inventory *inv, json *labels)
 		    arena_dup(&inv->arena, it.key), arena_dup(&inv->arena, json_str(it.value))};
 }
 
+static bool is_digest(struct span s)
+{
+	return s.n == 0 || digest_valid(s);
+}
+
 static enum rmg_rc read_target(struct assembly *a, json *root, const char *digest,
 			       struct rmg_err *err)
 {
@@ -184,6 +189,9 @@ static enum rmg_rc read_target(struct assembly *a, json *root, const char *diges
 	inv->sandbox = "cache";
 	if (json_is_object(json_get(root, "labels")))
 		read_labels(inv, json_get(root, "labels"));
+	if (!is_digest(inv->index_digest) || !is_digest(inv->manifest_digest) ||
+	    !is_digest(inv->config_digest))
+		return err_set(err, RMG_E_FORMAT, "a digest of the image is none");
 	if (!span_is(inv->manifest_digest, span_cstr(digest)) &&
 	    !span_is(inv->config_digest, span_cstr(digest)))
 		return err_set(err, RMG_E_FORMAT,
