@@ -15,8 +15,8 @@ struct batch {
 	struct batch *next;
 };
 
-/* So much at once, that one transaction stays short. */
-enum { EVENTS_AT_ONCE = 2000 };
+/* So much at once, that one transaction stays short; and so much in one row of the inbox. */
+enum { EVENTS_AT_ONCE = 2000, INBOX_ROW_BYTES = 1 << 20 };
 
 static enum rmg_rc apply_one(struct tx *tx, const struct batch *b)
 {
@@ -32,17 +32,23 @@ static enum rmg_rc apply_one(struct tx *tx, const struct batch *b)
 /* Another hub leads: what came is kept for it. */
 static enum rmg_rc put_aside(struct tx *tx, const struct batch *b)
 {
-	struct inbox_row row = {.kind = S("events")};
+	enum rmg_rc rc = RMG_OK;
 
 	strbuf_clear(&tx->text);
-	for (size_t i = 0; i < b->n; i++) {
+	for (size_t i = 0; i < b->n && rc == RMG_OK; i++) {
+		struct inbox_row row = {.kind = S("events")};
+
 		event_write(&b->events[i], &tx->text);
 		b->results[i] = (struct hub_result){.applied = APPLIED_QUEUED};
+		if (i + 1 < b->n && tx->text.n < INBOX_ROW_BYTES)
+			continue;
+		if (strbuf_rc(&tx->text) != RMG_OK)
+			return tx_no_memory(tx);
+		row.body = strbuf_span(&tx->text);
+		rc = store_inbox_add(tx->st, &row, tx->err);
+		strbuf_clear(&tx->text);
 	}
-	if (strbuf_rc(&tx->text) != RMG_OK)
-		return err_set(tx->err, strbuf_rc(&tx->text), "too many events at once");
-	row.body = strbuf_span(&tx->text);
-	return store_inbox_add(tx->st, &row, tx->err);
+	return rc;
 }
 
 static enum rmg_rc write_all(struct tx *tx, const struct batch *first)

@@ -251,6 +251,40 @@ static void test_many_callers(void **state)
 	assert_int_equal(uses(f->h), 600);
 }
 
+/* More than one row of the inbox holds, and more rows than are taken at once. */
+static void test_much_for_the_leader(void **state)
+{
+	enum { EVENTS = 20000 };
+	struct fixture *f = *state;
+	struct hub *second = open_hub(f);
+	struct event *events = calloc(EVENTS, sizeof *events);
+	struct hub_result *results = calloc(EVENTS, sizeof *results);
+	static char texts[EVENTS][1700];
+	bool leads;
+
+	assert_true(events && results);
+	for (size_t i = 0; i < EVENTS; i++) {
+		events[i] = said(f, EVENT_USE_BEGAN);
+		memset(texts[i], 'x', sizeof texts[i]);
+		(void)snprintf(texts[i], 16, "%zu", i);
+		texts[i][strlen(texts[i])] = '-';
+		events[i].container = span_of(texts[i], sizeof texts[i]);
+		events[i].image.ref = S("app:1");
+	}
+	assert_int_equal(hub_turn(f->h, &leads, NULL), RMG_OK);
+	assert_int_equal(hub_turn(second, &leads, NULL), RMG_OK);
+	assert_int_equal(hub_apply(second, events, EVENTS, results, NULL), RMG_OK);
+	for (size_t i = 0; i < EVENTS; i++)
+		assert_int_equal(results[i].applied, APPLIED_QUEUED);
+	assert_int_equal(hub_turn(f->h, &leads, NULL), RMG_OK);
+	assert_int_equal(uses(f->h), EVENTS);
+	assert_int_equal(hub_turn(second, &leads, NULL), RMG_OK);
+	assert_int_equal(uses(second), EVENTS);
+	hub_close(second);
+	free(events);
+	free(results);
+}
+
 /* Another reader of a layer says other than the first: the first stays. */
 static enum rmg_rc keep_bytes(void *user, struct span bytes)
 {
@@ -431,6 +465,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_facts, begin, end),
 	    cmocka_unit_test_setup_teardown(test_inventories_that_are_none, begin, end),
 	    cmocka_unit_test_setup_teardown(test_long_subjects, begin, end),
+	    cmocka_unit_test_setup_teardown(test_much_for_the_leader, begin, end),
 	    cmocka_unit_test_setup_teardown(test_neither_on_nor_back, begin, end),
 	};
 	const struct CMUnitTest pg[] = {

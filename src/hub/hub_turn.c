@@ -6,13 +6,15 @@
 #include "hub/hub_inside.h"
 #include "watch/event_json.h"
 
-enum { ROWS_AT_ONCE = 256 };
+enum { ROWS_AT_ONCE = 256, BYTES_AT_ONCE = 8 << 20 };
 
 /* Rows are copied first: while the store is being read it takes no other question. */
 struct rows {
 	struct arena arena;
 	VEC(struct stream_row) stream;
 	VEC(struct inbox_row) inbox;
+	size_t n, bytes;
+	bool more; /* these are enough, and there may be others */
 };
 
 static void rows_init(struct rows *r)
@@ -28,6 +30,16 @@ static void rows_done(struct rows *r)
 	arena_done(&r->arena);
 }
 
+/* Another row is kept. */
+static enum rmg_rc kept(struct rows *r, size_t bytes)
+{
+	r->bytes += bytes;
+	r->more = ++r->n == ROWS_AT_ONCE || r->bytes >= BYTES_AT_ONCE;
+	if (arena_rc(&r->arena) != RMG_OK)
+		return arena_rc(&r->arena);
+	return r->more ? RMG_E_STOPPED : RMG_OK;
+}
+
 /* The leader's stream. */
 
 static enum rmg_rc keep_stream(void *user, const struct stream_row *row)
@@ -37,9 +49,7 @@ static enum rmg_rc keep_stream(void *user, const struct stream_row *row)
 
 	copy.kind = arena_dup(&r->arena, row->kind);
 	copy.body = arena_dup(&r->arena, row->body);
-	if (!VEC_PUSH(&r->stream, copy))
-		return RMG_E_NOMEM;
-	return arena_rc(&r->arena);
+	return VEC_PUSH(&r->stream, copy) ? kept(r, row->body.n) : RMG_E_NOMEM;
 }
 
 /* {"use":N,"image":N,"event":{...}}, as hub_event.c writes it. */
@@ -287,7 +297,7 @@ enum rmg_rc hub_follow(struct hub *h, struct rmg_err *err)
 
 		rows_init(&r);
 		rc = store_stream_each(h->st, h->stream_seq, ROWS_AT_ONCE, keep_stream, &r, err);
-		more = r.stream.n == ROWS_AT_ONCE;
+		more = r.more;
 		if (rc == RMG_OK && r.stream.n)
 			rc = follow_rows(h, &r, &alerts, err);
 		rows_done(&r);
@@ -382,9 +392,7 @@ static enum rmg_rc keep_inbox(void *user, const struct inbox_row *row)
 
 	copy.kind = arena_dup(&r->arena, row->kind);
 	copy.body = arena_dup(&r->arena, row->body);
-	if (!VEC_PUSH(&r->inbox, copy))
-		return RMG_E_NOMEM;
-	return arena_rc(&r->arena);
+	return VEC_PUSH(&r->inbox, copy) ? kept(r, row->body.n) : RMG_E_NOMEM;
 }
 
 /* Lines that a hub wrote; one that another version wrote and this one does not know is left out. */
@@ -434,7 +442,7 @@ static enum rmg_rc take_rows(struct hub *h, bool *more, struct rmg_err *err)
 		return rc;
 	rows_init(&r);
 	rc = store_inbox_each(tx.st, ROWS_AT_ONCE, keep_inbox, &r, err);
-	*more = r.inbox.n == ROWS_AT_ONCE;
+	*more = r.more;
 	for (size_t i = 0; i < r.inbox.n && rc == RMG_OK; i++)
 		rc = take_row(&tx, &r.inbox.v[i]);
 	rows_done(&r);
