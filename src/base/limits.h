@@ -65,6 +65,7 @@
 	X(JWKS_KEYS, 64, "keys", "keys of an identity provider")                                   \
 	X(MESSAGE_BYTES, MIB(32), "bytes", "one message to a sink, kept as JSON")                  \
 	X(WATCH_ROUND_S, 300, "seconds", "silence of a runtime until all is listed anew")          \
+	X(GRPC_BYTES, MIB(64), "bytes", "one message of a gRPC server (a runtime's socket)")       \
 	X(EVENT_BYTES, MIB(1), "bytes", "one event, and one message of a runtime's stream")        \
 	X(EVENTS_BYTES, MIB(64), "bytes", "the events of one request, unpacked")                   \
 	X(EVENT_BATCH, 20000, "events", "events of one request")
