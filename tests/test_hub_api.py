@@ -8,6 +8,7 @@ import json
 import os
 import re
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -196,6 +197,27 @@ def test_tokens_end(hub):
     assert os.stat(os.path.join(hub.state, "admin.token")).st_mode & 0o77 == 0
     names = {t["name"] for t in hub.get("/api/v1/tokens")["items"]}
     assert "first-admin" in names and "short" not in names
+
+
+def test_tokens_and_their_record(hub):
+    """R39: a token is made or taken back together with its record in the audit log, or neither is"""
+    kept = hub.make_token("kept", "reader")
+    before = (hub.get("/api/v1/tokens")["items"], hub.items("/api/v1/audit"))
+    db = sqlite3.connect(os.path.join(hub.state, "hub.db"), timeout=30, isolation_level=None)
+    db.execute("CREATE TRIGGER broken BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END")
+    try:
+        body = json.dumps({"name": "unrecorded", "role": "admin"})
+        assert hub.request("POST", "/api/v1/tokens", body).status == 503
+        assert hub.request("DELETE", "/api/v1/tokens/kept").status == 503
+        assert (hub.get("/api/v1/tokens")["items"], hub.items("/api/v1/audit")) == before
+        assert kept.request("GET", "/api/v1/images").status == 200
+    finally:
+        db.execute("DROP TRIGGER broken")
+        db.close()
+    hub.delete("/api/v1/tokens/kept")
+    last = hub.items("/api/v1/audit")[-1]
+    assert (last["action"], last["subject"], last["actor"]) == ("token.delete", "kept", "first-admin")
+    assert hub.get("/api/v1/audit/verify")["good"]
 
 
 def test_nobody_may_nothing(hub):

@@ -114,8 +114,14 @@ MUST enum rmg_rc hub_exception_delete(struct hub *h, uint64_t id, struct span ac
 MUST enum rmg_rc hub_vex_in(struct hub *h, struct span json, struct span actor, size_t *taken,
 			    struct rmg_err *err);
 MUST enum rmg_rc hub_vex_out(struct hub *h, struct strbuf *out, struct rmg_err *err);
-MUST enum rmg_rc hub_audit(struct hub *h, struct span actor, struct span action,
-			   struct span subject, struct span body, struct rmg_err *err);
+/* A change of the store that memory has no part in, and its record in the audit log: both or
+ * neither. */
+struct hub_record {
+	struct span actor, action, subject, body;
+};
+typedef enum rmg_rc hub_change_fn(void *user, struct store *st, struct rmg_err *err);
+MUST enum rmg_rc hub_change(struct hub *h, const struct hub_record *record, hub_change_fn *fn,
+			    void *user, struct rmg_err *err);
 
 int64_t hub_now_ms(const struct hub *h); /* by its clock */
 

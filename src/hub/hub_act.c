@@ -24,17 +24,30 @@ static enum rmg_rc audit(struct tx *tx, struct span actor, const char *action, s
 	return audit_add(tx->st, &row, tx->err);
 }
 
-enum rmg_rc hub_audit(struct hub *h, struct span actor, struct span action, struct span subject,
-		      struct span body, struct rmg_err *err)
+enum rmg_rc hub_change(struct hub *h, const struct hub_record *record, hub_change_fn *fn,
+		       void *user, struct rmg_err *err)
 {
-	struct audit_row row = {.actor = actor, .action = action, .subject = subject, .body = body};
-	struct tx tx;
-	enum rmg_rc rc = tx_begin(&tx, h, err);
+	struct audit_row row = {
+	    .at_ms = hub_now_ms(h),
+	    .actor = record->actor,
+	    .action = record->action,
+	    .subject = record->subject,
+	    .body = record->body,
+	};
+	struct store *st = hub_store_lock(h, err);
+	enum rmg_rc rc;
 
-	if (rc != RMG_OK)
-		return rc;
-	row.at_ms = tx.now_ms;
-	return tx_end(&tx, audit_add(tx.st, &row, err));
+	if (st == NULL)
+		return RMG_E_IO;
+	rc = store_begin(st, err);
+	if (rc == RMG_OK) {
+		rc = fn(user, st, err);
+		if (rc == RMG_OK)
+			rc = audit_add(st, &row, err);
+		rc = store_end(st, rc, err);
+	}
+	hub_store_unlock(h);
+	return rc;
 }
 
 /* Alerts. */

@@ -164,8 +164,9 @@ static enum rmg_rc is_dead_letter(void *user, const struct outbox_row *row)
 	return w->found ? RMG_E_STOPPED : RMG_OK;
 }
 
-static enum rmg_rc retry(struct store *st, const struct outbox_row *row, struct rmg_err *err)
+static enum rmg_rc retry(void *user, struct store *st, struct rmg_err *err)
 {
+	const struct outbox_row *row = user;
 	struct wish w = {.id = row->id};
 	enum rmg_rc rc = store_outbox_each(st, S("dead"), is_dead_letter, &w, err);
 
@@ -177,21 +178,14 @@ static enum rmg_rc retry(struct store *st, const struct outbox_row *row, struct 
 void api_outbox_retry(struct api *api, const struct call *c, struct server_response *out)
 {
 	struct outbox_row row = {.state = S("waiting"), .next_ms = hub_now_ms(api->hub)};
+	struct hub_record record = {span_cstr(c->caller.name), S("outbox.retry"),
+				    span_cstr(c->param), S("")};
 	struct rmg_err err = {0};
-	struct store *st;
 	enum rmg_rc rc;
 
 	if (!id_of(c, INT64_MAX, &row.id, out))
 		return;
-	st = hub_store_lock(api->hub, &err);
-	rc = st ? store_begin(st, &err) : RMG_E_IO;
-	if (rc == RMG_OK)
-		rc = store_end(st, retry(st, &row, &err), &err);
-	if (st)
-		hub_store_unlock(api->hub);
-	if (rc == RMG_OK)
-		rc = hub_audit(api->hub, span_cstr(c->caller.name), S("outbox.retry"),
-			       span_cstr(c->param), S(""), &err);
+	rc = hub_change(api->hub, &record, retry, &row, &err);
 	if (rc == RMG_OK && api->poke)
 		api->poke(api->user);
 	done(out, rc, &err);
@@ -234,9 +228,6 @@ void api_tokens(struct api *api, const struct call *c, struct server_response *o
 		api_fail(out, rc, &err);
 }
 
-typedef enum rmg_rc token_write_fn(struct store *st, const struct token_row *row,
-				   struct rmg_err *err);
-
 static enum rmg_rc is_token(void *user, const struct token_row *row)
 {
 	struct wish *w = user;
@@ -245,8 +236,14 @@ static enum rmg_rc is_token(void *user, const struct token_row *row)
 	return RMG_OK;
 }
 
-static enum rmg_rc delete_row(struct store *st, const struct token_row *row, struct rmg_err *err)
+static enum rmg_rc put_row(void *user, struct store *st, struct rmg_err *err)
 {
+	return store_token_put(st, user, err);
+}
+
+static enum rmg_rc delete_row(void *user, struct store *st, struct rmg_err *err)
+{
+	const struct token_row *row = user;
 	struct wish w = {.name = row->name};
 	enum rmg_rc rc = store_token_each(st, is_token, &w, err);
 
@@ -257,22 +254,13 @@ static enum rmg_rc delete_row(struct store *st, const struct token_row *row, str
 
 /* Writes, audits, and reads the tokens anew. */
 static enum rmg_rc change_tokens(struct api *api, const struct call *c, const char *action,
-				 const struct token_row *row, token_write_fn *write,
-				 struct rmg_err *err)
+				 struct token_row *row, hub_change_fn *write, struct rmg_err *err)
 {
-	struct store *st = hub_store_lock(api->hub, err);
-	enum rmg_rc rc = st ? store_begin(st, err) : RMG_E_IO;
+	struct hub_record record = {span_cstr(c->caller.name), span_cstr(action), row->name,
+				    row->role};
+	enum rmg_rc rc = hub_change(api->hub, &record, write, row, err);
 
-	if (rc == RMG_OK)
-		rc = store_end(st, write(st, row, err), err);
-	if (st)
-		hub_store_unlock(api->hub);
-	if (rc == RMG_OK)
-		rc = hub_audit(api->hub, span_cstr(c->caller.name), span_cstr(action), row->name,
-			       row->role, err);
-	if (rc == RMG_OK)
-		rc = auth_reload(api->auth, err);
-	return rc;
+	return rc == RMG_OK ? auth_reload(api->auth, err) : rc;
 }
 
 /* It is the caller's name in the audit log, and a C string there: a control character would let two
@@ -311,7 +299,7 @@ void api_tokens_put(struct api *api, const struct call *c, struct server_respons
 	}
 	rc = auth_make_token(&row, text, &err);
 	if (rc == RMG_OK)
-		rc = change_tokens(api, c, "token.make", &row, store_token_put, &err);
+		rc = change_tokens(api, c, "token.make", &row, put_row, &err);
 	if (rc != RMG_OK)
 		api_fail(out, rc, &err);
 	else if (span_starts(row.name, S("cert:")))
