@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import random
+import sqlite3
 import subprocess
 import threading
 import time
@@ -358,6 +359,43 @@ def test_a_broken_database(tmp_path):
         write_record(feeds, "CVE-2026-6001", "core-1", "2.0.0")
         assert kit.run("db", "build", "--from", feeds, "--out", file).code == 0
         wait_for(lambda: hub.who_runs("CVE-2026-6001"), 10, 0.1, hub.said)
+
+
+def test_retention(tmp_path):
+    """R39: what was kept for long enough goes, while the hub takes events and answers; what runs stays"""
+    feeds, days = tmp_path / "feeds", 86400000
+    write_record(feeds, "CVE-2026-6000", "core-0", "2.0.0")
+    config = tmp_path / "hub.yaml"
+    config.write_text("retention:\n  ended_uses_days: 30\n  changes_days: 30\n")
+    with Hub(tmp_path / "hub", feeds=feeds, config=config) as hub:
+        image = Small("load/app-0:1", {"core-0": "1.0.0"}).put(hub)
+        node = Source(hub, "node-1")
+        node.send(*[node.began("%064x" % i, image.name, image.digests) for i in range(1000)])
+        node.send(*[node.ended("%064x" % i) for i in range(1, 1000)])
+        hub.stop()
+        db = sqlite3.connect(os.path.join(hub.state, "hub.db"))
+        db.execute("UPDATE use SET ended_ms = ended_ms - ? WHERE ended_ms > 0", (40 * days,))
+        db.execute("UPDATE stream SET at_ms = at_ms - ?", (40 * days,))
+        db.executemany("INSERT INTO use SELECT ?, image, workload, place, cached, container, name, runtime, ref, "
+                       "source, digests, began_ms, ended_ms FROM use WHERE id = 2",
+                       [(i,) for i in range(2000, 52000)])
+        db.execute("UPDATE use SET ended_ms = 0, container = 'last' WHERE id = 51999")
+        db.commit()
+        ended = "SELECT COUNT(*) FROM use WHERE ended_ms > 0"
+        assert db.execute(ended).fetchone()[0] > 50000
+        hub.start()
+        told = 0
+        while db.execute(ended).fetchone()[0]:
+            node.send(node.began("%064x" % (10000 + told), image.name, image.digests))
+            told += 1
+            assert len(hub.who_runs(image.name)) == told + 2
+            assert told < 5000, hub.said()
+        assert told
+        wait_for(lambda: db.execute("SELECT MIN(at_ms) FROM stream").fetchone()[0] >
+                 (time.time() * 1000) - days, 30, 0.1)
+        db.close()
+        hub.restart()
+        assert len(hub.who_runs(image.name)) == told + 2
 
 
 def test_the_store_goes_away_for_a_while(tmp_path, server):

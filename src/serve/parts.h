@@ -4,6 +4,7 @@
  *
  * deliver  one a sink: takes what is due from the outbox and sends it, while this hub leads
  * feeder   keeps the advisory database current, and hands each new one to the hub
+ * keeper   gives up what was kept for as long as the hub's file says, while this hub leads
  *
  * Each says what a person should know through env->say, once when a trouble begins and once when it
  * ends, not at each try. */
@@ -41,5 +42,10 @@ void deliver_stop(struct deliver *d);
 struct feeder;
 MUST enum rmg_rc feeder_start(struct env *env, struct feeder **out, struct rmg_err *err);
 void feeder_stop(struct feeder *f);
+
+struct keeper;
+MUST enum rmg_rc keeper_start(struct env *env, const struct config *config, struct keeper **out,
+			      struct rmg_err *err);
+void keeper_stop(struct keeper *k);
 
 #endif

@@ -17,7 +17,7 @@
 #include "serve/parts.h"
 #include "serve/streams.h"
 
-enum { WATCHES = 16, SINKS = 64, TURN_MS = 250, TOKENS_MS = 10000, COMPACT_MS = 3600 * 1000 };
+enum { WATCHES = 16, SINKS = 64, TURN_MS = 250, TOKENS_MS = 10000 };
 
 struct running {
 	struct serve_opts opts; /* with defaults filled in */
@@ -35,6 +35,7 @@ struct running {
 	struct host *host;
 	struct watcher *watchers[WATCHES];
 	struct deliver *delivers[SINKS];
+	struct keeper *keeper;
 	char state_dir[4096], store[4200], node[256], listen[64];
 	struct span cert, key, client_ca;
 	bool generated_cert, told; /* told: who leads has been said once */
@@ -361,7 +362,7 @@ static enum rmg_rc start_parts(struct running *r, struct rmg_err *err)
 		rc = watcher_start(&r->env.node, &o->watches[i], &r->watchers[i], err);
 	for (size_t i = 0; rc == RMG_OK && i < r->config->n_sinks; i++)
 		rc = deliver_start(&r->env, &r->config->sinks[i], &r->delivers[i], err);
-	return rc;
+	return rc == RMG_OK ? keeper_start(&r->env, r->config, &r->keeper, err) : rc;
 }
 
 static void reload(struct running *r)
@@ -382,25 +383,6 @@ static void reload(struct running *r)
 	env_say(&r->env, "info", "the policy was read again");
 }
 
-static void compact(struct running *r, int64_t now)
-{
-	const struct config *c = r->config;
-	struct rmg_err err = {0};
-	struct store *st = hub_store_lock(r->hub, &err);
-	struct store_keep keep = {
-	    .uses_before_ms = c->ended_uses_days ? now - c->ended_uses_days * INT64_C(86400000) : 0,
-	    .outbox_before_ms =
-		c->sent_messages_days ? now - c->sent_messages_days * INT64_C(86400000) : 0,
-	    .changes_before_ms = c->changes_days ? now - c->changes_days * INT64_C(86400000) : 0,
-	};
-
-	if (st == NULL)
-		return;
-	if (store_compact(st, &keep, &err) != RMG_OK)
-		env_say(&r->env, "warn", "the store could not be compacted: %s", err.msg);
-	hub_store_unlock(r->hub);
-}
-
 static void lead_or_follow(struct running *r, bool leads)
 {
 	if (!r->told || leads != atomic_load(&r->env.leads))
@@ -414,7 +396,7 @@ static void lead_or_follow(struct running *r, bool leads)
 /* The main thread's. Times here are of a clock that only goes forward. */
 static void turn(struct running *r)
 {
-	int64_t tokens_at = 0, compact_at = 0;
+	int64_t tokens_at = 0;
 	bool troubled = false;
 
 	while (!(r->opts.stop && r->opts.stop(r->opts.user))) {
@@ -435,10 +417,6 @@ static void turn(struct running *r)
 		server_wake(r->server);
 		if (tick - tokens_at >= TOKENS_MS && auth_reload(r->auth, NULL) == RMG_OK)
 			tokens_at = tick;
-		if (leads && tick - compact_at >= COMPACT_MS) {
-			compact(r, env_now_ms(&r->env));
-			compact_at = tick;
-		}
 		clock_sleep_ms(TURN_MS);
 	}
 }
@@ -455,6 +433,7 @@ static void stop_parts(struct running *r)
 	feeder_stop(r->feeder);
 	for (size_t i = 0; i < SINKS; i++)
 		deliver_stop(r->delivers[i]);
+	keeper_stop(r->keeper);
 }
 
 static void end(struct running *r)

@@ -179,7 +179,8 @@ struct backend {
 	enum rmg_rc (*notify)(struct store *st, struct rmg_err *err);
 	enum rmg_rc (*wait)(struct store *st, unsigned timeout_ms, bool *woken,
 			    struct rmg_err *err);
-	enum rmg_rc (*shrink)(struct store *st, struct rmg_err *err);
+	/* Gives back some of the space that nothing is in; *more: there is more of it. */
+	enum rmg_rc (*shrink)(struct store *st, bool *more, struct rmg_err *err);
 	enum rmg_rc (*backup)(struct store *st, const char *file, struct rmg_err *err);
 	enum rmg_rc (*size)(struct store *st, uint64_t *bytes, struct rmg_err *err);
 	enum rmg_rc (*check)(struct store *st, struct rmg_err *err);

@@ -525,10 +525,11 @@ static enum rmg_rc wait_for(struct store *st, unsigned timeout_ms, bool *woken, 
 }
 
 /* Dead rows are autovacuum's business. */
-static enum rmg_rc shrink(struct store *st, struct rmg_err *err)
+static enum rmg_rc shrink(struct store *st, bool *more, struct rmg_err *err)
 {
 	(void)st;
 	(void)err;
+	*more = false;
 	return RMG_OK;
 }
 

@@ -10,7 +10,7 @@
 #include "io/file.h"
 #include "store/backend.h"
 
-enum { BUSY_MS = 10000, APPLICATION_ID = 0x726d6764 /* "rmgd" */ };
+enum { BUSY_MS = 10000, PAGES_AT_ONCE = 1000, APPLICATION_ID = 0x726d6764 /* "rmgd" */ };
 
 struct sqlite {
 	struct store store;
@@ -350,10 +350,24 @@ static enum rmg_rc wait_for(struct store *st, unsigned timeout_ms, bool *woken, 
 	return RMG_OK;
 }
 
-static enum rmg_rc shrink(struct store *st, struct rmg_err *err)
+static enum rmg_rc shrink(struct store *st, bool *more, struct rmg_err *err)
 {
-	return exec(
-	    st, "PRAGMA incremental_vacuum; PRAGMA optimize; PRAGMA wal_checkpoint(PASSIVE)", err);
+	char sql[64];
+	int64_t before = 0, after = 0;
+	enum rmg_rc rc = ask(of(st), "PRAGMA freelist_count", &before, err);
+
+	snprintf(sql, sizeof sql, "PRAGMA incremental_vacuum(%d)", PAGES_AT_ONCE);
+	if (rc == RMG_OK && before)
+		rc = exec(st, sql, err);
+	if (rc == RMG_OK && before)
+		rc = ask(of(st), "PRAGMA freelist_count", &after, err);
+	*more = after && after < before;
+	if (rc != RMG_OK || *more)
+		return rc;
+	/* The planner's statistics of so many rows an index, and no more: it writes meanwhile. */
+	return exec(st,
+		    "PRAGMA analysis_limit = 1000; PRAGMA optimize; PRAGMA wal_checkpoint(PASSIVE)",
+		    err);
 }
 
 static enum rmg_rc copy(struct sqlite *from, const char *file, struct rmg_err *err)

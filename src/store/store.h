@@ -57,13 +57,14 @@ MUST enum rmg_rc store_notify(struct store *st, struct rmg_err *err);
 MUST enum rmg_rc store_wait(struct store *st, unsigned timeout_ms, bool *woken,
 			    struct rmg_err *err);
 
-/* Deletes what is older than told (0: keep), in short transactions; then gives space back. */
+/* Deletes what is older than told (0: keep), and then gives space back: some of it in one short
+ * transaction, so that who writes beside it does not wait for long. *more: call again. */
 struct store_keep {
 	int64_t uses_before_ms;    /* ended uses, and the lineage of them stays */
 	int64_t outbox_before_ms;  /* delivered messages */
 	int64_t changes_before_ms; /* the stream of changes */
 };
-MUST enum rmg_rc store_compact(struct store *st, const struct store_keep *keep,
+MUST enum rmg_rc store_compact(struct store *st, const struct store_keep *keep, bool *more,
 			       struct rmg_err *err);
 
 /* A copy of the whole while it is in use (SQLite's backup; PostgreSQL: RMG_E_UNSUPPORTED, use
