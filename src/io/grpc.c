@@ -123,9 +123,9 @@ static enum rmg_rc receive_some(struct grpc *g, struct rmg_err *err)
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return RMG_OK;
 	g->lost = n <= 0;
-	if (n < 0)
+	if (n < 0 && errno != ECONNRESET) /* it went with bytes of ours unread */
 		return err_os(err, RMG_E_NET, "receive");
-	if (n == 0)
+	if (n <= 0)
 		return err_set(err, RMG_E_NET, "the server closed the connection");
 	grpc_wire_in(g->wire, span_of(g->piece, (size_t)n));
 	return RMG_OK;
