@@ -196,7 +196,7 @@ UNUSED static void put_image(struct hub *h, const char *config, const char *mani
 		inv.n_components++;
 	}
 	inv.components = components;
-	if (hub_image_put(h, &r, &err) != RMG_OK)
+	if (hub_image_put(h, &r, NULL, &err) != RMG_OK)
 		fail_msg("%s", err.msg);
 }
 

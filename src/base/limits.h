@@ -56,6 +56,7 @@
 	X(IGNORE_BYTES, MIB(1), "bytes", "one ignore file")                                        \
 	X(IGNORE_ROWS, 10000, "rows", "rows of one ignore file")                                   \
 	X(WORLD_BYTES, GIB(8), "bytes", "texts that the hub holds in memory")                      \
+	X(READING_BYTES, MIB(256), "bytes", "an inventory on its way to the hub that leads")       \
 	X(POLICY_BYTES, MIB(1), "bytes", "one policy file")                                        \
 	X(POLICY_RULES, 1000, "rules", "rules of one policy file")                                 \
 	X(VEX_BYTES, MIB(16), "bytes", "one OpenVEX document")                                     \

@@ -49,8 +49,8 @@ MUST enum rmg_rc hub_apply(struct hub *h, const struct event *events, size_t n,
 			   struct hub_result *results, struct rmg_err *err);
 
 /* The inventory of an image, whoever took it (read_by). Makes or completes the image, its aliases
- * and its executables, judges it, resolves uses that waited for it. RMG_E_STOPPED where another
- * hub leads: layer facts may be given to any, inventories to the leader alone. */
+ * and its executables, judges it, resolves uses that waited for it. queued (or NULL): another hub
+ * leads, and will do so. */
 struct hub_reading {
 	const struct inventory *inventory;
 	struct span read_by;
@@ -61,7 +61,8 @@ struct hub_reading {
 	struct span ref; /* what hub_wanted named, where it was a reference alone: it means this
 			    image from now on; else "" */
 };
-MUST enum rmg_rc hub_image_put(struct hub *h, const struct hub_reading *r, struct rmg_err *err);
+MUST enum rmg_rc hub_image_put(struct hub *h, const struct hub_reading *r, bool *queued,
+			       struct rmg_err *err);
 
 /* Images in use, running or dormant, that nobody has read, most used first: work for the scanner.
  */

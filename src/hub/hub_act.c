@@ -106,7 +106,7 @@ enum rmg_rc tx_act(struct tx *tx, struct span body)
 	if (rc == RMG_OK && (!json_get_u64(doc.root, "act", &what) || what > ACT_REOPEN ||
 			     !json_get_u64(doc.root, "alert", &alert) || alert > UINT32_MAX ||
 			     !json_get_u64(doc.root, "until", &until)))
-		rc = err_set(tx->err, RMG_E_DB, "the inbox is damaged");
+		rc = err_set(tx->err, RMG_E_FORMAT, "the inbox is damaged");
 	a = (struct act){
 	    .act = (enum alert_act)what,
 	    .alert = (uint32_t)alert,

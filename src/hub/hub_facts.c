@@ -67,6 +67,27 @@ static enum rmg_rc disagree(struct tx *tx, struct span digest, struct span reade
 	return rc;
 }
 
+/* Alerts are the leading hub's to raise. A line: the digest, a blank, the reader. */
+static enum rmg_rc put_aside(struct tx *tx, struct span digest, struct span reader)
+{
+	struct inbox_row row = {.kind = S("facts")};
+
+	strbuf_clear(&tx->text);
+	strbuf_printf(&tx->text, SPAN_FMT " " SPAN_FMT, SPAN_ARG(digest), SPAN_ARG(reader));
+	row.body = strbuf_span(&tx->text);
+	return strbuf_rc(&tx->text) == RMG_OK ? store_inbox_add(tx->st, &row, tx->err)
+					      : tx_no_memory(tx);
+}
+
+enum rmg_rc tx_facts_disagree(struct tx *tx, struct span body)
+{
+	struct span digest, reader;
+
+	if (!span_cut(body, ' ', &digest, &reader))
+		return err_set(tx->err, RMG_E_FORMAT, "the inbox is damaged");
+	return disagree(tx, digest, reader);
+}
+
 static enum rmg_rc put(struct tx *tx, struct span digest, struct span packed, struct span reader)
 {
 	struct facts_row row = {
@@ -79,9 +100,9 @@ static enum rmg_rc put(struct tx *tx, struct span digest, struct span packed, st
 	if (rc == RMG_OK)
 		rc = store_facts_reading(tx->st, digest, reader, content, tx->now_ms, &agrees,
 					 tx->err);
-	if (rc == RMG_OK && !agrees)
-		rc = disagree(tx, digest, reader);
-	return rc;
+	if (rc != RMG_OK || agrees)
+		return rc;
+	return tx->h->leads ? disagree(tx, digest, reader) : put_aside(tx, digest, reader);
 }
 
 enum rmg_rc hub_facts_put(struct hub *h, struct span digest, struct span packed, struct span reader,

@@ -6,6 +6,7 @@
 #include "format/jsonw.h"
 #include "hub/hub_inside.h"
 #include "hub/packed.h"
+#include "hub/reading.h"
 
 struct putting {
 	struct tx *tx;
@@ -357,7 +358,44 @@ static enum rmg_rc put(struct putting *p)
 	return rc == RMG_OK ? tell(p, id) : rc;
 }
 
-static enum rmg_rc put_in_tx(struct hub *h, struct putting *p, struct rmg_err *err)
+/* Another hub leads: the inventory is kept for it. */
+static enum rmg_rc put_aside(struct tx *tx, const struct hub_reading *r)
+{
+	struct strbuf packed = strbuf_of(LIMIT_READING_BYTES);
+	struct inbox_row row = {.kind = S("image")};
+	enum rmg_rc rc;
+
+	reading_pack(r, &packed);
+	row.body = strbuf_span(&packed);
+	rc = strbuf_rc(&packed) == RMG_OK
+		 ? store_inbox_add(tx->st, &row, tx->err)
+		 : err_set(tx->err, strbuf_rc(&packed), "an inventory is too large for the inbox");
+	strbuf_done(&packed);
+	return rc;
+}
+
+static struct putting putting_of(const struct hub_reading *r)
+{
+	const struct inventory *inv = r->inventory;
+
+	return (struct putting){
+	    .r = r,
+	    .inv = inv,
+	    .digests = {inv->config_digest, inv->manifest_digest, r->asked, inv->index_digest},
+	    .packed = strbuf_of(LIMIT_MESSAGE_BYTES),
+	    .about = strbuf_of(LIMIT_MESSAGE_BYTES),
+	};
+}
+
+static void putting_done(struct putting *p)
+{
+	VEC_DONE(&p->components);
+	VEC_DONE(&p->fresh);
+	strbuf_done(&p->packed);
+	strbuf_done(&p->about);
+}
+
+static enum rmg_rc put_in_tx(struct hub *h, struct putting *p, bool *queued, struct rmg_err *err)
 {
 	struct tx tx;
 	enum rmg_rc rc = tx_begin(&tx, h, err);
@@ -365,32 +403,40 @@ static enum rmg_rc put_in_tx(struct hub *h, struct putting *p, struct rmg_err *e
 	if (rc != RMG_OK)
 		return rc;
 	p->tx = &tx;
-	if (h->leads) {
-		rc = put(p);
-		return tx_end(&tx, rc == RMG_OK ? tx_settle(&tx) : rc);
-	}
-	rc = tx_end(&tx, RMG_OK);
-	return rc == RMG_OK ? err_set(err, RMG_E_STOPPED, "another hub leads") : rc;
+	if (queued)
+		*queued = !h->leads;
+	rc = h->leads ? put(p) : put_aside(&tx, p->r);
+	return tx_end(&tx, rc == RMG_OK ? tx_settle(&tx) : rc);
 }
 
-enum rmg_rc hub_image_put(struct hub *h, const struct hub_reading *r, struct rmg_err *err)
+enum rmg_rc hub_image_put(struct hub *h, const struct hub_reading *r, bool *queued,
+			  struct rmg_err *err)
 {
-	struct putting p = {
-	    .r = r,
-	    .inv = r->inventory,
-	    .digests = {r->inventory->config_digest, r->inventory->manifest_digest, r->asked,
-			r->inventory->index_digest},
-	    .packed = strbuf_of(LIMIT_MESSAGE_BYTES),
-	    .about = strbuf_of(LIMIT_MESSAGE_BYTES),
-	};
+	struct putting p = putting_of(r);
 	enum rmg_rc rc = check(&p, err);
 
 	if (rc == RMG_OK)
-		rc = put_in_tx(h, &p, err);
-	VEC_DONE(&p.components);
-	VEC_DONE(&p.fresh);
-	strbuf_done(&p.packed);
-	strbuf_done(&p.about);
+		rc = put_in_tx(h, &p, queued, err);
+	putting_done(&p);
+	return rc;
+}
+
+enum rmg_rc tx_image_put(struct tx *tx, struct span packed)
+{
+	struct inventory *inv = NULL;
+	struct hub_reading r;
+	struct putting p;
+	enum rmg_rc rc = reading_unpack(packed, &inv, &r, tx->err);
+
+	if (rc != RMG_OK)
+		return rc;
+	p = putting_of(&r);
+	p.tx = tx;
+	rc = check(&p, tx->err);
+	if (rc == RMG_OK)
+		rc = put(&p);
+	putting_done(&p);
+	inventory_free(inv);
 	return rc;
 }
 

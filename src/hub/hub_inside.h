@@ -38,6 +38,7 @@ struct hub {
 	bool alerts_due; /* all of them are to be looked at in the next transaction */
 	uint64_t loads;  /* how often the world was loaded: what was worked out before is void */
 	uint64_t stream_seq; /* what memory has of the stream */
+	uint64_t spoilt;     /* a row of the inbox that cannot be applied */
 	struct hub_database db;
 	bool has_db;
 
@@ -119,8 +120,10 @@ MUST enum rmg_rc tx_event_in_order(struct tx *tx, const struct event *e, struct 
 /* Uses and workloads of images that turned out to be this one, which these digests mean. */
 MUST enum rmg_rc tx_merge(struct tx *tx, const struct span *digests, size_t n, uint32_t image);
 
-/* What somebody did on a hub that does not lead, as hub_act.c wrote it. */
+/* What a hub that does not lead was given, as hub_act.c, hub_image.c and hub_facts.c wrote it. */
 MUST enum rmg_rc tx_act(struct tx *tx, struct span body);
+MUST enum rmg_rc tx_image_put(struct tx *tx, struct span packed);
+MUST enum rmg_rc tx_facts_disagree(struct tx *tx, struct span body);
 
 /* All findings and counts, against db. */
 MUST enum rmg_rc hub_judge_all(struct world *w, struct advdb *db, struct rmg_err *err);

@@ -194,6 +194,67 @@ static void test_follows_and_leads(void **state)
 	assert_int_equal(use_began(f, "four", DIGEST("c")).applied, APPLIED);
 }
 
+static size_t read_images(struct hub *h)
+{
+	const struct world *w = world_of(h);
+	size_t n = 0;
+
+	for (uint32_t i = 1; i < w->images.n; i++)
+		n += w->images.v[i].read_ms && w->images.v[i].n_components == 4;
+	hub_read_unlock(h);
+	return n;
+}
+
+static enum rmg_rc put_row(struct store *st, const char *kind, const char *body)
+{
+	struct inbox_row row = {.kind = span_cstr(kind), .body = span_cstr(body)};
+
+	return store_inbox_add(st, &row, NULL);
+}
+
+static size_t firing(struct hub *h)
+{
+	struct hub_figures figures;
+
+	hub_figures(h, &figures);
+	return figures.alerts_firing;
+}
+
+/* What the second hub is given reaches the first, and then the second; rows that cannot be applied
+ * are in nobody's way. */
+static void test_hands_on(void **state)
+{
+	struct fixture *f = *state;
+	struct hub *leader = f->h, *second = open_hub(f);
+	struct store *st;
+	size_t tries = 0;
+	bool leads;
+
+	assert_int_equal(hub_turn(second, &leads, NULL), RMG_OK);
+	assert_false(leads);
+	assert_int_equal(store_open(f->url, &st, NULL), RMG_OK);
+	assert_int_equal(store_begin(st, NULL), RMG_OK);
+	assert_int_equal(put_row(st, "image", "an inventory of another version"), RMG_OK);
+	assert_int_equal(put_row(st, "alert", "{\"act\":9}"), RMG_OK);
+	assert_int_equal(put_row(st, "of another version", "?"), RMG_OK);
+	assert_int_equal(store_commit(st, NULL), RMG_OK);
+	store_close(st);
+	use_began(f, "one", DIGEST("a"));
+	put_image(second, DIGEST("a"), "", "", 15, "");
+	assert_int_equal(hub_facts_put(second, S("sha256:1"), S("first"), S("a"), NULL), RMG_OK);
+	assert_int_equal(hub_facts_put(second, S("sha256:1"), S("other"), S("b"), NULL), RMG_OK);
+	assert_int_equal(read_images(second), 0);
+	while (hub_turn(leader, &leads, NULL) != RMG_OK)
+		assert_true(++tries < 5);
+	assert_int_equal(tries, 2); /* each of the two that are bad is told once */
+	assert_int_equal(read_images(leader), 1);
+	assert_int_equal(firing(leader), 1);
+	assert_int_equal(hub_turn(second, &leads, NULL), RMG_OK);
+	assert_int_equal(read_images(second), 1);
+	assert_int_equal(firing(second), 1);
+	hub_close(second);
+}
+
 /* Many callers at once: nothing is lost, and what is known is on disk. */
 struct caller {
 	struct fixture *f;
@@ -309,14 +370,6 @@ static void test_facts(void **state)
 			 RMG_E_NOTFOUND);
 }
 
-static size_t firing(struct hub *h)
-{
-	struct hub_figures figures;
-
-	hub_figures(h, &figures);
-	return figures.alerts_firing;
-}
-
 /* What cannot be written is seen before anything is changed: the world is not loaded anew for it.
  */
 static void test_inventories_that_are_none(void **state)
@@ -330,23 +383,23 @@ static void test_inventories_that_are_none(void **state)
 
 	hub_read_unlock(f->h);
 	memset(text, 'x', sizeof text);
-	assert_int_equal(hub_image_put(f->h, &r, NULL), RMG_E_ARG);
+	assert_int_equal(hub_image_put(f->h, &r, NULL, NULL), RMG_E_ARG);
 	inv.config_digest = span_of(text, LIMIT_STORE_KEY_BYTES + 1);
-	assert_int_equal(hub_image_put(f->h, &r, NULL), RMG_E_ARG);
+	assert_int_equal(hub_image_put(f->h, &r, NULL, NULL), RMG_E_ARG);
 	inv.config_digest = S("sha256:\n");
-	assert_int_equal(hub_image_put(f->h, &r, NULL), RMG_E_ARG);
+	assert_int_equal(hub_image_put(f->h, &r, NULL, NULL), RMG_E_ARG);
 	inv.config_digest = span_cstr(DIGEST("a"));
 	inv.ref = span_of(text, LIMIT_TEXT_BYTES + 1);
-	assert_int_equal(hub_image_put(f->h, &r, NULL), RMG_E_ARG);
+	assert_int_equal(hub_image_put(f->h, &r, NULL, NULL), RMG_E_ARG);
 	inv.ref = S("app:1");
 	inv.labels = &label;
 	inv.n_labels = 1;
-	assert_int_equal(hub_image_put(f->h, &r, NULL), RMG_E_LIMIT);
+	assert_int_equal(hub_image_put(f->h, &r, NULL, NULL), RMG_E_LIMIT);
 	inv.n_labels = 0;
 	assert_ptr_equal(world_of(f->h), before);
 	assert_int_equal(before->images.n, 1);
 	hub_read_unlock(f->h);
-	assert_int_equal(hub_image_put(f->h, &r, NULL), RMG_OK);
+	assert_int_equal(hub_image_put(f->h, &r, NULL, NULL), RMG_OK);
 }
 
 /* An alert whose key would be too long is one all the same. */
@@ -461,6 +514,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_names_of_one_image, begin, end),
 	    cmocka_unit_test_setup_teardown(test_declared_by_tag, begin, end),
 	    cmocka_unit_test_setup_teardown(test_follows_and_leads, begin, end),
+	    cmocka_unit_test_setup_teardown(test_hands_on, begin, end),
 	    cmocka_unit_test_setup_teardown(test_many_callers, begin, end),
 	    cmocka_unit_test_setup_teardown(test_facts, begin, end),
 	    cmocka_unit_test_setup_teardown(test_inventories_that_are_none, begin, end),
@@ -471,6 +525,7 @@ int main(void)
 	const struct CMUnitTest pg[] = {
 	    cmocka_unit_test_setup_teardown(test_snapshot, begin_pg, end),
 	    cmocka_unit_test_setup_teardown(test_follows_and_leads, begin_pg, end),
+	    cmocka_unit_test_setup_teardown(test_hands_on, begin_pg, end),
 	    cmocka_unit_test_setup_teardown(test_many_callers, begin_pg, end),
 	    cmocka_unit_test_setup_teardown(test_neither_on_nor_back, begin_pg, end),
 	};

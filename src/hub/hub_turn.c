@@ -6,7 +6,7 @@
 #include "hub/hub_inside.h"
 #include "watch/event_json.h"
 
-enum { ROWS_AT_ONCE = 256, BYTES_AT_ONCE = 8 << 20 };
+enum { ROWS_AT_ONCE = 256, INBOX_AT_ONCE = 64, BYTES_AT_ONCE = 8 << 20 };
 
 /* Rows are copied first: while the store is being read it takes no other question. */
 struct rows {
@@ -31,10 +31,10 @@ static void rows_done(struct rows *r)
 }
 
 /* Another row is kept. */
-static enum rmg_rc kept(struct rows *r, size_t bytes)
+static enum rmg_rc kept(struct rows *r, size_t bytes, size_t max_rows)
 {
 	r->bytes += bytes;
-	r->more = ++r->n == ROWS_AT_ONCE || r->bytes >= BYTES_AT_ONCE;
+	r->more = ++r->n == max_rows || r->bytes >= BYTES_AT_ONCE;
 	if (arena_rc(&r->arena) != RMG_OK)
 		return arena_rc(&r->arena);
 	return r->more ? RMG_E_STOPPED : RMG_OK;
@@ -49,7 +49,7 @@ static enum rmg_rc keep_stream(void *user, const struct stream_row *row)
 
 	copy.kind = arena_dup(&r->arena, row->kind);
 	copy.body = arena_dup(&r->arena, row->body);
-	return VEC_PUSH(&r->stream, copy) ? kept(r, row->body.n) : RMG_E_NOMEM;
+	return VEC_PUSH(&r->stream, copy) ? kept(r, row->body.n, ROWS_AT_ONCE) : RMG_E_NOMEM;
 }
 
 /* {"use":N,"image":N,"event":{...}}, as hub_event.c writes it. */
@@ -392,7 +392,7 @@ static enum rmg_rc keep_inbox(void *user, const struct inbox_row *row)
 
 	copy.kind = arena_dup(&r->arena, row->kind);
 	copy.body = arena_dup(&r->arena, row->body);
-	return VEC_PUSH(&r->inbox, copy) ? kept(r, row->body.n) : RMG_E_NOMEM;
+	return VEC_PUSH(&r->inbox, copy) ? kept(r, row->body.n, INBOX_AT_ONCE) : RMG_E_NOMEM;
 }
 
 /* Lines that a hub wrote; one that another version wrote and this one does not know is left out. */
@@ -423,30 +423,48 @@ static enum rmg_rc take_row(struct tx *tx, const struct inbox_row *row)
 {
 	enum rmg_rc rc = RMG_OK;
 
-	if (span_is(row->kind, S("events")))
+	if (row->id == tx->h->spoilt)
+		rc = RMG_OK;
+	else if (span_is(row->kind, S("events")))
 		rc = take_events(tx, row->body);
+	else if (span_is(row->kind, S("image")))
+		rc = tx_image_put(tx, row->body);
+	else if (span_is(row->kind, S("facts")))
+		rc = tx_facts_disagree(tx, row->body);
 	else if (span_is(row->kind, S("alert")))
 		rc = tx_act(tx, row->body);
 	else if (span_is(row->kind, S("exception")))
 		rc = alerts_exceptions(tx->h->alerts, &tx->env, tx->err);
+	/* Of the row's own making: what is behind it must not wait for ever. Next time it is left
+	 * out. */
+	if (rc == RMG_E_FORMAT || rc == RMG_E_LIMIT || rc == RMG_E_ARG)
+		tx->h->spoilt = row->id;
 	return rc == RMG_OK ? store_inbox_delete(tx->st, row->id, tx->err) : rc;
 }
 
 static enum rmg_rc take_rows(struct hub *h, bool *more, struct rmg_err *err)
 {
+	uint64_t spoilt;
 	struct rows r;
 	struct tx tx;
 	enum rmg_rc rc = tx_begin(&tx, h, err);
 
 	if (rc != RMG_OK)
 		return rc;
+	spoilt = h->spoilt;
 	rows_init(&r);
-	rc = store_inbox_each(tx.st, ROWS_AT_ONCE, keep_inbox, &r, err);
+	rc = store_inbox_each(tx.st, INBOX_AT_ONCE, keep_inbox, &r, err);
 	*more = r.more;
-	for (size_t i = 0; i < r.inbox.n && rc == RMG_OK; i++)
+	for (size_t i = 0; i < r.inbox.n && rc == RMG_OK; i++) {
 		rc = take_row(&tx, &r.inbox.v[i]);
+		if (r.inbox.v[i].id == spoilt) { /* gone for good before another one fails */
+			*more = true;
+			break;
+		}
+	}
+	rc = tx_end(&tx, rc == RMG_OK ? tx_settle(&tx) : rc);
 	rows_done(&r);
-	return tx_end(&tx, rc == RMG_OK ? tx_settle(&tx) : rc);
+	return rc;
 }
 
 static enum rmg_rc tick(struct hub *h, struct rmg_err *err)

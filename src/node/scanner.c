@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* scanner.c - reads images that are in use here and that nobody has read, from the engine's own
  * store: no registry is asked, nothing is pulled. What could not be read is tried again later, with
- * a growing pause; until then it stands as unread, never as clean. */
+ * a growing pause; until then it stands as unread, never as clean. So is what was read and is
+ * wanted all the same: the hub that took it may hand it on to the one that leads. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,7 +13,7 @@
 
 enum { FIRST_PAUSE_S = 10, LONGEST_PAUSE_S = 3600, MOST_TRIED = 10000 };
 
-struct tried { /* and failed */
+struct tried {
 	char digest[80];
 	unsigned times;
 	int64_t next_ms;
@@ -59,12 +60,11 @@ static bool choose(void *user, const struct node_wanted *w)
 	return false;
 }
 
-static void failed(struct scanner *s, const struct rmg_err *why)
+static void not_again_soon(struct scanner *s)
 {
 	struct tried *t = tried_of(s, s->digest);
 
 	if (t == NULL) {
-		node_say(s->node, "warn", "%s could not be read: %s", s->reference, why->msg);
 		if (s->tried.n >= MOST_TRIED)
 			s->tried.n = 0;
 		t = VEC_ADD(&s->tried);
@@ -132,9 +132,10 @@ static void scan(struct scanner *s)
 		node_say(s->node, "info", "read %s: %zu components%s", s->reference,
 			 inventory->inv->n_components,
 			 inventory->inv->complete ? "" : ", incomplete");
-	} else if (rc != RMG_E_STOPPED) {
-		failed(s, &err);
+	} else if (rc != RMG_E_STOPPED && tried_of(s, s->digest) == NULL) {
+		node_say(s->node, "warn", "%s could not be read: %s", s->reference, err.msg);
 	}
+	not_again_soon(s);
 	rmg_inventory_free(inventory);
 	rmg_image_free(image);
 }

@@ -82,6 +82,7 @@ struct assembly {
 	struct arena *arenas;
 	struct facts **facts;
 	size_t n;
+	bool queued; /* for the hub that leads */
 };
 
 struct unpacking {
@@ -215,7 +216,7 @@ static enum rmg_rc assemble(struct assembly *a, json *root, const struct call *c
 	if (!rfc3339_parse(json_get_str(root, "created"), &reading.created_ms))
 		reading.created_ms = 0;
 	reading.revision = json_get_str(root, "revision");
-	return hub_image_put(a->api->hub, &reading, err);
+	return hub_image_put(a->api->hub, &reading, &a->queued, err);
 }
 
 void api_images_put(struct api *api, const struct call *c, struct server_response *out)
@@ -230,8 +231,9 @@ void api_images_put(struct api *api, const struct call *c, struct server_respons
 	if (rc == RMG_OK)
 		rc = assemble(&a, doc.root, c, &err);
 	if (rc == RMG_OK)
-		strbuf_printf(&out->body, "{\"complete\":%s,\"components\":%zu}",
-			      a.inv->complete ? "true" : "false", a.inv->n_components);
+		strbuf_printf(&out->body, "{\"complete\":%s,\"components\":%zu,\"queued\":%s}",
+			      a.inv->complete ? "true" : "false", a.inv->n_components,
+			      a.queued ? "true" : "false");
 	else
 		api_fail(out, rc, &err);
 	for (size_t i = 0; a.arenas && i < a.n; i++)

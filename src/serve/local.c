@@ -34,7 +34,7 @@ static enum rmg_rc image(void *user, const struct node_image *image, struct rmg_
 	    .created_ms = image->created_ms,
 	    .revision = image->revision,
 	};
-	enum rmg_rc rc = hub_image_put(env->hub, &reading, err);
+	enum rmg_rc rc = hub_image_put(env->hub, &reading, NULL, err);
 
 	bell_ring(&env->sent);
 	return rc;
@@ -53,14 +53,11 @@ static bool want(void *user, const struct hub_wanted *w)
 	return to->fn(to->user, &wanted);
 }
 
-/* Inventories go to the hub that leads, so only that one reads. */
 static enum rmg_rc wanted(void *user, node_wanted_fn *fn, void *fn_user, struct rmg_err *err)
 {
 	struct env *env = user;
 	struct wanting to = {fn, fn_user};
 
-	if (!atomic_load(&env->leads))
-		return RMG_OK;
 	return hub_wanted_each(env->hub, want, &to, err);
 }
 

@@ -345,7 +345,7 @@ MUST enum rmg_rc store_stream_last(struct store *st, uint64_t *seq, struct rmg_e
 /* Work that a hub took which does not lead: applied by the leader in order, then deleted. */
 struct inbox_row {
 	uint64_t id;      /* given by the store */
-	struct span kind; /* "events", "image", "alert" */
+	struct span kind; /* "events", "image", "facts", "alert", "exception" */
 	struct span body;
 };
 typedef enum rmg_rc inbox_row_fn(void *user, const struct inbox_row *row);
