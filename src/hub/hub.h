@@ -65,12 +65,13 @@ MUST enum rmg_rc hub_image_put(struct hub *h, const struct hub_reading *r, bool 
 			       struct rmg_err *err);
 
 /* Images in use, running or dormant, that nobody has read, most used first: work for the scanner.
- */
+ * Of an image that several nodes have, the one that asks is told of, if it is among them. */
 struct hub_wanted {
 	struct span ref, digest, runtime, node;
 };
 typedef bool hub_wanted_fn(void *user, const struct hub_wanted *w);
-MUST enum rmg_rc hub_wanted_each(struct hub *h, hub_wanted_fn *fn, void *user, struct rmg_err *err);
+MUST enum rmg_rc hub_wanted_each(struct hub *h, struct span node, hub_wanted_fn *fn, void *user,
+				 struct rmg_err *err);
 
 /* Layer facts: which of these blobs nobody has given; giving one. A reader that says other than
  * the first one did raises an alert, and the first stays. */

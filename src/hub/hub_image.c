@@ -449,6 +449,7 @@ struct wish {
 
 struct wishes {
 	const struct world *w;
+	struct span node; /* that asks */
 	struct arena arena;
 	VEC(struct wish) v;
 };
@@ -461,6 +462,19 @@ static void node_of(const struct world *w, uint32_t slot, struct wish *out)
 	out->w.runtime = world_use_runtime(w, u);
 	if (out->w.ref.n == 0)
 		out->w.ref = text_span(u->ref);
+}
+
+/* The use that is on the node that asks, else the first; 0: there is none. */
+static uint32_t use_there(const struct wishes *x, const struct world_image *i)
+{
+	const uint32_t heads[] = {i->first_use, i->first_cached};
+	const struct world *w = x->w;
+
+	for (size_t k = 0; k < COUNT_OF(heads) && x->node.n; k++)
+		for (uint32_t u = heads[k]; u; u = w->uses.v[u].next)
+			if (span_is(w->places.v[w->uses.v[u].place].place.node, x->node))
+				return u;
+	return i->first_use ? i->first_use : i->first_cached;
 }
 
 static bool keep(struct wishes *x, const struct wish *wish)
@@ -486,12 +500,14 @@ static bool wish_images(struct wishes *x)
 	for (uint32_t id = 1; id < w->images.n; id++) {
 		const struct world_image *i = &w->images.v[id];
 		struct wish wish = {.w = {.ref = i->ref, .digest = i->digest}};
+		uint32_t use;
 
 		if (i->read_ms || (!i->first_use && !i->first_cached && !i->first_would))
 			continue;
 		wish.uses = i->n_uses * 2 + i->n_cached + (i->first_would != 0);
-		if (i->first_use || i->first_cached)
-			node_of(w, i->first_use ? i->first_use : i->first_cached, &wish);
+		use = use_there(x, i);
+		if (use)
+			node_of(w, use, &wish);
 		if (!keep(x, &wish))
 			return false;
 	}
@@ -549,9 +565,10 @@ static int wish_cmp(const void *a, const void *b)
 	return span_cmp(x->w.digest, y->w.digest);
 }
 
-enum rmg_rc hub_wanted_each(struct hub *h, hub_wanted_fn *fn, void *user, struct rmg_err *err)
+enum rmg_rc hub_wanted_each(struct hub *h, struct span node, hub_wanted_fn *fn, void *user,
+			    struct rmg_err *err)
 {
-	struct wishes x = {0};
+	struct wishes x = {.node = node};
 	bool good;
 	enum rmg_rc rc = hub_read_lock(h, &x.w, NULL, err);
 

@@ -108,7 +108,7 @@ static size_t wanted(struct hub *h)
 {
 	size_t n = 0;
 
-	assert_int_equal(hub_wanted_each(h, count_wanted, &n, NULL), RMG_OK);
+	assert_int_equal(hub_wanted_each(h, (struct span){0}, count_wanted, &n, NULL), RMG_OK);
 	return n;
 }
 
@@ -127,6 +127,31 @@ static void test_names_of_one_image(void **state)
 	assert_int_equal(image_of(f->h, "by config"), image_of(f->h, "by index"));
 	assert_int_equal(wanted(f->h), 0);
 	assert_false(use_began(f, "later", DIGEST("e")).unknown);
+}
+
+static bool wants_node(void *user, const struct hub_wanted *w)
+{
+	assert_true(span_is(w->node, span_cstr(user)));
+	return true;
+}
+
+/* Whoever asks for its own node's work gets it, though others have the image too. */
+static void test_wanted_where_it_is_asked(void **state)
+{
+	static char *const nodes[] = {"a", "b"};
+	struct fixture *f = *state;
+	struct event e;
+
+	use_began(f, "there", DIGEST("c"));
+	e = said(f, EVENT_USE_BEGAN);
+	e.place.node = S("b");
+	e.container = S("here");
+	e.image.digests[e.image.n_digests++] = span_cstr(DIGEST("c"));
+	assert_int_equal(apply(f->h, &e).applied, APPLIED);
+	for (size_t i = 0; i < COUNT_OF(nodes); i++)
+		assert_int_equal(
+		    hub_wanted_each(f->h, span_cstr(nodes[i]), wants_node, nodes[i], NULL), RMG_OK);
+	assert_int_equal(wanted(f->h), 1);
 }
 
 /* R35: a workload that nothing runs of, known by a tag alone. */
@@ -459,7 +484,7 @@ static enum rmg_rc ask_all(struct hub *h)
 	assert_int_equal(ask_coverage(h, &q, &out, NULL), rc);
 	assert_int_equal(ask_alerts(h, &q, &out, NULL), rc);
 	assert_int_equal(hub_vex_out(h, &out, NULL), rc);
-	assert_int_equal(hub_wanted_each(h, count_wanted, &n, NULL), rc);
+	assert_int_equal(hub_wanted_each(h, (struct span){0}, count_wanted, &n, NULL), rc);
 	strbuf_done(&out);
 	return rc;
 }
@@ -512,6 +537,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_snapshot, begin, end),
 	    cmocka_unit_test_setup_teardown(test_places_are_told_apart, begin, end),
 	    cmocka_unit_test_setup_teardown(test_names_of_one_image, begin, end),
+	    cmocka_unit_test_setup_teardown(test_wanted_where_it_is_asked, begin, end),
 	    cmocka_unit_test_setup_teardown(test_declared_by_tag, begin, end),
 	    cmocka_unit_test_setup_teardown(test_follows_and_leads, begin, end),
 	    cmocka_unit_test_setup_teardown(test_hands_on, begin, end),

@@ -212,11 +212,10 @@ void api_wanted(struct api *api, const struct call *c, struct server_response *o
 	struct rmg_err err = {0};
 	enum rmg_rc rc;
 
-	(void)c;
 	jsonw_object(&w);
 	jsonw_key(&w, "items");
 	jsonw_array(&w);
-	rc = hub_wanted_each(api->hub, put_wanted, &w, &err);
+	rc = hub_wanted_each(api->hub, span_cstr(c->caller.node), put_wanted, &w, &err);
 	jsonw_array_end(&w);
 	jsonw_object_end(&w);
 	if (rc != RMG_OK)

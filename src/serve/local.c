@@ -58,7 +58,7 @@ static enum rmg_rc wanted(void *user, node_wanted_fn *fn, void *fn_user, struct 
 	struct env *env = user;
 	struct wanting to = {fn, fn_user};
 
-	return hub_wanted_each(env->hub, want, &to, err);
+	return hub_wanted_each(env->hub, span_cstr(env->opts->node), want, &to, err);
 }
 
 struct node_to local_to(struct env *env)
