@@ -58,8 +58,7 @@ UNUSED static int sqlite_setup(void **state)
 
 UNUSED static int sqlite_teardown(void **state)
 {
-	static const char *const names[] = {"hub.db", "hub.db-wal", "hub.db-shm", "hub.db.lead",
-					    "copy.db"};
+	static const char *const names[] = {"hub.db", "hub.db-wal", "hub.db-shm", "hub.db.lead"};
 	char path[128];
 
 	store_close(*state);
@@ -90,7 +89,7 @@ UNUSED static int pg_teardown(void **state)
 
 UNUSED static bool is_sqlite(const struct store *st)
 {
-	return strcmp(store_kind(st), "sqlite") == 0;
+	return st->backend == &backend_sqlite;
 }
 
 static void say(const char *fmt, ...) PRINTF(1, 2);

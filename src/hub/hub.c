@@ -356,7 +356,7 @@ enum rmg_rc tx_settle(struct tx *tx)
 	tx->sources.n = each_once(tx->sources.v, tx->sources.n);
 	for (size_t i = 0; i < tx->sources.n && rc == RMG_OK; i++)
 		rc = put_source(tx, tx->sources.v[i]);
-	return rc == RMG_OK ? store_notify(tx->st, tx->err) : rc;
+	return rc;
 }
 
 /* Opening and closing. */

@@ -157,7 +157,6 @@ struct word {
 };
 
 struct backend {
-	const char *kind;
 	const struct word *words; /* ends with a NULL word */
 	enum rmg_rc (*open)(const char *url, struct store **out, struct rmg_err *err);
 	void (*close)(struct store *st);
@@ -176,24 +175,18 @@ struct backend {
 	enum rmg_rc (*version)(struct store *st, int64_t *version, struct rmg_err *err);
 	enum rmg_rc (*version_set)(struct store *st, int64_t version, struct rmg_err *err);
 	enum rmg_rc (*lead)(struct store *st, bool *leads, struct rmg_err *err);
-	enum rmg_rc (*notify)(struct store *st, struct rmg_err *err);
-	enum rmg_rc (*wait)(struct store *st, unsigned timeout_ms, bool *woken,
-			    struct rmg_err *err);
 	/* Gives back some of the space that nothing is in; *more: there is more of it. */
 	enum rmg_rc (*shrink)(struct store *st, bool *more, struct rmg_err *err);
-	enum rmg_rc (*backup)(struct store *st, const char *file, struct rmg_err *err);
 	enum rmg_rc (*size)(struct store *st, uint64_t *bytes, struct rmg_err *err);
-	enum rmg_rc (*check)(struct store *st, struct rmg_err *err);
 };
 
 /* A back end out of the static functions of its file, which have the same names in each. */
-#define BACKEND(name)                                                                              \
+#define BACKEND                                                                                    \
 	{                                                                                          \
-		.kind = (name), .words = words, .open = open_store, .close = close_store,          \
-		.begin = begin, .commit = commit, .rollback = rollback, .write = write_row,        \
-		.read = read_all, .exec = exec, .version = version, .version_set = version_set,    \
-		.lead = lead, .notify = notify, .wait = wait_for, .shrink = shrink,                \
-		.backup = backup, .size = size, .check = check,                                    \
+		.words = words, .open = open_store, .close = close_store, .begin = begin,          \
+		.commit = commit, .rollback = rollback, .write = write_row, .read = read_all,      \
+		.exec = exec, .version = version, .version_set = version_set, .lead = lead,        \
+		.shrink = shrink, .size = size,                                                    \
 	}
 
 extern const struct backend backend_sqlite;

@@ -9,7 +9,6 @@
 #include <poll.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "store/backend.h"
 
 enum { SYNC_EVERY = 2048, SERVER_AT_LEAST = 150000 };
@@ -20,7 +19,6 @@ struct pg {
 	PGconn *conn;
 	size_t pending; /* sent, and not answered */
 	bool prepared[SQL_COUNT];
-	bool listening;
 	struct rmg_err fault; /* the first of this transaction; rc RMG_OK: none */
 };
 
@@ -484,46 +482,6 @@ static enum rmg_rc lead(struct store *st, bool *leads, struct rmg_err *err)
 	return rc;
 }
 
-static enum rmg_rc notify(struct store *st, struct rmg_err *err)
-{
-	return st->begun ? send_text(of(st), "NOTIFY rummage", err)
-			 : exec(st, "NOTIFY rummage", err);
-}
-
-/* Words of this very connection are not news. */
-static bool take_notices(struct pg *p)
-{
-	PGnotify *notice;
-	bool any = false;
-
-	while ((notice = PQnotifies(p->conn)) != NULL) {
-		any |= notice->be_pid != PQbackendPID(p->conn);
-		PQfreemem(notice);
-	}
-	return any;
-}
-
-static enum rmg_rc wait_for(struct store *st, unsigned timeout_ms, bool *woken, struct rmg_err *err)
-{
-	struct pg *p = of(st);
-	struct pollfd fd = {.fd = PQsocket(p->conn), .events = POLLIN};
-	const int64_t until = clock_tick_ms() + timeout_ms;
-	enum rmg_rc rc = p->listening ? RMG_OK : exec(st, "LISTEN rummage", err);
-
-	if (rc != RMG_OK)
-		return rc;
-	p->listening = true;
-	for (int64_t left = timeout_ms;; left = until - clock_tick_ms()) {
-		if (!PQconsumeInput(p->conn))
-			return lost(p, err);
-		*woken = take_notices(p);
-		if (*woken || left <= 0)
-			return RMG_OK;
-		if (poll(&fd, 1, (int)MIN_OF(left, 60000)) < 0)
-			return RMG_OK; /* a signal: the caller looks what it wants */
-	}
-}
-
 /* Dead rows are autovacuum's business. */
 static enum rmg_rc shrink(struct store *st, bool *more, struct rmg_err *err)
 {
@@ -533,23 +491,9 @@ static enum rmg_rc shrink(struct store *st, bool *more, struct rmg_err *err)
 	return RMG_OK;
 }
 
-static enum rmg_rc backup(struct store *st, const char *file, struct rmg_err *err)
-{
-	(void)st;
-	(void)file;
-	return err_set(err, RMG_E_UNSUPPORTED, "PostgreSQL has its own backups: pg_dump");
-}
-
 static enum rmg_rc size(struct store *st, uint64_t *bytes, struct rmg_err *err)
 {
 	return ask(of(st), "SELECT pg_database_size(current_database())", bytes, err);
-}
-
-static enum rmg_rc check(struct store *st, struct rmg_err *err)
-{
-	uint64_t one;
-
-	return ask(of(st), "SELECT 1", &one, err);
 }
 
 static const struct word words[] = {
@@ -562,4 +506,4 @@ static const struct word words[] = {
     {NULL, NULL},
 };
 
-const struct backend backend_pg = BACKEND("postgresql");
+const struct backend backend_pg = BACKEND;

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "io/file.h"
 #include "store/backend.h"
 
@@ -334,22 +333,6 @@ static enum rmg_rc lead(struct store *st, bool *leads, struct rmg_err *err)
 	return RMG_OK;
 }
 
-static enum rmg_rc notify(struct store *st, struct rmg_err *err)
-{
-	(void)st;
-	(void)err;
-	return RMG_OK;
-}
-
-static enum rmg_rc wait_for(struct store *st, unsigned timeout_ms, bool *woken, struct rmg_err *err)
-{
-	(void)st;
-	(void)err;
-	clock_sleep_ms(timeout_ms);
-	*woken = false;
-	return RMG_OK;
-}
-
 static enum rmg_rc shrink(struct store *st, bool *more, struct rmg_err *err)
 {
 	char sql[64];
@@ -370,47 +353,6 @@ static enum rmg_rc shrink(struct store *st, bool *more, struct rmg_err *err)
 		    err);
 }
 
-static enum rmg_rc copy(struct sqlite *from, const char *file, struct rmg_err *err)
-{
-	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-	struct sqlite to = {.file = (char *)(uintptr_t)file};
-	sqlite3_backup *backup = NULL;
-	enum rmg_rc rc = RMG_OK;
-
-	if (sqlite3_open_v2(file, &to.db, flags, NULL) == SQLITE_OK)
-		backup = sqlite3_backup_init(to.db, "main", from->db, "main");
-	/* In one step: the copy is of one moment, and writers go on beside it. */
-	if (backup)
-		sqlite3_backup_step(backup, -1);
-	if (backup == NULL || sqlite3_backup_finish(backup) != SQLITE_OK)
-		rc = fault(&to, "backup", err);
-	if (sqlite3_close(to.db) != SQLITE_OK && rc == RMG_OK)
-		rc = err_set(err, RMG_E_IO, "close %s", file);
-	return rc;
-}
-
-static enum rmg_rc backup(struct store *st, const char *file, struct rmg_err *err)
-{
-	struct strbuf part = strbuf_of(1 << 16);
-	enum rmg_rc rc = RMG_OK;
-
-	strbuf_printf(&part, "%s.part", file);
-	if (strbuf_rc(&part) != RMG_OK) {
-		strbuf_done(&part);
-		return err_set(err, RMG_E_NOMEM, "no memory for a path");
-	}
-	unlink(strbuf_cstr(&part));
-	rc = make_file(strbuf_cstr(&part), err);
-	if (rc == RMG_OK)
-		rc = copy(of(st), strbuf_cstr(&part), err);
-	if (rc == RMG_OK && rename(strbuf_cstr(&part), file) != 0)
-		rc = err_os(err, RMG_E_IO, "rename %s", strbuf_cstr(&part));
-	if (rc != RMG_OK)
-		unlink(strbuf_cstr(&part));
-	strbuf_done(&part);
-	return rc;
-}
-
 static enum rmg_rc size(struct store *st, uint64_t *bytes, struct rmg_err *err)
 {
 	int64_t n = 0;
@@ -424,18 +366,6 @@ static enum rmg_rc size(struct store *st, uint64_t *bytes, struct rmg_err *err)
 	return rc;
 }
 
-static enum rmg_rc check(struct store *st, struct rmg_err *err)
-{
-	int64_t faults = 0;
-	enum rmg_rc rc =
-	    ask(of(st), "SELECT count(*) FROM pragma_quick_check(1) WHERE quick_check <> 'ok'",
-		&faults, err);
-
-	if (rc == RMG_OK && faults)
-		return err_set(err, RMG_E_DB, "%s is damaged", of(st)->file);
-	return rc;
-}
-
 static const struct word words[] = {
     {"ID", "INTEGER PRIMARY KEY"},
     {"INT64", "INTEGER NOT NULL"},
@@ -446,4 +376,4 @@ static const struct word words[] = {
     {NULL, NULL},
 };
 
-const struct backend backend_sqlite = BACKEND("sqlite");
+const struct backend backend_sqlite = BACKEND;

@@ -326,11 +326,6 @@ bool store_lost(const struct store *st)
 	return st->lost;
 }
 
-const char *store_kind(const struct store *st)
-{
-	return st->backend->kind;
-}
-
 void store_close(struct store *st)
 {
 	if (st == NULL)
@@ -347,37 +342,9 @@ enum rmg_rc store_lead(struct store *st, bool *leads, struct rmg_err *err)
 	return rc != RMG_OK ? rc : keep_fault(st, st->backend->lead(st, leads, err), err);
 }
 
-enum rmg_rc store_notify(struct store *st, struct rmg_err *err)
-{
-	enum rmg_rc rc = usable(st, err);
-
-	return rc != RMG_OK ? rc : keep_fault(st, st->backend->notify(st, err), err);
-}
-
-enum rmg_rc store_wait(struct store *st, unsigned timeout_ms, bool *woken, struct rmg_err *err)
-{
-	enum rmg_rc rc = usable(st, err);
-
-	return rc != RMG_OK ? rc : st->backend->wait(st, timeout_ms, woken, err);
-}
-
-enum rmg_rc store_backup(struct store *st, const char *file, struct rmg_err *err)
-{
-	enum rmg_rc rc = usable(st, err);
-
-	return rc != RMG_OK ? rc : st->backend->backup(st, file, err);
-}
-
 enum rmg_rc store_size(struct store *st, uint64_t *bytes, struct rmg_err *err)
 {
 	enum rmg_rc rc = usable(st, err);
 
 	return rc != RMG_OK ? rc : keep_fault(st, st->backend->size(st, bytes, err), err);
-}
-
-enum rmg_rc store_check(struct store *st, struct rmg_err *err)
-{
-	enum rmg_rc rc = usable(st, err);
-
-	return rc != RMG_OK ? rc : keep_fault(st, st->backend->check(st, err), err);
 }

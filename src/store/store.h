@@ -32,7 +32,6 @@ struct store;
 MUST enum rmg_rc store_open(const char *url, struct store **out, struct rmg_err *err);
 void store_close(struct store *st);
 bool store_lost(const struct store *st);
-const char *store_kind(const struct store *st); /* "sqlite", "postgresql" */
 
 MUST enum rmg_rc store_begin(struct store *st, struct rmg_err *err);
 /* For reading only: all that is read until the end is of one moment, whatever others write. */
@@ -51,12 +50,6 @@ MUST enum rmg_rc store_end(struct store *st, enum rmg_rc rc, struct rmg_err *err
  * transaction that idles for a minute is ended. */
 MUST enum rmg_rc store_lead(struct store *st, bool *leads, struct rmg_err *err);
 
-/* Tells the other hubs that there is something new (NOTIFY at commit; nothing on SQLite), and waits
- * for such a word at most timeout_ms; *woken false where none came. */
-MUST enum rmg_rc store_notify(struct store *st, struct rmg_err *err);
-MUST enum rmg_rc store_wait(struct store *st, unsigned timeout_ms, bool *woken,
-			    struct rmg_err *err);
-
 /* Deletes what is older than told (0: keep), and then gives space back: some of it in one short
  * transaction, so that who writes beside it does not wait for long. *more: call again. */
 struct store_keep {
@@ -67,13 +60,7 @@ struct store_keep {
 MUST enum rmg_rc store_compact(struct store *st, const struct store_keep *keep, bool *more,
 			       struct rmg_err *err);
 
-/* A copy of the whole while it is in use (SQLite's backup; PostgreSQL: RMG_E_UNSUPPORTED, use
- * pg_dump). */
-MUST enum rmg_rc store_backup(struct store *st, const char *file, struct rmg_err *err);
-
-/* What it takes on disk; and whether the file is sound, which reads all of it (PostgreSQL: says
- * nothing). */
+/* What it takes on disk. */
 MUST enum rmg_rc store_size(struct store *st, uint64_t *bytes, struct rmg_err *err);
-MUST enum rmg_rc store_check(struct store *st, struct rmg_err *err);
 
 #endif

@@ -93,24 +93,6 @@ static void test_one_leads(void **state)
 	assert_true(leads);
 }
 
-static void test_words_wake(void **state)
-{
-	struct store *st = *state, *other = open_store();
-	bool woken = true;
-
-	OK(store_wait(st, 1, &woken, &err));
-	assert_false(woken);
-	OK(store_begin(other, &err));
-	OK(store_notify(other, &err));
-	OK(store_commit(other, &err));
-	OK(store_wait(st, is_sqlite(st) ? 1 : 5000, &woken, &err));
-	assert_int_equal(woken, !is_sqlite(st));
-	OK(store_notify(st, &err));
-	OK(store_wait(st, 1, &woken, &err)); /* its own word */
-	assert_false(woken);
-	store_close(other);
-}
-
 /* All that is to be given up; in how many pieces. */
 static size_t compact(struct store *st, struct store_keep keep)
 {
@@ -217,38 +199,13 @@ static void test_newer_schema_is_refused(void **state)
 	store_close(open_store());
 }
 
-static void test_size_and_soundness(void **state)
+static void test_size(void **state)
 {
 	struct store *st = *state;
 	uint64_t bytes = 0;
 
 	OK(store_size(st, &bytes, &err));
 	assert_true(bytes > 4096);
-	OK(store_check(st, &err));
-}
-
-static void test_backup_while_in_use(void **state)
-{
-	struct source_row source = {.source = S("x"), .seq = 1};
-	struct store *st = *state;
-	char copy[128];
-
-	snprintf(copy, sizeof copy, "%s/copy.db", dir);
-	if (!is_sqlite(st)) {
-		assert_int_equal(store_backup(st, copy, &err), RMG_E_UNSUPPORTED);
-		return;
-	}
-	OK(store_begin(st, &err));
-	OK(store_source_put(st, &source, &err));
-	OK(store_commit(st, &err));
-	OK(store_backup(st, copy, &err));
-	OK(store_backup(st, copy, &err)); /* over an older one */
-	store_close(st);
-	assert_int_equal(rename(copy, file), 0);
-	*state = st = open_store();
-	OK(store_source_each(st, say_source, NULL, &err));
-	expect("x  0 1\n");
-	assert_int_equal(store_backup(st, "/no/such/folder/copy", &err), RMG_E_IO);
 }
 
 /* SQLite only. */
@@ -273,7 +230,6 @@ static void test_full_disk_undoes_the_transaction(void **state)
 	OK(store_begin(st, &err));
 	OK(store_facts_put(st, &row, &err));
 	OK(store_commit(st, &err));
-	OK(store_check(st, &err));
 	free(big);
 }
 
@@ -315,12 +271,10 @@ static void test_file_is_for_its_owner(void **state)
 	X(test_others_see_what_is_committed)                                                       \
 	X(test_reading_is_of_one_moment)                                                           \
 	X(test_one_leads)                                                                          \
-	X(test_words_wake)                                                                         \
 	X(test_old_rows_go)                                                                        \
 	X(test_every_statement_is_understood)                                                      \
 	X(test_newer_schema_is_refused)                                                            \
-	X(test_size_and_soundness)                                                                 \
-	X(test_backup_while_in_use)
+	X(test_size)
 
 int main(void)
 {
