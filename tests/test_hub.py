@@ -648,7 +648,9 @@ def test_coverage(hub, node, receiver):  # noqa: F811
     assert reasons == {"2": "unread", "3": "incomplete", "4": "no digest"}
     assert {w["digest"] for w in hub.get("/api/v1/wanted")["items"]} >= {digest}
     hub.clock.move(seconds=600)
-    receiver.wait(10, rule="not-read")
+    for what in ("shop/new:1", "shop/part:1", "shop/unresolved:1"):
+        wait_for(lambda w=what: hub.clock.move(seconds=60) or [
+            m for m in receiver.messages(rule="not-read") if w in m.item("not-read")["title"]], 20, 0.2)
     late = Small("shop/new:1", {"a": "1.0.0"})
     late.manifest = digest
     late.put(hub)

@@ -59,6 +59,7 @@ void alerts_free(struct alerts *a)
 	map_done(&a->by_workload);
 	map_done(&a->closed);
 	map_done(&a->excuse_of);
+	unknown_free(a);
 	arena_done(&a->names_arena);
 	arena_done(&a->excuse_arena);
 	arena_done(&a->scratch);
@@ -285,7 +286,9 @@ enum rmg_rc alerts_take_policy(struct call *c)
 	VEC_EACH (of, &a->images)
 		of->settled = false;
 	a->rules_of = 0;
-	a->next_due_ms = a->next_age_ms = a->next_feed_ms = 0;
+	VEC_EACH (u, &a->unknown)
+		u->told = false;
+	a->next_due_ms = a->next_age_ms = a->next_feed_ms = a->next_unknown_ms = 0;
 	a->silent.n = 0;
 	a->policy = p;
 	return arena_rc(&a->names_arena) == RMG_OK ? RMG_OK : call_no_memory(c);

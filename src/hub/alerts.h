@@ -95,6 +95,7 @@ struct happening {
 	struct span before, after;  /* "0 critical", "3 critical" */
 	struct span details;        /* JSON object, kept with the alert; or "" */
 	enum adv_severity severity; /* SEV_UNKNOWN: the rule's */
+	const struct rule *rule;    /* NULL: the first of its kind that holds there */
 	bool over;
 };
 MUST enum rmg_rc alerts_happened(struct alerts *a, const struct alerts_env *env,

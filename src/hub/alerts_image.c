@@ -391,6 +391,8 @@ static size_t rule_of_happening(struct call *c, const struct happening *x, enum 
 	const struct policy *p = c->env->policy;
 
 	*rc = RMG_OK;
+	if (x->rule)
+		return (size_t)(x->rule - p->rules);
 	if (x->image && !x->workload) {
 		if (c->a->rules_of != x->image)
 			*rc = image_rules(c, x->image);
@@ -428,6 +430,15 @@ static enum rmg_rc happen(struct call *c, const struct happening *x, char *key)
 	return alert_open(c, &fresh, &said);
 }
 
+void happening_key(enum rule_kind kind, struct span subject, struct strbuf *out)
+{
+	strbuf_clear(out);
+	strbuf_printf(out, "%s:" SPAN_FMT, rule_kind_name(kind), SPAN_ARG(subject));
+	for (size_t i = 0; i < out->n; i++) /* texts of keys are C's, and shown */
+		out->p[i] = out->p[i] == '\0' ? '?' : out->p[i];
+	key_fit(out);
+}
+
 enum rmg_rc alerts_happened(struct alerts *a, const struct alerts_env *env,
 			    const struct happening *x, struct rmg_err *err)
 {
@@ -435,10 +446,7 @@ enum rmg_rc alerts_happened(struct alerts *a, const struct alerts_env *env,
 	struct strbuf key = strbuf_of(KIB(64));
 	enum rmg_rc rc = alerts_take_policy(&c);
 
-	strbuf_printf(&key, "%s:" SPAN_FMT, rule_kind_name(x->kind), SPAN_ARG(x->subject));
-	for (size_t i = 0; i < key.n; i++) /* texts of keys are C's, and shown */
-		key.p[i] = key.p[i] == '\0' ? '?' : key.p[i];
-	key_fit(&key);
+	happening_key(x->kind, x->subject, &key);
 	if (rc == RMG_OK && strbuf_rc(&key) != RMG_OK)
 		rc = call_no_memory(&c);
 	if (rc == RMG_OK)

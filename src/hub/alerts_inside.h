@@ -6,6 +6,7 @@
  *     alerts_image.c      an image's findings and uses against the rules
  *     alerts_exception.c  exceptions: what they cover
  *     alerts_tick.c       what time brings
+ *     alerts_unknown.c    uses of which nobody knows the image
  *     alerts_item.c       one alert as a message tells it
  *     alerts_tell.c       messages: grouping, what must wait, what waited */
 #ifndef HUB_ALERTS_INSIDE_H
@@ -54,6 +55,16 @@ struct notice {
 	struct message_item *item; /* made when it is needed */
 };
 
+/* What nobody knows the image of: a reference, or a source that names none. */
+struct unknown {
+	char *text;
+	struct span subject; /* text */
+	uint32_t workload;   /* that uses it */
+	bool is_ref, seen, many /* workloads */, told;
+	size_t rule;
+	int64_t since_ms;
+};
+
 struct pace {
 	int64_t told_ms, minute_ms; /* the last message; when the minute began */
 	uint32_t in_minute;
@@ -96,6 +107,10 @@ struct alerts {
 	int64_t next_due_ms; /* of escalations and suppressions; 0: look */
 	int64_t last_tick_ms, listening_ms, next_age_ms, next_feed_ms;
 	VEC(uint8_t) silent; /* by source: what was said of it, enum in alerts_tick.c */
+	VEC(struct unknown) unknown;
+	struct map unknown_of; /* hash of a subject, to unknown */
+	bool unknown_begun;    /* they were looked for since the start */
+	int64_t next_unknown_ms;
 
 	VEC(struct notice) notices;
 	struct arena scratch;
@@ -103,6 +118,12 @@ struct alerts {
 	struct lineage *lineage; /* made when it is first asked for */
 	int64_t held_due_ms;     /* when something in the outbox may go; 0: nothing waits */
 };
+
+/* Whether a moment has come; one that is too far away was set by a clock that went back since. */
+static inline bool has_come(int64_t at_ms, int64_t now_ms, int64_t at_most_ms)
+{
+	return at_ms <= now_ms || at_ms > now_ms + at_most_ms;
+}
 
 /* One call: who, what it needs. */
 struct call {
@@ -175,6 +196,13 @@ MUST enum rmg_rc image_rules(struct call *c, uint32_t image);
 size_t image_rule_of(const struct call *c, enum rule_kind kind);
 MUST enum rmg_rc image_close(struct call *c, uint32_t image);
 MUST enum rmg_rc image_unread(struct call *c, uint32_t image, bool waited);
+
+/* "KIND:SUBJECT", as alerts that are no findings are found by. */
+void happening_key(enum rule_kind kind, struct span subject, struct strbuf *out);
+
+/* alerts_unknown.c */
+MUST enum rmg_rc look_at_unknown(struct call *c);
+void unknown_free(struct alerts *a);
 
 /* alerts_exception.c */
 MUST enum rmg_rc excuses_load(struct call *c);

@@ -6,12 +6,6 @@
 enum { HEARD, SILENT, NOT_SAID }; /* of a source */
 enum { DAY_MS = 86400000, AGE_ROUND_MS = 3600000, FEED_ROUND_MS = 30000, GAP_MS = 60000 };
 
-/* Whether a moment has come; one that is too far away was set by a clock that went back since. */
-static bool has_come(int64_t at_ms, int64_t now_ms, int64_t at_most_ms)
-{
-	return at_ms <= now_ms || at_ms > now_ms + at_most_ms;
-}
-
 static enum rmg_rc close_images(struct call *c)
 {
 	struct alerts *a = c->a;
@@ -274,8 +268,8 @@ static void notice_gap(struct call *c)
 enum rmg_rc alerts_tick(struct alerts *a, const struct alerts_env *env, struct rmg_err *err)
 {
 	static enum rmg_rc (*const parts[])(struct call * c) = {
-	    close_images,  look_at_waiting, end_exceptions, age_alerts,
-	    look_at_feeds, listen,          look_at_ages,   held_release,
+	    close_images,  look_at_waiting, look_at_unknown, end_exceptions, age_alerts,
+	    look_at_feeds, listen,          look_at_ages,    held_release,
 	};
 	struct call c = call_of(a, env, err);
 	enum rmg_rc rc = alerts_take_policy(&c);
