@@ -109,7 +109,7 @@ struct rmg_opts {
 #define RMG_OPTS RMG_SIZED(struct rmg_opts)
 
 /* References: docs rummage(1). registry:HOST/REPO[:TAG][@DIGEST], oci-dir:, oci-archive:,
- * docker-archive:, docker:, podman:, rootfs:. Opening reads manifests, no layer. */
+ * docker-archive:, docker:, podman:, container:, rootfs:. Opening reads manifests, no layer. */
 struct rmg_image;
 RMG_MUST enum rmg_rc rmg_image_open(const char *source, const struct rmg_opts *opts,
 				    struct rmg_image **out, struct rmg_err *err);

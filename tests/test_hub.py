@@ -13,6 +13,7 @@ import pytest
 
 import kit
 import small
+from engines import docker  # noqa: F401
 from hubkit import (Clock, Hub, Receiver, Source, rfc3339, receiver, wait_for,  # noqa: F401
                     with_hub)
 from postgres import postgres  # noqa: F401
@@ -331,57 +332,6 @@ def test_rollout_is_no_rollback(hub, node, shop, receiver):  # noqa: F811
         node.send(node.ended("%064x" % (10 + i)), node.began("%064x" % (20 + i), new.name, new.digests, "web"))
     hub.get("/api/v1/alerts")
     assert not receiver.messages(rule="rollback")
-
-
-class Docker:
-    """A dockerd of the test's own."""
-
-    def __init__(self, folder):
-        for program in ("dockerd", "docker"):
-            if shutil.which(program) is None:
-                pytest.skip("no program called " + program)
-        if os.geteuid() != 0:
-            pytest.skip("dockerd needs root")
-        self.folder = str(folder)
-        self.socket = os.path.join(self.folder, "d.sock")
-        self.log = open(os.path.join(self.folder, "log"), "wb")
-        self.child = subprocess.Popen(
-            ["dockerd", "--data-root", self.folder + "/data", "--exec-root", self.folder + "/exec",
-             "--pidfile", self.folder + "/pid", "-H", "unix://" + self.socket, "--iptables=false",
-             "--ip6tables=false", "--bridge=none", "--ip-forward=false", "--ip-masq=false",
-             "--userland-proxy=false"], stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
-            start_new_session=True)
-        end = time.monotonic() + 30
-        while self.run("version", check=False).returncode != 0:
-            if self.child.poll() is not None or time.monotonic() > end:
-                self.close()
-                pytest.skip("dockerd does not start here")
-            time.sleep(0.1)
-
-    def run(self, *args, check=True, **how):
-        return subprocess.run(["docker", "-H", "unix://" + self.socket, *args], check=check,
-                              capture_output=True, timeout=60, **how)
-
-    def close(self):
-        if self.child.poll() is None:
-            self.child.terminate()
-            try:
-                self.child.wait(30)
-            except subprocess.TimeoutExpired:
-                self.child.kill()
-        self.log.close()
-        with open("/proc/mounts", encoding="utf-8") as f:
-            mounts = [line.split()[1] for line in f if line.split()[1].startswith(self.folder + "/")]
-        for mount in sorted(mounts, reverse=True):
-            subprocess.run(["umount", mount], check=False)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-def docker(tmp_path_factory):
-    made = Docker(tmp_path_factory.mktemp("docker"))
-    yield made
-    made.close()
 
 
 def docker_image(docker, folder, name, npm):

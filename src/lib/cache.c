@@ -112,14 +112,14 @@ static bool lost_something(const struct facts *f)
 	return f->notes_dropped != 0;
 }
 
-void cache_put(struct cache *c, const struct facts *f, struct span packed)
+void cache_put(struct cache *c, const uint8_t key[32], const struct facts *f, struct span packed)
 {
 	char path[PATH_MAX_BYTES];
 	uint8_t sum[SHA256_BYTES];
 	struct file_writer w;
 	struct rmg_err err = {0};
 
-	if (f->synthetic || lost_something(f) || !facts_path(c, f->blob_sha256, path, sizeof path))
+	if (lost_something(f) || !facts_path(c, key, path, sizeof path))
 		return;
 	sha256_of(packed, sum);
 	if (file_writer_open(&w, path, &err) != RMG_OK) {

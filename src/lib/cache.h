@@ -33,8 +33,9 @@ MUST bool cache_get(struct cache *c, const uint8_t sha256[32], bool need_diff, s
 		    struct facts **out);
 
 /* packed: facts_pack() of f. Only facts without lost notes are kept: what was lost for want of
- * memory or time may be read next time. */
-void cache_put(struct cache *c, const struct facts *f, struct span packed);
+ * memory or time may be read next time. key: the blob's digest, or what names the folder on this
+ * machine that they were made of (a hash of another kind of text: the two never meet). */
+void cache_put(struct cache *c, const uint8_t key[32], const struct facts *f, struct span packed);
 
 /* Images seen before, by the chain of their layers' verified digests: what chain names, and how
  * many layers it has. */

@@ -122,15 +122,18 @@ static enum rmg_rc accept(struct passage *p, struct layer_result *out, struct sp
 	return RMG_OK;
 }
 
-/* The cache keeps what we computed: packed again with the digests in it. */
+/* The cache keeps what we computed: packed again with the digests in it. Of a layer that was made
+ * of few files reading again costs less than another file in the cache. */
 static void keep(struct passage *p, const struct facts *f)
 {
+	const struct source_layer *l = &p->all->source->layers[p->index];
 	struct span packed;
 
-	if (p->all->cache->facts_dir == NULL || f->synthetic ||
+	if (p->all->cache->facts_dir == NULL ||
+	    (f->synthetic && (!l->has_key || f->tar_bytes < KIB(256))) ||
 	    facts_pack(f, &packed, NULL) != RMG_OK)
 		return;
-	cache_put(p->all->cache, f, packed);
+	cache_put(p->all->cache, f->synthetic ? l->key : f->blob_sha256, f, packed);
 	free((void *)(uintptr_t)packed.p);
 }
 
@@ -185,6 +188,12 @@ static bool known(struct passage *p, struct layer_result *out)
 	uint8_t key[SHA256_BYTES];
 	bool named = l->digest.n != 0;
 
+	if (l->has_key) {
+		out->from_cache = cache_get(p->all->cache, l->key, false, &out->arena, &out->facts);
+		if (out->from_cache)
+			out->facts->synthetic = true;
+		return out->from_cache;
+	}
 	if ((l->synthetic && !named) || !digest_sha256(named ? l->digest : l->diff_id, key) ||
 	    !cache_get(p->all->cache, key, named && !opts->skip_diff_id, &out->arena, &out->facts))
 		return false;

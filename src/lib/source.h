@@ -57,6 +57,10 @@ struct source_layer {
 	 * for them (the source has checked the parts), and what it says is not what the whole would
 	 * say. */
 	bool synthetic;
+	/* Of a synthetic layer: what it is made of lies still, and has this name on this machine.
+	 * Its facts are then kept for this source alone, which vouches for them. */
+	bool has_key;
+	uint8_t key[32];
 };
 
 struct source_ops;
@@ -115,7 +119,7 @@ static inline bool source_stopped(const struct source *s)
 }
 
 extern const struct source_ops source_registry, source_oci_dir, source_oci_archive,
-    source_docker_archive, source_docker, source_podman, source_rootfs,
-    source_any_archive; /* the last is for bare paths, and in no table */
+    source_docker_archive, source_docker, source_podman, source_rootfs, source_container,
+    source_container_image, source_any_archive; /* the last is for bare paths, and in no table */
 
 #endif

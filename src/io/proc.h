@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* proc.h - what the kernel says of a process of this machine (proc(5)): short texts, bounded.
+ *
+ * Processes come and go: what cannot be read is no failure, but "it is not there". */
+#ifndef IO_PROC_H
+#define IO_PROC_H
+
+#include <rummage.h>
+
+#include "base/span.h"
+
+enum { PROC_TEXT_BYTES = 8192 }; /* cgroup, status, cmdline; mountinfo is longer */
+
+/* Up to size bytes of /proc/PID/NAME; what is beyond is left out. pid 0 is ourselves. */
+MUST bool proc_read(unsigned pid, const char *name, char *buf, size_t size, struct span *out);
+
+/* All of it, up to max bytes, malloc'ed; false also where it is longer. */
+MUST bool proc_read_all(unsigned pid, const char *name, size_t max, struct span *out);
+
+/* The number in "pid:[4026531836]", where /proc/PID/ns/NAME points; 0: not there. */
+uint64_t proc_namespace(unsigned pid, const char *name);
+
+/* A folder by its path on this machine, also from inside of a container that sees its processes:
+ * through the root of the first one. -1: errno says why. */
+MUST int proc_open_dir(const char *path);
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* source_tree.h - a folder with all below it as the tar of one layer, made while it is read: the
+ * tree as it is, contents only of files that somebody wants.
+ *
+ * Nothing is followed: every name is opened from its folder's descriptor, without links. Other file
+ * systems below are walked where they hold files of their own (a disk, an overlay), and are passed
+ * over with a note where they are the kernel's or another machine's. Who is not root sees less:
+ * what cannot be read is a note of lost data. */
+#ifndef LIB_SOURCE_TREE_H
+#define LIB_SOURCE_TREE_H
+
+#include "lib/source.h"
+
+/* dir: the folder's descriptor, which stays open. overlay: the folder is a layer of an overlay;
+ * what that hides of the layers below it is written as OCI's whiteouts, and files that have only
+ * another mode, owner or time are not there. */
+MUST enum rmg_rc source_tree_read(struct source *s, int dir, bool overlay, source_sink *sink,
+				  void *user, struct rmg_err *err);
+
+#endif

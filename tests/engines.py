@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Engines of the tests' own, and images to run in them that need no network."""
+
+import glob
+import io
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+import time
+
+import pytest
+
+
+class Docker:
+    """A dockerd of the test's own."""
+
+    def __init__(self, folder):
+        for program in ("dockerd", "docker"):
+            if shutil.which(program) is None:
+                pytest.skip("no program called " + program)
+        if os.geteuid() != 0:
+            pytest.skip("dockerd needs root")
+        self.folder = str(folder)
+        self.socket = os.path.join(self.folder, "d.sock")
+        self.log = open(os.path.join(self.folder, "log"), "wb")
+        self.child = subprocess.Popen(
+            ["dockerd", "--data-root", self.folder + "/data", "--exec-root", self.folder + "/exec",
+             "--pidfile", self.folder + "/pid", "-H", "unix://" + self.socket, "--iptables=false",
+             "--ip6tables=false", "--bridge=none", "--ip-forward=false", "--ip-masq=false",
+             "--userland-proxy=false"], stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+            start_new_session=True)
+        end = time.monotonic() + 30
+        while self.run("version", check=False).returncode != 0:
+            if self.child.poll() is not None or time.monotonic() > end:
+                self.close()
+                pytest.skip("dockerd does not start here")
+            time.sleep(0.1)
+
+    def run(self, *args, check=True, **how):
+        return subprocess.run(["docker", "-H", "unix://" + self.socket, *args], check=check,
+                              capture_output=True, timeout=60, **how)
+
+    def start(self, image, name, *args, command=()):
+        """A container without a network; its id."""
+        done = self.run("run", "-d", "--network=none", "--name", name, *args, image, *command)
+        return done.stdout.decode().strip()
+
+    def close(self):
+        if self.child.poll() is None:
+            self.child.terminate()
+            try:
+                self.child.wait(30)
+            except subprocess.TimeoutExpired:
+                self.child.kill()
+        self.log.close()
+        with open("/proc/mounts", encoding="utf-8") as f:
+            mounts = [line.split()[1] for line in f if line.split()[1].startswith(self.folder + "/")]
+        for mount in sorted(mounts, reverse=True):
+            subprocess.run(["umount", mount], check=False)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def docker(tmp_path_factory):
+    made = Docker(tmp_path_factory.mktemp("docker"))
+    yield made
+    made.close()
+
+
+# A Debian of this machine's own packages.
+
+STATUS = "/var/lib/dpkg/status"
+WITHOUT = ("/usr/share/doc/", "/usr/share/man/", "/usr/share/locale/", "/usr/share/info/")
+
+
+def bare(dependency):
+    """A dependency without its versions and architecture."""
+    return re.sub(r"\(.*?\)", "", dependency).strip().split(":")[0]
+
+
+class Packages:
+    """What dpkg has installed here."""
+
+    def __init__(self):
+        if not os.path.exists(STATUS) or shutil.which("dpkg") is None:
+            pytest.skip("this machine has no dpkg")
+        with open(STATUS, encoding="utf-8") as f:
+            paragraphs = f.read().split("\n\n")
+        self.rows, self.provides = {}, {}
+        for row in paragraphs:
+            fields = dict(re.findall(r"^(\S+): (.*)$", row, re.M))
+            if fields.get("Status") != "install ok installed":
+                continue
+            self.rows[fields["Package"]] = (row, fields)
+            for name in fields.get("Provides", "").split(","):
+                self.provides.setdefault(bare(name), fields["Package"])
+
+    def closure(self, names):
+        found, todo = set(), list(names)
+        while todo:
+            name = bare(todo.pop())
+            name = name if name in self.rows else self.provides.get(name)
+            if name is None or name in found:
+                continue
+            found.add(name)
+            fields = self.rows[name][1]
+            needs = (fields.get("Depends", "") + "," + fields.get("Pre-Depends", "")).split(",")
+            for need in filter(str.strip, needs):
+                have = [a for a in map(bare, need.split("|")) if a in self.rows or a in self.provides]
+                todo += have[:1]
+        return sorted(found)
+
+    def files(self, name):
+        for path in glob.glob("/var/lib/dpkg/info/%s.list" % name) + glob.glob(
+                "/var/lib/dpkg/info/%s:*.list" % name):
+            with open(path, encoding="utf-8") as f:
+                yield from f.read().split("\n")
+            yield from glob.glob(path[:-len("list")] + "*")
+
+
+class Root:
+    """A tar of a root file system, of files of this machine."""
+
+    def __init__(self, path):
+        self.tar, self.seen = tarfile.open(path, "w"), set()
+
+    def add(self, path):
+        if not path.startswith("/"):
+            return
+        top = os.path.dirname(path) == "/"
+        if not top:
+            path = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+        if path in self.seen or path in ("/", "/.") or not os.path.lexists(path) or path.startswith(WITHOUT):
+            return
+        if not top:
+            self.add(os.path.dirname(path))
+        self.seen.add(path)
+        self.tar.add(path, arcname=path.lstrip("/"), recursive=False)
+
+    def text(self, name, text, mode=0o644):
+        info = tarfile.TarInfo(name)
+        info.size, info.mode = len(text.encode()), mode
+        self.tar.addfile(info, io.BytesIO(text.encode()))
+
+
+def debian_root(path, names=("apt", "dpkg", "dash", "coreutils", "base-files", "libc-bin", "passwd", "tar")):
+    """Writes a tar of a Debian in which dpkg and apt work."""
+    packages, root = Packages(), Root(path)
+    for link in ("/bin", "/sbin", "/lib", "/lib64"):
+        root.add(link)
+    chosen = packages.closure(names)
+    for name in chosen:
+        for file in packages.files(name):
+            root.add(file)
+    root.text("var/lib/dpkg/status", "\n\n".join(packages.rows[n][0] for n in chosen) + "\n")
+    for file in ("/etc/passwd", "/etc/group", "/etc/ld.so.cache", "/etc/nsswitch.conf", "/usr/bin/awk",
+                 "/var/lib/dpkg/available", "/var/lib/dpkg/info/format", "/var/lib/dpkg/alternatives",
+                 "/var/lib/dpkg/updates", "/var/lib/dpkg/triggers", "/tmp", "/var/tmp", "/var/log", "/run"):
+        root.add(file)
+    root.tar.close()
+
+
+@pytest.fixture(scope="session")
+def debian(tmp_path_factory):
+    """The path of a tar of a Debian root file system."""
+    path = str(tmp_path_factory.mktemp("debian") / "root.tar")
+    debian_root(path)
+    yield path
+    os.unlink(path)
+
+
+def import_root(engine, path, name, command="sleep 100000"):
+    with open(path, "rb") as f:
+        engine.run("import", "--change", "CMD [%s]" % ", ".join('"%s"' % w for w in command.split()),
+                   "-", name, stdin=f)
