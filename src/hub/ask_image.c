@@ -95,8 +95,8 @@ static void put_head(struct jsonw *w, const struct world *world, const struct wo
 }
 
 /* Under the read lock. */
-static enum rmg_rc put_image(struct hub *h, struct jsonw *w, const struct world *world,
-			     struct advdb *db, uint32_t id, struct rmg_err *err)
+static enum rmg_rc put_image(struct jsonw *w, const struct world *world, struct advdb *db,
+			     uint32_t id, struct rmg_err *err)
 {
 	struct verdict *v = NULL;
 	struct inventory *inv = NULL;
@@ -107,7 +107,6 @@ static enum rmg_rc put_image(struct hub *h, struct jsonw *w, const struct world 
 		rc = judge_image(world, db, id, &v, &inv, err);
 	if (rc == RMG_OK)
 		put_parts(w, inv, v);
-	put_time(w, "as_of", hub_now_ms(h));
 	verdict_free(v);
 	inventory_free(inv);
 	return rc;
@@ -127,7 +126,7 @@ enum rmg_rc ask_image(struct hub *h, struct span digest, struct strbuf *out, str
 		return rc;
 	id = world_image_choose(world, digest);
 	jsonw_object(&w);
-	rc = id ? put_image(h, &w, world, db, id, err)
+	rc = id ? put_image(&w, world, db, id, err)
 		: err_set(err, RMG_E_NOTFOUND, "no image is known by this digest");
 	hub_read_unlock(h);
 	if (rc != RMG_OK)
@@ -137,6 +136,7 @@ enum rmg_rc ask_image(struct hub *h, struct span digest, struct strbuf *out, str
 		return RMG_E_IO;
 	rc = store_image_get(st, id, put_about, &about, err);
 	hub_store_unlock(h);
+	put_time(&w, "as_of", hub_now_ms(h)); /* last, as in a page */
 	jsonw_object_end(&w);
 	return rc;
 }

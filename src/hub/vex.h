@@ -41,7 +41,7 @@ MUST enum rmg_rc vex_apply(const struct vex *v, struct store *st, int64_t now_ms
  * exception without a status becomes "affected" with what was decided as the action. */
 struct vex_writer {
 	struct strbuf *out;
-	bool begun;
+	int64_t now_ms;
 	size_t n;
 };
 void vex_begin(struct vex_writer *w, struct strbuf *out, struct span id, struct span author,

@@ -7,15 +7,13 @@
 void vex_begin(struct vex_writer *w, struct strbuf *out, struct span id, struct span author,
 	       int64_t now_ms)
 {
-	char time[RFC3339_BYTES];
 	struct jsonw j = jsonw_of(out);
 
-	*w = (struct vex_writer){.out = out};
+	*w = (struct vex_writer){.out = out, .now_ms = now_ms};
 	jsonw_object(&j);
 	jsonw_put_cstr(&j, "@context", "https://openvex.dev/ns/v0.2.0");
 	jsonw_put(&j, "@id", id);
 	jsonw_put(&j, "author", author);
-	jsonw_put_cstr(&j, "timestamp", rfc3339_text(now_ms, time));
 	jsonw_put_u64(&j, "version", 1);
 	jsonw_key(&j, "statements");
 	jsonw_array(&j);
@@ -122,7 +120,10 @@ bool vex_put(struct vex_writer *w, const struct exception_row *row, struct span 
 	return true;
 }
 
+/* The time stands last, where whoever compares two documents finds it. */
 void vex_end(struct vex_writer *w)
 {
-	strbuf_puts(w->out, "]}");
+	char time[RFC3339_BYTES];
+
+	strbuf_printf(w->out, "],\"timestamp\":\"%s\"}", rfc3339_text(w->now_ms, time));
 }
