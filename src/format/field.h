@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* field.h - lists in the header fields of HTTP requests (RFC 9110): what a client takes, and what it
- * has already. A field that is not as it should be says nothing: the answer is false. */
+/* field.h - lists in the header fields of HTTP requests (RFC 9110): what a client takes, and what
+ * it has already. A field that is not as it should be says nothing: the answer is false. */
 #ifndef FORMAT_FIELD_H
 #define FORMAT_FIELD_H
 

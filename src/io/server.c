@@ -5,12 +5,16 @@
 #include <microhttpd.h>
 #include <netdb.h>
 #include <pthread.h>
+#include <stdalign.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "io/server_tls.h"
+
+/* What is dropped of the body of a request that was refused: who sends less learns why. */
+enum { DROPPED_BYTES = 1 << 20 };
 
 struct server {
 	struct MHD_Daemon *daemon;
@@ -28,10 +32,12 @@ struct server_request {
 	struct MHD_Connection *connection;
 	const char *method, *path;
 	struct strbuf body;
-	uint64_t max_body;
+	uint64_t max_body, dropped;
 	int64_t began_s;
-	unsigned refused; /* a status that is already decided; 0 none */
+	bool refused;
+	struct server_response answer; /* where it is refused */
 	struct server_peer peer;
+	alignas(max_align_t) unsigned char note[];
 };
 
 /* A stream that is being sent; asleep while it has nothing and waits to be woken. */
@@ -97,6 +103,11 @@ bool server_each_query(const struct server_request *r, server_query_fn *fn, void
 const struct server_peer *server_peer(const struct server_request *r)
 {
 	return &r->peer;
+}
+
+void *server_note(const struct server_request *r)
+{
+	return (void *)(uintptr_t)r->note;
 }
 
 static void stream_link(struct stream *st)
@@ -219,6 +230,8 @@ static enum MHD_Result answer(const struct server_request *r, struct server_resp
 		return MHD_NO;
 	header(resp, MHD_HTTP_HEADER_CONTENT_TYPE,
 	       out->content_type ? out->content_type : "application/json");
+	header(resp, MHD_HTTP_HEADER_CONTENT_ENCODING, out->content_encoding);
+	header(resp, MHD_HTTP_HEADER_VARY, out->vary);
 	header(resp, MHD_HTTP_HEADER_ETAG, out->etag);
 	header(resp, MHD_HTTP_HEADER_RETRY_AFTER, out->retry_after);
 	header(resp, MHD_HTTP_HEADER_ALLOW, out->allow);
@@ -231,15 +244,15 @@ static enum MHD_Result answer(const struct server_request *r, struct server_resp
 	return done;
 }
 
-static enum MHD_Result refuse(struct server_request *r, unsigned status)
+/* The answer is known, and is given when the body has come. */
+static void refuse(struct server_request *r, unsigned status)
 {
-	struct server_response out = {.status = status, .body = strbuf_of(256)};
-
-	strbuf_printf(&out.body, "{\"error\":\"%s\"}",
-		      status == 413   ? "the body is too large"
-		      : status == 408 ? "the request took too long to arrive"
-				      : "refused");
-	return answer(r, &out);
+	r->refused = true;
+	strbuf_done(&r->body);
+	r->answer = (struct server_response){.status = status, .body = strbuf_of(256)};
+	strbuf_printf(&r->answer.body, "{\"error\":\"%s\"}",
+		      status == 413 ? "the body is too large"
+				    : "the request took too long to arrive");
 }
 
 static void read_peer(struct server_request *r)
@@ -258,10 +271,17 @@ static void read_peer(struct server_request *r)
 		server_tls_peer(info->tls_session, r->peer.name, sizeof r->peer.name);
 }
 
+/* Whether the rest of a request that was refused is not worth waiting for: it is long, or its
+ * sender waits for our word to send it. */
+static bool answer_at_once(const struct server_request *r, uint64_t length)
+{
+	return length > DROPPED_BYTES || server_header(r, MHD_HTTP_HEADER_EXPECT);
+}
+
 static enum MHD_Result begin(struct server *s, struct MHD_Connection *c, const char *path,
 			     const char *method, void **state)
 {
-	struct server_request *r = calloc(1, sizeof *r);
+	struct server_request *r = calloc(1, sizeof *r + s->opts.note_bytes);
 	const char *length =
 	    MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
 	uint64_t n = 0;
@@ -270,26 +290,39 @@ static enum MHD_Result begin(struct server *s, struct MHD_Connection *c, const c
 		return MHD_NO;
 	r->server = s;
 	r->connection = c;
+	r->method = method;
+	r->path = path;
 	r->began_s = clock_tick_s();
-	r->max_body = s->opts.max_body ? s->opts.max_body(s->opts.user, method, path) : 0;
-	r->body = strbuf_of((size_t)r->max_body + 1);
+	r->answer.status = 500;
 	*state = r;
-	if (length && (!span_u64(span_cstr(length), 10, UINT64_MAX, &n) || n > r->max_body)) {
-		r->method = method;
-		return refuse(r, 413);
-	}
-	return MHD_YES;
+	read_peer(r);
+	if (length && !span_u64(span_cstr(length), 10, UINT64_MAX, &n))
+		n = UINT64_MAX;
+	r->refused = s->opts.admit && !s->opts.admit(s->opts.user, r, &r->max_body, &r->answer);
+	r->body = strbuf_of((size_t)r->max_body + 1);
+	if (!r->refused && n > r->max_body)
+		refuse(r, 413);
+	return r->refused && answer_at_once(r, n) ? answer(r, &r->answer) : MHD_YES;
 }
 
-static void take_body(struct server_request *r, const char *data, size_t *n)
+/* MHD_NO ends the connection: what is dropped is bounded too, in bytes and time. */
+static enum MHD_Result take_body(struct server_request *r, const char *data, size_t *n)
 {
-	if (r->refused == 0 && r->body.n + *n > r->max_body)
-		r->refused = 413;
-	if (r->refused == 0 && clock_tick_s() - r->began_s > r->server->opts.arrive_s)
-		r->refused = 408;
-	if (r->refused == 0)
+	int64_t took_s = clock_tick_s() - r->began_s, may_s = r->server->opts.arrive_s;
+
+	if (r->refused) {
+		r->dropped += *n;
+		*n = 0;
+		return took_s > 2 * may_s || r->dropped > DROPPED_BYTES ? MHD_NO : MHD_YES;
+	}
+	if (r->body.n + *n > r->max_body)
+		refuse(r, 413);
+	else if (took_s > may_s)
+		refuse(r, 408);
+	else
 		strbuf_put(&r->body, span_of(data, *n));
 	*n = 0;
+	return MHD_YES;
 }
 
 static enum MHD_Result on_request(void *user, struct MHD_Connection *c, const char *path,
@@ -303,17 +336,12 @@ static enum MHD_Result on_request(void *user, struct MHD_Connection *c, const ch
 	(void)version;
 	if (r == NULL)
 		return begin(s, c, path, method, state);
-	if (*n) {
-		take_body(r, data, n);
-		return MHD_YES;
-	}
+	if (*n)
+		return take_body(r, data, n);
+	if (r->refused)
+		return answer(r, &r->answer);
 	if (strbuf_rc(&r->body) != RMG_OK)
 		return MHD_NO;
-	if (r->refused)
-		return refuse(r, r->refused);
-	r->method = method;
-	r->path = path;
-	read_peer(r);
 	s->opts.handle(s->opts.user, r, &out);
 	return answer(r, &out);
 }
@@ -329,6 +357,7 @@ static void on_end(void *user, struct MHD_Connection *c, void **state,
 	if (r == NULL)
 		return;
 	strbuf_done(&r->body);
+	strbuf_done(&r->answer.body);
 	free(r);
 	*state = NULL;
 }

@@ -2,12 +2,13 @@
 /* server.h - an HTTP/1.1 server (RFC 9110, 9112) by libmicrohttpd, with TLS and client
  * certificates.
  *
- * A handler is called once a request, when its whole body is there, on a thread of the pool; it
- * fills the response and returns. Bodies are bounded per path before they are read, connections in
- * all and by address, silence by idle_s, and the time that a request may take to arrive by
- * arrive_s, so that slow clients hold nothing but themselves. A stream (server-sent events) is
- * pulled: `more` is asked for bytes, and a stream that has none sleeps until server_wake().
- * Spans of a request live until the handler returns. */
+ * A request is admitted by its head: what is refused then has its answer, and its body is read, if
+ * at all, to be dropped. A handler is called once a request, when its whole body is there, on a
+ * thread of the pool; it fills the response and returns. Bodies are bounded before they are read,
+ * connections in all and by address, silence by idle_s, and the time that a request may take to
+ * arrive by arrive_s, so that slow clients hold nothing but themselves. A stream (server-sent
+ * events) is pulled: `more` is asked for bytes, and a stream that has none sleeps until
+ * server_wake(). Spans of a request live until the handler returns. */
 #ifndef IO_SERVER_H
 #define IO_SERVER_H
 
@@ -31,6 +32,7 @@ struct server_response {
 	const char *content_type; /* NULL: application/json */
 	struct strbuf body;       /* the server ends it */
 	char etag[80];            /* "" none; with the quotes */
+	char vary[64], content_encoding[16];
 	char retry_after[16];
 	char allow[64];
 	char location[256];
@@ -48,10 +50,13 @@ struct server_opts {
 	unsigned threads;                              /* 0: 4 */
 	unsigned connections, connections_per_address; /* 0: 1000, 100 */
 	unsigned idle_s, arrive_s;                     /* 0: 15, 60 */
-	/* How long a body of this request may be; 0 refuses any. */
-	uint64_t (*max_body)(void *user, const char *method, const char *path);
+	/* By the head alone: whether the request is taken, and how long its body may be (0: there
+	 * may be none). false: *out is the answer. NULL: all are taken, without a body. */
+	bool (*admit)(void *user, struct server_request *req, uint64_t *max_body,
+		      struct server_response *out);
 	void (*handle)(void *user, const struct server_request *req, struct server_response *out);
 	void *user;
+	size_t note_bytes; /* of server_note() */
 };
 
 MUST enum rmg_rc server_open(const struct server_opts *opts, struct server **out,
@@ -74,5 +79,7 @@ const char *server_header(const struct server_request *r, const char *name);
 typedef bool server_query_fn(void *user, const char *name, const char *value);
 bool server_each_query(const struct server_request *r, server_query_fn *fn, void *user);
 const struct server_peer *server_peer(const struct server_request *r);
+/* Memory of this request's own, note_bytes of zeros: what admit() wants handle() to know. */
+void *server_note(const struct server_request *r);
 
 #endif

@@ -23,11 +23,21 @@
 static struct server *server;
 static atomic_int ticks, ended;
 
-static uint64_t max_body(void *user, const char *method, const char *path)
+enum { NOTE_BYTES = 16 };
+static atomic_int handled;
+
+static bool admit(void *user, struct server_request *r, uint64_t *max_body,
+		  struct server_response *out)
 {
 	(void)user;
-	(void)path;
-	return strcmp(method, "POST") == 0 ? 1000 : 0;
+	*max_body = strcmp(server_method(r), "POST") == 0 ? 1000 : 0;
+	snprintf(server_note(r), NOTE_BYTES, "%s", server_method(r));
+	if (strcmp(server_path(r), "/closed") != 0)
+		return true;
+	out->status = 401;
+	out->body = strbuf_of(100);
+	strbuf_puts(&out->body, "who are you?");
+	return false;
 }
 
 /* One line a tick, five in all. */
@@ -53,7 +63,9 @@ static void handle(void *user, const struct server_request *r, struct server_res
 	const char *a = server_query(r, "a"), *x = server_header(r, "X-Test");
 
 	(void)user;
+	atomic_fetch_add(&handled, 1);
 	out->status = 200;
+	assert_string_equal(server_note(r), server_method(r));
 	if (strcmp(server_path(r), "/stream") == 0) {
 		out->content_type = "text/event-stream";
 		out->more = more;
@@ -108,7 +120,8 @@ static void open_server(struct server_opts opts)
 	struct rmg_err err = {0};
 
 	opts.listen = "127.0.0.1:0";
-	opts.max_body = max_body;
+	opts.admit = admit;
+	opts.note_bytes = NOTE_BYTES;
 	opts.handle = handle;
 	if (server_open(&opts, &server, &err) != RMG_OK)
 		fail_msg("%s", err.msg);
@@ -132,6 +145,69 @@ static void bodies_are_bounded(void **state)
 	assert_int_equal(ask("http", "/", span_of(large, 1000), NULL), 200);
 	assert_int_equal(ask("http", "/", span_of(large, 1001), NULL), 413);
 	assert_int_equal(ask("http", "/", span_of(large, sizeof large), NULL), 413);
+	server_close(server);
+}
+
+static int connected(void)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET,
+				 .sin_port = htons((uint16_t)server_port(server)),
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
+	return fd;
+}
+
+/* Says this and so many bytes more, as long as the server takes them (what is left comes back);
+ * what it answers until it closes. */
+static size_t talk(const char *said, size_t more_bytes, char *answer, size_t size)
+{
+	static const char more[4096];
+	int fd = connected();
+	size_t n = 0;
+	ssize_t some;
+
+	assert_int_equal(write(fd, said, strlen(said)), (ssize_t)strlen(said));
+	while (more_bytes && (some = write(fd, more, sizeof more)) > 0)
+		more_bytes -= MIN_OF(more_bytes, (size_t)some);
+	while (n + 1 < size && (some = read(fd, answer + n, size - 1 - n)) > 0)
+		n += (size_t)some;
+	answer[n] = '\0';
+	close(fd);
+	return more_bytes;
+}
+
+/* Nobody makes us hold a body that we do not want; yet whoever sends one hears why. */
+static void what_is_not_admitted_costs_nothing(void **state)
+{
+	static const char large[900];
+	char answer[1000];
+
+	(void)state;
+	open_server((struct server_opts){.idle_s = 2});
+	atomic_store(&handled, 0);
+	assert_int_equal(ask("http", "/closed", S(""), NULL), 401);
+	assert_int_equal(ask("http", "/closed", span_of(large, sizeof large), NULL), 401);
+	(void)talk("POST /closed HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+		   "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+		   0, answer, sizeof answer);
+	assert_non_null(strstr(answer, " 401 "));
+	assert_non_null(strstr(answer, "who are you?"));
+	/* It waits for our word to send its gigabyte. */
+	(void)talk("POST /closed HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+		   "Content-Length: 1000000000\r\n\r\n",
+		   0, answer, sizeof answer);
+	assert_null(strstr(answer, " 100 "));
+	assert_non_null(strstr(answer, " 401 "));
+	/* It goes on and on. */
+	assert_int_not_equal(
+	    talk("POST /closed HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+		 "10000000\r\n",
+		 64 << 20, answer, sizeof answer),
+	    0);
+	assert_int_equal(atomic_load(&handled), 0);
+	assert_int_equal(ask("http", "/", S(""), NULL), 200);
 	server_close(server);
 }
 
@@ -161,17 +237,6 @@ static void a_stream_sleeps_until_it_is_woken(void **state)
 			    "data: 1\n\ndata: 2\n\ndata: 3\n\ndata: 4\n\ndata: 5\n\n");
 	server_close(server);
 	assert_int_equal(atomic_load(&ended), 1);
-}
-
-static int connected(void)
-{
-	struct sockaddr_in at = {.sin_family = AF_INET,
-				 .sin_port = htons((uint16_t)server_port(server)),
-				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
-	return fd;
 }
 
 /* The trap of one stuck peer that holds up the rest. */
@@ -254,6 +319,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_request_comes_whole),
 	    cmocka_unit_test(bodies_are_bounded),
+	    cmocka_unit_test(what_is_not_admitted_costs_nothing),
 	    cmocka_unit_test(a_stream_sleeps_until_it_is_woken),
 	    cmocka_unit_test(slow_clients_hold_up_nobody),
 	    cmocka_unit_test(one_address_has_only_so_many_connections),

@@ -1,87 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "serve/api.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "base/hash.h"
+#include "base/clock.h"
 #include "base/limits.h"
+#include "format/field.h"
+#include "format/gzipw.h"
 #include "format/jsonw.h"
+#include "format/sha256.h"
 
-static const struct route routes[] = {
-#define X(name, method, path, need, max_body, query, what)                                         \
-	{#name, method, path, NEED_##need, max_body, api_##name, query, what},
-#include "serve/route.def"
-#undef X
+/* Below this, one packet has room for all of it. */
+enum { PACK_FROM_BYTES = 1200, TAG_BYTES = 16 };
+
+/* What is known of a request from its head on. */
+struct admitted {
+	const struct route *route;
+	struct call call;
 };
+_Static_assert(sizeof(struct admitted) <= API_NOTE_BYTES, "the note has room");
 
-const struct route *route_at(size_t i)
+static struct admitted *admitted_of(const struct server_request *r)
 {
-	return i < COUNT_OF(routes) ? &routes[i] : NULL;
-}
-
-/* "/api/v1/alerts/{id}" takes "/api/v1/alerts/7": *param is what stands for the braces. What is
- * last may hold slashes ("sha256:..." does not, a name may). */
-static bool path_takes(const char *pattern, const char *path, const char **param)
-{
-	const char *brace = strchr(pattern, '{');
-	size_t n = brace ? (size_t)(brace - pattern) : 0;
-
-	*param = "";
-	if (brace == NULL)
-		return strcmp(pattern, path) == 0;
-	if (strncmp(pattern, path, n) != 0 || path[n] == '\0')
-		return false;
-	*param = path + n;
-	return true;
-}
-
-/* *other: the path is known, with another method. Rows without braces come before those with. */
-static const struct route *route_of(const char *method, const char *path, const char **param,
-				    bool *other)
-{
-	*other = false;
-	for (int braces = 0; braces < 2; braces++) {
-		for (size_t i = 0; i < COUNT_OF(routes); i++) {
-			if ((strchr(routes[i].path, '{') != NULL) != braces ||
-			    !path_takes(routes[i].path, path, param))
-				continue;
-			if (strcmp(routes[i].method, method) == 0)
-				return &routes[i];
-			*other = true;
-		}
-		if (*other)
-			return NULL;
-	}
-	return NULL;
-}
-
-uint64_t api_max_body(void *user, const char *method, const char *path)
-{
-	const char *param;
-	bool other;
-	const struct route *r = route_of(method, path, &param, &other);
-
-	(void)user;
-	return r ? r->max_body : 0;
-}
-
-static bool caller_may(enum need need, enum role role)
-{
-	switch (need) {
-	case NEED_NOTHING:
-		return true;
-	case NEED_READ:
-		return role == ROLE_READER || role == ROLE_OPERATOR || role == ROLE_ADMIN;
-	case NEED_SPEAK:
-		return role == ROLE_AGENT || role == ROLE_ADMIN;
-	case NEED_OPERATE:
-		return role == ROLE_OPERATOR || role == ROLE_ADMIN;
-	case NEED_ADMIN:
-		return role == ROLE_ADMIN;
-	}
-	return false;
+	return server_note(r);
 }
 
 void api_error(struct server_response *out, unsigned status, const char *fmt, ...)
@@ -146,12 +88,10 @@ struct asked {
 static bool known(void *user, const char *name, const char *value)
 {
 	struct asked *a = user;
-	struct span left = span_cstr(a->route->query), word;
 
 	(void)value;
-	while (span_word(&left, &word))
-		if (span_is(span_head(word, word.n - span_ends(word, S("!"))), span_cstr(name)))
-			return true;
+	if (route_takes(a->route, name))
+		return true;
 	api_error(a->out, 400, "no parameter is called \"%.40s\" here", name);
 	return false;
 }
@@ -163,14 +103,15 @@ static bool query_good(const struct route *route, const struct server_request *r
 {
 	struct asked asked = {route, out};
 	struct span left = span_cstr(route->query), name;
+	bool must;
 
-	while (span_word(&left, &name)) {
+	while (route_parameter(&left, &name, &must)) {
 		char key[32];
 		const char *value;
 
-		if (!span_ends(name, S("!")))
+		if (!must)
 			continue;
-		snprintf(key, sizeof key, SPAN_FMT, SPAN_ARG(span_head(name, name.n - 1)));
+		snprintf(key, sizeof key, SPAN_FMT, SPAN_ARG(name));
 		value = server_query(r, key);
 		if (value == NULL || *value == '\0') {
 			api_error(out, 400, "the parameter \"%s\" is missing", key);
@@ -180,80 +121,148 @@ static bool query_good(const struct route *route, const struct server_request *r
 	return server_each_query(r, known, &asked);
 }
 
-/* The answer without the moment of asking, which alone makes it another one. */
-static uint64_t hash_of(struct span body)
+/* The moment of asking, which alone would make each answer another one, stands at the end of it. */
+static struct span without_moment(struct span body)
 {
-	static const char key[] = "\"as_of\":\"";
-	size_t at = span_find(body, span_of(key, sizeof key - 1)), n;
-	struct span rest;
+	size_t comma = span_rchr(body, ',');
+	struct span last = comma == SIZE_MAX ? (struct span){0} : span_from(body, comma);
 
-	if (at == SIZE_MAX)
-		return hash_span(body);
-	rest = span_from(body, at + sizeof key - 1);
-	n = MIN_OF(span_chr(rest, '"'), rest.n);
-	return hash_mix(hash_span(span_head(body, at)) * 3 + hash_span(span_from(rest, n)));
+	if ((span_starts(last, S(",\"as_of\":\"")) || span_starts(last, S(",\"timestamp\":\""))) &&
+	    span_ends(last, S("\"}")))
+		return span_head(body, comma);
+	return body;
 }
 
-/* An answer that has not changed is not sent again. */
-static void tag(const struct server_request *r, struct server_response *out)
+/* Weak (RFC 9110, 8.8.1): packed or not, and asked for now or later, it says the same. */
+static void put_tag(struct server_response *out)
 {
-	const char *have = server_header(r, "If-None-Match");
+	uint8_t hash[SHA256_BYTES];
+	struct strbuf tag = strbuf_of(sizeof out->etag - 1);
 
-	if (out->status != 200 || out->more || strcmp(server_method(r), "GET") != 0 ||
-	    strbuf_rc(&out->body) != RMG_OK)
+	sha256_of(without_moment(strbuf_span(&out->body)), hash);
+	strbuf_puts(&tag, "W/\"");
+	strbuf_hex(&tag, hash, TAG_BYTES);
+	strbuf_puts(&tag, "\"");
+	snprintf(out->etag, sizeof out->etag, "%s", strbuf_cstr(&tag));
+	strbuf_done(&tag);
+}
+
+void api_dress(struct server_response *out, struct span if_none_match, struct span accept_encoding)
+{
+	size_t n = out->body.n;
+
+	if (out->status != 200 || out->more || strbuf_rc(&out->body) != RMG_OK)
 		return;
-	snprintf(out->etag, sizeof out->etag, "\"%016" PRIx64 "\"",
-		 hash_of(strbuf_span(&out->body)));
-	if (have && strcmp(have, out->etag) == 0) {
+	put_tag(out);
+	snprintf(out->vary, sizeof out->vary, "Accept-Encoding");
+	if (field_has_tag(if_none_match, span_cstr(out->etag))) {
 		out->status = 304;
 		strbuf_done(&out->body);
-		out->body = strbuf_of(1);
+	} else if (n >= PACK_FROM_BYTES && field_accepts(accept_encoding, S("gzip")) &&
+		   gzipw_pack(&out->body, n - n / 4)) {
+		snprintf(out->content_encoding, sizeof out->content_encoding, "gzip");
 	}
 }
 
+/* RFC 6750, 3: why this is refused, in words of the standard. */
+static void challenge(struct server_response *out, const char *error)
+{
+	snprintf(out->www_authenticate, sizeof out->www_authenticate,
+		 "Bearer realm=\"rummage\"%s%s%s", error ? ", error=\"" : "", error ? error : "",
+		 error ? "\"" : "");
+}
+
+static void must_come_later(struct server_response *out, unsigned status, unsigned seconds,
+			    const char *why)
+{
+	api_error(out, status, "%s: wait %u s", why, seconds);
+	snprintf(out->retry_after, sizeof out->retry_after, "%u", seconds);
+}
+
+static void nobody(const struct server_peer *peer, struct server_response *out)
+{
+	if (peer->name[0])
+		api_error(out, 401,
+			  "the certificate of \"%.100s\" gives no role here; or send a token: "
+			  "Authorization: Bearer ...",
+			  peer->name);
+	else
+		api_error(out, 401, "who are you? send a token: Authorization: Bearer ...");
+	challenge(out, NULL);
+}
+
+/* Knows the caller and lets him, or out says why not. */
 static bool admit(struct api *api, const struct route *route, struct call *c,
 		  struct server_response *out)
 {
-	unsigned retry_s = 1, status;
+	const struct server_peer *peer = server_peer(c->request);
+	const struct login login = {
+	    .address = peer->address,
+	    .certificate = peer->name,
+	    .authorization = span_cstr(server_header(c->request, "Authorization")),
+	    .now_ms = hub_now_ms(api->hub),
+	    .tick_ms = clock_tick_ms(),
+	};
+	struct rmg_err why = {0};
+	unsigned retry_s = 1;
 
-	if (route->need == NEED_NOTHING || (api->open_metrics && route->fn == api_metrics))
+	if (route->need == NEED_NOTHING ||
+	    (route->fn == api_metrics && atomic_load(&api->open_metrics)))
 		return true;
-	status = auth_who(api->auth, c->request, &c->caller, &retry_s);
-	if (status == 200 && caller_may(route->need, c->caller.role))
-		return true;
-	if (status == 429) {
-		api_error(out, 429, "too many requests: wait %u s", retry_s);
-		snprintf(out->retry_after, sizeof out->retry_after, "%u", retry_s);
-	} else if (status == 401) {
-		api_error(out, 401, "who are you? send a token: Authorization: Bearer ...");
-		snprintf(out->www_authenticate, sizeof out->www_authenticate,
-			 "Bearer realm=\"rummage\"");
-	} else if (status == 403) {
-		api_error(out, 403, "this token or certificate is not known here, or has expired");
-	} else {
-		api_error(out, 403, "the role \"%s\" may not do this", role_name(c->caller.role));
+	switch (auth_who(api->auth, &login, &c->caller, &retry_s, &why)) {
+	case AUTH_GOOD:
+		if (route_lets(route, c->caller.role))
+			return true;
+		if (c->caller.role == ROLE_NONE)
+			api_error(out, 403, "this login is given no role here");
+		else
+			api_error(out, 403, "the role \"%s\" may not do this",
+				  role_name(c->caller.role));
+		challenge(out, "insufficient_scope");
+		return false;
+	case AUTH_NOBODY:
+		nobody(peer, out);
+		return false;
+	case AUTH_UNKNOWN:
+		api_error(out, 401, "this token is not taken: %s", why.msg);
+		challenge(out, "invalid_token");
+		return false;
+	case AUTH_TOO_OFTEN:
+		must_come_later(out, 429, retry_s, "too many requests");
+		return false;
+	case AUTH_NOT_NOW:
+		must_come_later(out, 503, 5, why.msg);
+		return false;
 	}
+	return false;
+}
+
+bool api_admit(void *user, struct server_request *r, uint64_t *max_body,
+	       struct server_response *out)
+{
+	struct admitted *a = admitted_of(r);
+	char allow[ROUTE_ALLOW];
+
+	a->call.request = r;
+	a->route = route_of(server_method(r), server_path(r), &a->call.param, allow);
+	if (a->route) {
+		*max_body = a->route->max_body;
+		return admit(user, a->route, &a->call, out) && query_good(a->route, r, out);
+	}
+	api_error(out, allow[0] ? 405 : 404,
+		  allow[0] ? "not with this method" : "nothing is here; see /api/v1/openapi.json");
+	snprintf(out->allow, sizeof out->allow, "%s", allow);
 	return false;
 }
 
 void api_handle(void *user, const struct server_request *r, struct server_response *out)
 {
-	struct api *api = user;
-	struct call c = {.request = r};
-	bool other;
-	const struct route *route = route_of(server_method(r), server_path(r), &c.param, &other);
+	const struct admitted *a = admitted_of(r);
 
-	if (route == NULL) {
-		api_error(out, other ? 405 : 404,
-			  other ? "not with this method"
-				: "nothing is here; see "
-				  "/api/v1/openapi.json");
-		return;
-	}
-	if (!admit(api, route, &c, out) || !query_good(route, r, out))
-		return;
 	out->status = 200;
 	out->body = strbuf_of(MIB(256));
-	route->fn(api, &c, out);
-	tag(r, out);
+	a->route->fn(user, &a->call, out);
+	if (strcmp(a->route->method, "GET") == 0)
+		api_dress(out, span_cstr(server_header(r, "If-None-Match")),
+			  span_cstr(server_header(r, "Accept-Encoding")));
 }

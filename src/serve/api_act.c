@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "base/clock.h"
 #include "base/limits.h"
 #include "base/rfc3339.h"
 #include "format/json.h"
@@ -277,7 +276,7 @@ void api_tokens_put(struct api *api, const struct call *c, struct server_respons
 {
 	struct json_doc doc = {0};
 	struct rmg_err err = {0};
-	struct token_row row = {.created_ms = clock_ms()};
+	struct token_row row = {.created_ms = hub_now_ms(api->hub)};
 	char text[TOKEN_TEXT] = "";
 	enum role role;
 	enum rmg_rc rc;

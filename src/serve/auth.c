@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <sys/random.h>
 
-#include "base/clock.h"
 #include "base/hash.h"
 #include "base/vec.h"
 #include "format/sha256.h"
@@ -27,10 +26,16 @@ struct bucket {
 	int64_t at_ms;
 };
 
+/* Held by the auth and by the requests that ask it. */
+struct provider {
+	struct oidc *oidc;
+	unsigned users;
+};
+
 struct auth {
 	struct hub *hub;
-	const struct oidc *oidc;
-	pthread_mutex_t lock;
+	pthread_mutex_t lock;      /* of all below */
+	struct provider *provider; /* NULL: none */
 	VEC(struct known) known;
 	struct {
 		unsigned failures;
@@ -108,18 +113,66 @@ enum rmg_rc auth_reload(struct auth *a, struct rmg_err *err)
 	return rc;
 }
 
-enum rmg_rc auth_open(struct hub *hub, const struct oidc *oidc, struct auth **out,
+static struct provider *provider_take(struct auth *a)
+{
+	struct provider *p;
+
+	pthread_mutex_lock(&a->lock);
+	p = a->provider;
+	if (p)
+		p->users++;
+	pthread_mutex_unlock(&a->lock);
+	return p;
+}
+
+static void provider_give(struct auth *a, struct provider *p)
+{
+	bool last;
+
+	if (p == NULL)
+		return;
+	pthread_mutex_lock(&a->lock);
+	last = --p->users == 0;
+	pthread_mutex_unlock(&a->lock);
+	if (!last)
+		return;
+	oidc_close(p->oidc);
+	free(p);
+}
+
+enum rmg_rc auth_provider(struct auth *a, struct oidc *oidc, struct rmg_err *err)
+{
+	struct provider *fresh = oidc ? calloc(1, sizeof *fresh) : NULL, *old;
+
+	if (oidc && fresh == NULL) {
+		oidc_close(oidc);
+		return err_set(err, RMG_E_NOMEM, "no memory for the identity provider");
+	}
+	if (fresh)
+		*fresh = (struct provider){.oidc = oidc, .users = 1};
+	pthread_mutex_lock(&a->lock);
+	old = a->provider;
+	a->provider = fresh;
+	pthread_mutex_unlock(&a->lock);
+	provider_give(a, old);
+	return RMG_OK;
+}
+
+enum rmg_rc auth_open(struct hub *hub, struct oidc *provider, struct auth **out,
 		      struct rmg_err *err)
 {
 	struct auth *a = calloc(1, sizeof *a);
 	enum rmg_rc rc;
 
-	if (a == NULL)
+	if (a == NULL) {
+		oidc_close(provider);
 		return err_set(err, RMG_E_NOMEM, "no memory for tokens");
+	}
 	a->hub = hub;
-	a->oidc = oidc;
 	pthread_mutex_init(&a->lock, NULL);
-	rc = auth_reload(a, err);
+	rc = auth_provider(a, provider, err);
+	if (rc == RMG_OK)
+		rc = auth_reload(a, err);
 	if (rc != RMG_OK) {
 		auth_close(a);
 		return rc;
@@ -132,25 +185,25 @@ void auth_close(struct auth *a)
 {
 	if (a == NULL)
 		return;
+	provider_give(a, a->provider);
 	VEC_DONE(&a->known);
 	pthread_mutex_destroy(&a->lock);
 	free(a);
 }
 
-/* Under the lock. Waits double from the eleventh failure on, up to a minute. */
+/* Under the lock. Waits double from the eleventh failure on, up to a minute, after which all is
+ * forgotten. */
 static unsigned must_wait(struct auth *a, size_t slot, int64_t now_s)
 {
 	unsigned over = a->failed[slot].failures;
 	int64_t wait;
 
+	if (now_s - a->failed[slot].last_s >= MAX_WAIT_S)
+		over = a->failed[slot].failures = 0;
 	if (over <= FREE_FAILURES)
 		return 0;
 	over -= FREE_FAILURES;
-	wait = over > 6 ? MAX_WAIT_S : (int64_t)1 << over;
-	if (now_s - a->failed[slot].last_s >= MAX_WAIT_S) {
-		a->failed[slot].failures = 0;
-		return 0;
-	}
+	wait = over > 5 ? MAX_WAIT_S : (int64_t)1 << over;
 	wait -= now_s - a->failed[slot].last_s;
 	return wait > 0 ? (unsigned)wait : 0;
 }
@@ -208,20 +261,12 @@ static bool looks_like_jwt(struct span token)
 	return dots == 2;
 }
 
+/* One of our own, by its hash. */
 static bool by_token(struct auth *a, struct span token, int64_t now, struct caller *out)
 {
 	uint8_t hash[32];
-	const char *role = NULL;
 	bool found;
 
-	if (a->oidc && looks_like_jwt(token)) {
-		/* Marked in the audit log: a subject may be called as one of our tokens is. */
-		memcpy(out->name, "oidc:", 6);
-		if (oidc_check((struct oidc *)(uintptr_t)a->oidc, token, now / 1000, out->name + 5,
-			       sizeof out->name - 5, &role, NULL) != RMG_OK)
-			return false;
-		return role && role_of(span_cstr(role), &out->role);
-	}
 	sha256_of(token, hash);
 	pthread_mutex_lock(&a->lock);
 	found = by_hash(a, hash, now, out);
@@ -229,37 +274,67 @@ static bool by_token(struct auth *a, struct span token, int64_t now, struct call
 	return found;
 }
 
-unsigned auth_who(struct auth *a, const struct server_request *r, struct caller *out,
-		  unsigned *retry_s)
+/* A login that is good and is given no role is somebody who may nothing. */
+static enum auth_said by_provider(struct provider *p, struct span token, int64_t now,
+				  struct caller *out, struct rmg_err *why)
 {
-	const struct server_peer *peer = server_peer(r);
-	struct span header = span_cstr(server_header(r, "Authorization"));
-	size_t slot = hash_span(span_cstr(peer->address)) % SLOTS;
-	int64_t now = clock_ms(), tick = clock_tick_ms();
-	bool known, asked = span_starts_icase(header, S("Bearer "));
+	const char *role = NULL;
+	enum rmg_rc rc;
+
+	*out = (struct caller){.role = ROLE_NONE};
+	/* Marked in the audit log: a subject may be called as one of our tokens is. */
+	memcpy(out->name, "oidc:", 6);
+	rc =
+	    oidc_check(p->oidc, token, now / 1000, out->name + 5, sizeof out->name - 5, &role, why);
+	if (rc == RMG_E_NOTFOUND || (rc == RMG_OK && role_of(span_cstr(role), &out->role)))
+		return AUTH_GOOD;
+	return rc == RMG_E_NET || rc == RMG_E_NOMEM ? AUTH_NOT_NOW : AUTH_UNKNOWN;
+}
+
+static enum auth_said by_bearer(struct auth *a, const struct login *l, struct span token,
+				struct caller *out, struct rmg_err *why)
+{
+	struct provider *p;
+	enum auth_said said;
+
+	if (by_token(a, token, l->now_ms, out))
+		return AUTH_GOOD;
+	p = looks_like_jwt(token) ? provider_take(a) : NULL;
+	if (p) {
+		said = by_provider(p, token, l->now_ms, out, why);
+		provider_give(a, p);
+		return said;
+	}
+	err_set(why, RMG_E_AUTH, "it is not known here, was taken back, or has expired");
+	return AUTH_UNKNOWN;
+}
+
+enum auth_said auth_who(struct auth *a, const struct login *l, struct caller *out,
+			unsigned *retry_s, struct rmg_err *why)
+{
+	size_t slot = hash_span(span_cstr(l->address)) % SLOTS;
+	bool shown = span_starts_icase(l->authorization, S("Bearer "));
+	enum auth_said said = AUTH_NOBODY;
 
 	pthread_mutex_lock(&a->lock);
-	*retry_s = must_wait(a, slot, tick / 1000);
-	known = by_certificate(a, peer->name, now, out);
+	*retry_s = must_wait(a, slot, l->tick_ms / 1000);
+	if (!shown && by_certificate(a, l->certificate, l->now_ms, out))
+		said = AUTH_GOOD;
 	pthread_mutex_unlock(&a->lock);
-	if (!known && *retry_s)
-		return 429;
-	if (!known && asked)
-		known = by_token(a, span_trim(span_from(header, 7)), now, out);
+	if (shown)
+		said = by_bearer(a, l, span_trim(span_from(l->authorization, 7)), out, why);
 	pthread_mutex_lock(&a->lock);
-	if (!known && asked) {
+	if (said == AUTH_UNKNOWN && *retry_s) {
+		said = AUTH_TOO_OFTEN;
+	} else if (said == AUTH_UNKNOWN) {
 		a->failed[slot].failures++;
-		a->failed[slot].last_s = tick / 1000;
-	} else if (known) {
-		a->failed[slot].failures = 0;
-		if (!within_rate(a, out, tick)) {
-			*retry_s = 1;
-			pthread_mutex_unlock(&a->lock);
-			return 429;
-		}
+		a->failed[slot].last_s = l->tick_ms / 1000;
+	} else if (said == AUTH_GOOD && !within_rate(a, out, l->tick_ms)) {
+		said = AUTH_TOO_OFTEN;
+		*retry_s = 1;
 	}
 	pthread_mutex_unlock(&a->lock);
-	return known ? 200 : asked ? 403 : 401;
+	return said;
 }
 
 enum rmg_rc auth_make_token(struct token_row *row, char text[TOKEN_TEXT], struct rmg_err *err)

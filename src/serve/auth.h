@@ -3,8 +3,10 @@
  *
  * Tokens are 32 random bytes as text; the store keeps their SHA-256 and they are compared by it, so
  * that time tells nothing. A certificate that the client CA vouches for is who "cert:NAME" among
- * the tokens says. OIDC: a JWT that verifies against the issuer's keys (oidc.h). An address that
- * keeps failing is made to wait; the memory for that is bounded. */
+ * the tokens says; a token that is shown decides alone. OIDC: a JWT that verifies against the
+ * issuer's keys (oidc.h). Where unknown tokens keep coming from an address, they are told to wait;
+ * good ones are taken meanwhile, since behind a balancer everybody has one address. The memory for
+ * that is bounded. */
 #ifndef SERVE_AUTH_H
 #define SERVE_AUTH_H
 
@@ -21,7 +23,8 @@ struct caller {
 };
 
 struct auth;
-MUST enum rmg_rc auth_open(struct hub *hub, const struct oidc *oidc, struct auth **out,
+/* The provider (NULL: none) is the auth's from now on, whether it opens or not. */
+MUST enum rmg_rc auth_open(struct hub *hub, struct oidc *provider, struct auth **out,
 			   struct rmg_err *err);
 void auth_close(struct auth *a);
 
@@ -29,9 +32,25 @@ void auth_close(struct auth *a);
  */
 MUST enum rmg_rc auth_reload(struct auth *a, struct rmg_err *err);
 
-/* 200: out says who. 401: nobody; 403: somebody unknown; 429: too often, *retry_s. */
-unsigned auth_who(struct auth *a, const struct server_request *r, struct caller *out,
-		  unsigned *retry_s);
+/* Another provider; the old one ends with the last request that asks it. */
+MUST enum rmg_rc auth_provider(struct auth *a, struct oidc *provider, struct rmg_err *err);
+
+struct login {                             /* what a request shows of who sends it */
+	const char *address, *certificate; /* "" none */
+	struct span authorization;         /* the header field */
+	int64_t now_ms;                    /* what tokens' ends are held against */
+	int64_t tick_ms;                   /* by a clock that only goes forward */
+};
+
+enum auth_said {
+	AUTH_GOOD,      /* out says who; his role may be none */
+	AUTH_NOBODY,    /* no token is shown, and no certificate that means anything here */
+	AUTH_UNKNOWN,   /* the token is not known, or not good: why says more */
+	AUTH_TOO_OFTEN, /* after *retry_s */
+	AUTH_NOT_NOW,   /* the provider's keys are not to be had: why says more */
+};
+enum auth_said auth_who(struct auth *a, const struct login *l, struct caller *out,
+			unsigned *retry_s, struct rmg_err *why);
 
 /* A new token for row (its hash is filled); text gets it, once. */
 enum { TOKEN_TEXT = 64 };

@@ -279,15 +279,15 @@ static enum rmg_rc speak(const struct oidc *o, const struct jwt *t, char *subjec
 	if (json_is_array(claim))
 		for (struct json_iter it = json_iter(claim); json_next(&it);)
 			weigh(o, it.value, &best);
-	if (best == NULL)
-		return err_set(err, RMG_E_AUTH, "\"%.*s\" of the token gives no role here",
-			       SPAN_ARG(o->claim));
 	/* Cut off it could be somebody else's. */
 	if (sub.n >= size)
 		return err_set(err, RMG_E_AUTH, "the token's subject is longer than %zu bytes",
 			       size - 1);
 	memcpy(subject, sub.p, sub.n);
 	subject[sub.n] = '\0';
+	if (best == NULL)
+		return err_set(err, RMG_E_NOTFOUND, "\"%.*s\" of the token gives no role here",
+			       SPAN_ARG(o->claim));
 	*role = best->role;
 	return RMG_OK;
 }
@@ -297,17 +297,19 @@ enum rmg_rc oidc_check(struct oidc *o, struct span token, int64_t now_s, char *s
 {
 	const struct jwt_want want = {o->issuer, o->audience, now_s, GRACE_S};
 	struct jwt t;
+	bool good = false;
 	enum rmg_rc rc = jwt_parse(token, &t, err);
 
 	if (rc == RMG_OK) {
 		rc = verify(o, &t, now_s, err);
 		if (rc == RMG_OK)
 			rc = jwt_check(&t, &want, err);
-		if (rc == RMG_OK)
+		good = rc == RMG_OK;
+		if (good)
 			rc = speak(o, &t, subject, size, role, err);
 		jwt_done(&t);
 	}
-	if (rc == RMG_OK || rc == RMG_E_NOMEM || rc == RMG_E_NET)
+	if (rc == RMG_OK || (good && rc == RMG_E_NOTFOUND) || rc == RMG_E_NOMEM || rc == RMG_E_NET)
 		return rc;
 	if (err)
 		err->rc = RMG_E_AUTH;

@@ -33,9 +33,9 @@ MUST enum rmg_rc oidc_open(const struct oidc_opts *opts, struct oidc **out, stru
 void oidc_close(struct oidc *o);
 
 /* Whom the token speaks for: subject and the highest role that its claim gives. RMG_E_AUTH where it
- * is not good or gives no role, RMG_E_NET where no keys were to be had (err says why). A subject
- * that does not fit is refused, not cut. From any thread; may wait
- * for the provider, some 15 seconds at most. */
+ * is not good, RMG_E_NOTFOUND where it is and its claim gives no role (the subject is filled in),
+ * RMG_E_NET where no keys were to be had (err says why). A subject that does not fit is refused,
+ * not cut. From any thread; may wait for the provider, some 15 seconds at most. */
 MUST enum rmg_rc oidc_check(struct oidc *o, struct span token, int64_t now_s, char *subject,
 			    size_t size, const char **role, struct rmg_err *err);
 

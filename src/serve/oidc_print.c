@@ -26,7 +26,8 @@ static void answer(struct oidc *o, struct span line)
 	if (rc == RMG_OK)
 		printf("%s: %s\n", role, subject);
 	else
-		printf("%s %s\n", rc == RMG_E_AUTH ? "refused:" : "failed:", err.msg);
+		printf("%s %s\n",
+		       rc == RMG_E_AUTH || rc == RMG_E_NOTFOUND ? "refused:" : "failed:", err.msg);
 }
 
 static void answer_all(struct oidc *o)

@@ -6,15 +6,13 @@
 #include "format/jsonw.h"
 #include "serve/api.h"
 
-static void put_parameter(struct jsonw *w, struct span name, const char *in, bool must, bool number)
+static void put_schema(struct jsonw *w, const char *type, bool must)
 {
-	jsonw_object(w);
-	jsonw_put(w, "name", name);
-	jsonw_put_cstr(w, "in", in);
-	jsonw_put_bool(w, "required", must);
+	bool number = strcmp(type, "integer") == 0;
+
 	jsonw_key(w, "schema");
 	jsonw_object(w);
-	jsonw_put_cstr(w, "type", number ? "integer" : "string");
+	jsonw_put_cstr(w, "type", type);
 	if (number) {
 		jsonw_put_u64(w, "minimum", 1);
 		jsonw_put_u64(w, "maximum", 1000);
@@ -22,24 +20,46 @@ static void put_parameter(struct jsonw *w, struct span name, const char *in, boo
 		jsonw_put_u64(w, "minLength", 1);
 	}
 	jsonw_object_end(w);
+}
+
+static void put_parameter(struct jsonw *w, struct span name, const char *in, bool must,
+			  const char *type)
+{
+	jsonw_object(w);
+	jsonw_put(w, "name", name);
+	jsonw_put_cstr(w, "in", in);
+	jsonw_put_bool(w, "required", must);
+	put_schema(w, type, must);
 	jsonw_object_end(w);
+}
+
+static bool is_get(const struct route *r)
+{
+	return strcmp(r->method, "GET") == 0;
+}
+
+static bool is_stream(const struct route *r)
+{
+	return r->fn == api_changes;
 }
 
 static void put_parameters(struct jsonw *w, const struct route *r)
 {
 	const char *brace = strchr(r->path, '{');
 	struct span left = span_cstr(r->query), name;
+	bool must;
 
 	jsonw_key(w, "parameters");
 	jsonw_array(w);
 	if (brace)
-		put_parameter(w, span_of(brace + 1, strlen(brace) - 2), "path", true, false);
-	while (span_word(&left, &name)) {
-		bool must = span_ends(name, S("!"));
-
-		name = span_head(name, name.n - must);
-		put_parameter(w, name, "query", must, span_is(name, S("limit")));
-	}
+		put_parameter(w, span_of(brace + 1, strlen(brace) - 2), "path", true, "string");
+	while (route_parameter(&left, &name, &must))
+		put_parameter(w, name, "query", must,
+			      span_is(name, S("limit")) ? "integer" : "string");
+	if (is_stream(r))
+		put_parameter(w, S("Last-Event-ID"), "header", false, "string");
+	else if (is_get(r))
+		put_parameter(w, S("If-None-Match"), "header", false, "string");
 	jsonw_array_end(w);
 }
 
@@ -57,54 +77,122 @@ static void put_content(struct jsonw *w, const char *type, const char *schema)
 	jsonw_object_end(w);
 }
 
-static const char *type_of(const struct route *r)
+/* Headers of answers, described once. */
+static const struct header {
+	const char *name, *what;
+} headers[] = {
+    {"WWW-Authenticate", "Bearer, and the error where a token was shown (RFC 6750, 3)."},
+    {"Retry-After", "Seconds after which the same request may do."},
+    {"ETag", "Weak: what the answer says, but for the moment at which it was asked for."},
+    {"Vary", "Accept-Encoding."},
+    {"Content-Encoding", "gzip, where the request takes that and it pays."},
+    {"Cache-Control", "no-cache: ask with If-None-Match; no-store where there is no ETag."},
+};
+
+/* Answers that several questions have, described once. */
+static const struct reply {
+	unsigned status;
+	const char *name, *what;
+	const char *headers; /* names, apart by spaces */
+} replies[] = {
+    {304, "NotModified", "As If-None-Match has it.", "ETag Vary Cache-Control"},
+    {400, "BadRequest", "The request is not right; the error says what.", ""},
+    {401, "Unauthorized", "No token, or one that is not known or has expired.", "WWW-Authenticate"},
+    {403, "Forbidden", "The caller is known and may not.", "WWW-Authenticate"},
+    {404, "NotFound", "There is no such thing.", ""},
+    {408, "Slow", "The request took too long to arrive.", ""},
+    {413, "TooLarge", "The body, or what was asked for, is too large.", ""},
+    {422, "Unsupported", "Understood, and not supported.", ""},
+    {429, "TooOften", "Too many requests, or too many unknown tokens from this address.",
+     "Retry-After"},
+    {503, "NotNow", "Not now; try again.", "Retry-After"},
+};
+
+/* Whether a question may be answered so. */
+static bool replies_so(const struct route *r, unsigned status)
 {
-	return r->fn == api_metrics   ? "text/plain"
-	       : r->fn == api_changes ? "text/event-stream"
-				      : "application/json";
+	switch (status) {
+	case 304:
+		return is_get(r) && !is_stream(r);
+	case 401:
+	case 403:
+	case 429:
+		return r->need != NEED_NOTHING;
+	case 404:
+		return strchr(r->path, '{') || r->fn == api_timeline;
+	case 408:
+	case 422:
+		return r->max_body != 0;
+	case 413:
+	case 503:
+		return r->fn != api_health && r->fn != api_openapi;
+	default:
+		return true;
+	}
 }
 
-static void put_response(struct jsonw *w, unsigned status, const char *what, const char *type,
-			 const char *schema)
+static void put_ref(struct jsonw *w, const char *kind, const char *name)
 {
-	char key[8];
+	char text[64];
 
-	snprintf(key, sizeof key, "%u", status);
-	jsonw_key(w, key);
+	snprintf(text, sizeof text, "#/components/%s/%s", kind, name);
 	jsonw_object(w);
-	jsonw_put_cstr(w, "description", what);
-	if (type)
-		put_content(w, type, schema);
+	jsonw_put_cstr(w, "$ref", text);
+	jsonw_object_end(w);
+}
+
+static void put_header_refs(struct jsonw *w, const char *names)
+{
+	struct span left = span_cstr(names), name;
+	char text[32];
+
+	if (left.n == 0)
+		return;
+	jsonw_key(w, "headers");
+	jsonw_object(w);
+	while (span_word(&left, &name)) {
+		snprintf(text, sizeof text, SPAN_FMT, SPAN_ARG(name));
+		jsonw_key(w, text);
+		put_ref(w, "headers", text);
+	}
+	jsonw_object_end(w);
+}
+
+static void put_answer(struct jsonw *w, const struct route *r)
+{
+	bool json = strcmp(route_type(r), "application/json") == 0;
+
+	jsonw_key(w, "200");
+	jsonw_object(w);
+	jsonw_put_cstr(w, "description", r->what);
+	put_header_refs(w, is_get(r) && !is_stream(r) ? "ETag Vary Content-Encoding Cache-Control"
+						      : "Cache-Control");
+	put_content(w, route_type(r), json ? "object" : "string");
 	jsonw_object_end(w);
 }
 
 static void put_responses(struct jsonw *w, const struct route *r)
 {
-	static const struct {
-		unsigned status;
-		const char *what;
-	} errors[] = {
-	    {400, "The request is not right; the error says what."},
-	    {401, "Send a token."},
-	    {403, "This caller may not."},
-	    {404, "There is no such thing."},
-	    {405, "Not with this method."},
-	    {413, "The body is too large."},
-	    {422, "Understood, and not supported."},
-	    {429, "Too many requests."},
-	    {503, "Not now; try again."},
-	};
+	char key[8];
 
 	jsonw_key(w, "responses");
 	jsonw_object(w);
-	put_response(w, 200, r->what, type_of(r),
-		     strcmp(type_of(r), "application/json") == 0 ? "object" : "string");
-	if (strcmp(r->method, "GET") == 0)
-		put_response(w, 304, "As If-None-Match has it.", NULL, NULL);
-	for (size_t i = 0; i < COUNT_OF(errors); i++)
-		put_response(w, errors[i].status, errors[i].what, "application/json",
-			     "#/components/schemas/Error");
+	put_answer(w, r);
+	for (size_t i = 0; i < COUNT_OF(replies); i++) {
+		if (!replies_so(r, replies[i].status))
+			continue;
+		snprintf(key, sizeof key, "%u", replies[i].status);
+		jsonw_key(w, key);
+		put_ref(w, "responses", replies[i].name);
+	}
 	jsonw_object_end(w);
+}
+
+static void put_raw(struct jsonw *w, const char *key, const char *json)
+{
+	jsonw_key(w, key);
+	strbuf_puts(w->out, json);
+	w->comma = true;
 }
 
 static void put_operation(struct jsonw *w, const struct route *r)
@@ -139,11 +227,8 @@ static void put_operation(struct jsonw *w, const struct route *r)
 		jsonw_object_end(w);
 	}
 	put_responses(w, r);
-	if (r->need != NEED_NOTHING) {
-		jsonw_key(w, "security");
-		strbuf_puts(w->out, "[{\"token\":[]}]");
-		w->comma = true;
-	}
+	if (r->need != NEED_NOTHING)
+		put_raw(w, "security", "[{\"token\":[]}]");
 	jsonw_object_end(w);
 }
 
@@ -175,6 +260,43 @@ static void put_paths(struct jsonw *w)
 	jsonw_object_end(w);
 }
 
+static void put_components(struct jsonw *w)
+{
+	jsonw_key(w, "components");
+	jsonw_object(w);
+	put_raw(
+	    w, "securitySchemes",
+	    "{\"token\":{\"type\":\"http\",\"scheme\":\"bearer\",\"description\":\"A token of the "
+	    "hub or of its identity provider. Without one, a client certificate counts, where a "
+	    "token called cert:NAME gives it a role.\"}}");
+	put_raw(w, "schemas",
+		"{\"Error\":{\"type\":\"object\",\"required\":[\"error\"],\"properties\":{"
+		"\"error\":{\"type\":\"string\"}}}}");
+	jsonw_key(w, "headers");
+	jsonw_object(w);
+	for (size_t i = 0; i < COUNT_OF(headers); i++) {
+		jsonw_key(w, headers[i].name);
+		jsonw_object(w);
+		jsonw_put_cstr(w, "description", headers[i].what);
+		put_raw(w, "schema", "{\"type\":\"string\"}");
+		jsonw_object_end(w);
+	}
+	jsonw_object_end(w);
+	jsonw_key(w, "responses");
+	jsonw_object(w);
+	for (size_t i = 0; i < COUNT_OF(replies); i++) {
+		jsonw_key(w, replies[i].name);
+		jsonw_object(w);
+		jsonw_put_cstr(w, "description", replies[i].what);
+		put_header_refs(w, replies[i].headers);
+		if (replies[i].status != 304)
+			put_content(w, "application/json", "#/components/schemas/Error");
+		jsonw_object_end(w);
+	}
+	jsonw_object_end(w);
+	jsonw_object_end(w);
+}
+
 void api_openapi(struct api *api, const struct call *c, struct server_response *out)
 {
 	struct jsonw w = jsonw_of(&out->body);
@@ -187,12 +309,12 @@ void api_openapi(struct api *api, const struct call *c, struct server_response *
 	jsonw_object(&w);
 	jsonw_put_cstr(&w, "title", "Rummage hub");
 	jsonw_put_cstr(&w, "version", "1");
+	jsonw_put_cstr(&w, "description",
+		       "HEAD is answered wherever GET is. Another method than those of a path is "
+		       "405 with Allow; a path that is not here is 404; a parameter that is not "
+		       "here is 400.");
 	jsonw_object_end(&w);
 	put_paths(&w);
-	jsonw_key(&w, "components");
-	strbuf_puts(&out->body,
-		    "{\"securitySchemes\":{\"token\":{\"type\":\"http\",\"scheme\":\"bearer\"}},"
-		    "\"schemas\":{\"Error\":{\"type\":\"object\",\"required\":[\"error\"],"
-		    "\"properties\":{\"error\":{\"type\":\"string\"}}}}}");
+	put_components(&w);
 	jsonw_object_end(&w);
 }

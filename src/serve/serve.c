@@ -25,7 +25,6 @@ struct running {
 	struct config *config;
 	struct policy *policy, *old_policy;
 	struct hub *hub;
-	struct oidc *oidc;
 	struct auth *auth;
 	struct streams *streams;
 	struct api api;
@@ -303,25 +302,27 @@ static enum rmg_rc open_hub(struct running *r, struct rmg_err *err)
 static enum rmg_rc open_server(struct running *r, struct rmg_err *err)
 {
 	struct server_opts o = {.listen = r->opts.listen,
-				.max_body = api_max_body,
+				.admit = api_admit,
 				.handle = api_handle,
+				.note_bytes = API_NOTE_BYTES,
 				.user = &r->api};
+	struct oidc *oidc = NULL;
 	enum rmg_rc rc = read_certificates(r, err);
 
 	if (rc == RMG_OK && r->config->oidc.issuer)
-		rc = oidc_open(&r->config->oidc, &r->oidc, err);
+		rc = oidc_open(&r->config->oidc, &oidc, err);
 	if (rc == RMG_OK)
-		rc = auth_open(r->hub, r->oidc, &r->auth, err);
+		rc = auth_open(r->hub, oidc, &r->auth, err);
 	if (rc == RMG_OK)
 		rc = streams_open(r->hub, &r->streams, err);
 	if (rc != RMG_OK)
 		return rc;
-	r->api = (struct api){.hub = r->hub,
-			      .auth = r->auth,
-			      .streams = r->streams,
-			      .open_metrics = r->config->open_metrics,
-			      .user = r,
-			      .poke = poke};
+	r->api.hub = r->hub;
+	r->api.auth = r->auth;
+	r->api.streams = r->streams;
+	r->api.user = r;
+	r->api.poke = poke;
+	atomic_store(&r->api.open_metrics, r->config->open_metrics);
 	o.cert = r->cert;
 	o.key = r->key;
 	o.client_ca = r->client_ca;
@@ -444,7 +445,6 @@ static void end(struct running *r)
 	server_close(r->server);
 	streams_close(r->streams);
 	auth_close(r->auth);
-	oidc_close(r->oidc);
 	hub_close(r->hub);
 	policy_free(r->policy);
 	config_free(r->config);

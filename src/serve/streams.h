@@ -14,7 +14,7 @@ struct streams;
 MUST enum rmg_rc streams_open(struct hub *hub, struct streams **out, struct rmg_err *err);
 void streams_close(struct streams *s);
 
-/* Fills the response; RMG_E_LIMIT: too many subscribers. */
+/* Fills the response; RMG_E_STOPPED: too many subscribers now. */
 MUST enum rmg_rc streams_subscribe(struct streams *s, uint64_t after, struct server_response *out,
 				   struct rmg_err *err);
 
