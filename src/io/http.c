@@ -20,6 +20,8 @@ struct http {
 	struct strbuf headers; /* of the last answer */
 	struct strbuf error;   /* body of an answer that is not 2xx */
 	char why[CURL_ERROR_SIZE];
+	uint8_t pin[32]; /* of the one certificate that is trusted */
+	struct curl_pin trust;
 
 	/* The exchange under way. */
 	const struct http_request *req;
@@ -215,6 +217,12 @@ static int on_progress(void *user, curl_off_t down_all, curl_off_t down, curl_of
 	return 1;
 }
 
+/* The certificate that was shown is not the one that is trusted. */
+static void other_certificate(void *user)
+{
+	refuse(user, RMG_E_NET, "shows another certificate than the one that is trusted");
+}
+
 enum rmg_rc http_new(const struct http_opts *opts, struct http **out, struct rmg_err *err)
 {
 	struct http *h = calloc(1, sizeof *h);
@@ -228,6 +236,14 @@ enum rmg_rc http_new(const struct http_opts *opts, struct http **out, struct rmg
 		h->opts = *opts;
 	h->headers = strbuf_of(HTTP_HEADER_BYTES);
 	h->error = strbuf_of(HTTP_ERROR_BYTES + 1);
+	if (h->opts.fingerprint) {
+		enum rmg_rc rc = curl_pin_parse(h->opts.fingerprint, h->pin, err);
+
+		if (rc != RMG_OK) {
+			http_free(h);
+			return rc;
+		}
+	}
 	*out = h;
 	return RMG_OK;
 }
@@ -266,7 +282,10 @@ static void set_connection(struct http *h)
 	curl_easy_setopt(c, CURLOPT_XFERINFODATA, h);
 	curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
 	curl_tls(c, o->ca_file, o->client_cert, o->client_key);
-	if (o->unverified_tls) {
+	if (o->fingerprint) {
+		h->trust = (struct curl_pin){h->pin, other_certificate, h};
+		curl_pin_set(c, &h->trust);
+	} else if (o->unverified_tls) {
 		curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 0L);
 		curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L);
 	}

@@ -24,6 +24,9 @@ struct http_opts {                            /* zero is the default */
 	const char *user_agent;               /* NULL: "rummage/VERSION" */
 	const char *ca_file;                  /* PEM; NULL: the system's */
 	const char *client_cert, *client_key; /* PEM */
+	/* "SHA256:AB:CD:...": this certificate alone is trusted, whoever signed it, whatever names
+	 * it has and has not; NULL: authorities decide */
+	const char *fingerprint;
 	bool unverified_tls;
 	uint32_t connect_s; /* 0: 30, or stall_s if that is less */
 	/* No byte for so long ends in RMG_E_NET; 0: LIMIT_NET_STALL_S; LIMIT_NET_STALL_MAX_S at

@@ -89,10 +89,10 @@ static bool keep(void *user, const struct http_response *resp, struct span bytes
 	return true;
 }
 
-static unsigned ask(const char *scheme, const char *path, struct span body, const char *ca)
+static unsigned ask_with(struct http_opts opts, const char *scheme, const char *path,
+			 struct span body)
 {
 	static const char *const headers[] = {"X-Test: 1", NULL};
-	struct http_opts opts = {.ca_file = ca, .stall_s = 10};
 	struct http_response resp = {0};
 	struct rmg_err err = {0};
 	struct http *h = NULL;
@@ -113,6 +113,11 @@ static unsigned ask(const char *scheme, const char *path, struct span body, cons
 	}
 	http_free(h);
 	return resp.status;
+}
+
+static unsigned ask(const char *scheme, const char *path, struct span body, const char *ca)
+{
+	return ask_with((struct http_opts){.ca_file = ca, .stall_s = 10}, scheme, path, body);
 }
 
 static void open_server(struct server_opts opts)
@@ -282,7 +287,9 @@ static void tls_with_a_certificate_of_its_own(void **state)
 	static const char *const names[] = {"localhost", "127.0.0.1", NULL};
 	struct strbuf cert = strbuf_of(1 << 16), key = strbuf_of(1 << 16);
 	char path[] = "/tmp/server_test_XXXXXX", print[128];
+	struct http_opts trust = {.stall_s = 10};
 	struct rmg_err err = {0};
+	struct http *h = NULL;
 	int fd = mkstemp(path);
 
 	(void)state;
@@ -295,6 +302,15 @@ static void tls_with_a_certificate_of_its_own(void **state)
 	open_server((struct server_opts){.cert = strbuf_span(&cert), .key = strbuf_span(&key)});
 	assert_int_equal(ask("https", "/", S(""), path), 200);
 	assert_int_equal(ask("https", "/", S(""), NULL), 0); /* nobody vouches for it */
+	/* By its fingerprint, as it is shown to people. */
+	trust.fingerprint = print;
+	assert_int_equal(ask_with(trust, "https", "/", S("")), 200);
+	print[8] = print[8] == 'A' ? 'B' : 'A';
+	assert_int_equal(ask_with(trust, "https", "/", S("")), 0);
+	trust.ca_file = path; /* who vouches for it makes no difference then */
+	assert_int_equal(ask_with(trust, "https", "/", S("")), 0);
+	print[20] = '\0';
+	assert_int_equal(http_new(&trust, &h, &err), RMG_E_ARG);
 	server_close(server);
 	unlink(path);
 	strbuf_done(&cert);
