@@ -13,8 +13,18 @@ struct rmg_inventory {
 	struct arena arena;     /* of the views below */
 	struct rmg_pkg *pkgs;   /* one per component, in their order */
 	struct rmg_note *notes; /* one per note */
+	/* Of inv's notes, those from here on up to there come out of the layers' facts; the others
+	 * nobody has who has the facts alone. */
+	size_t notes_of_facts, notes_of_facts_end;
 	double ms_fetch, ms_read, ms_catalog;
 };
+
+/* As rmg_inventory_take(); what the layers say, one a layer and NULL where it could not be read, is
+ * shown to fn before it is merged. What is not RMG_OK ends the taking. */
+typedef enum rmg_rc lib_facts_fn(void *user, const struct facts *const *layers, size_t n,
+				 struct rmg_err *err);
+MUST enum rmg_rc lib_inventory_take(const struct rmg_image *image, lib_facts_fn *fn, void *user,
+				    struct rmg_inventory **out, struct rmg_err *err);
 
 struct rmg_db {
 	struct advdb adv; /* reads the mapped bytes */

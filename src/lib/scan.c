@@ -129,10 +129,12 @@ static void describe_layer(struct inventory *inv, const struct source_layer *l,
 			      .created_by = dup(inv, l->created_by),
 			      .comment = dup(inv, l->comment),
 			      .size = l->size_bytes};
+	if (r->facts)
+		out->facts = dup(inv, span_cstr(digest_text(r->facts->blob_sha256, digest)));
 	if (r->facts == NULL || r->facts->synthetic)
 		return;
 	out->size = r->facts->blob_bytes;
-	out->digest = dup(inv, span_cstr(digest_text(r->facts->blob_sha256, digest)));
+	out->digest = out->facts;
 	out->diff_id_verified = r->facts->has_diff && !r->diff_wrong;
 	if (r->facts->has_diff)
 		out->diff_id = dup(inv, span_cstr(digest_text(r->facts->diff_sha256, digest)));
@@ -235,24 +237,46 @@ static const char *sandbox_level(struct inventory *inv, const struct layer_resul
 	return level ? arena_cstr(&inv->arena, span_cstr(level)) : "cache";
 }
 
+struct showing {
+	lib_facts_fn *fn;
+	void *user;
+};
+
+static enum rmg_rc merge_facts(const struct source *s, struct cache *cache,
+			       const struct layer_result *layers, const struct showing *show,
+			       struct rmg_inventory *r, struct rmg_err *err)
+{
+	const struct facts **facts = calloc(s->n_layers + 1, sizeof *facts);
+	struct inventory *inv = r->inv;
+	enum rmg_rc rc = RMG_OK;
+
+	if (facts == NULL)
+		return err_set(err, RMG_E_NOMEM, "no memory for %zu layers", s->n_layers);
+	for (size_t i = 0; i < s->n_layers; i++) {
+		facts[i] = layers[i].facts;
+		layer_notes(inv, &layers[i], (uint32_t)i);
+	}
+	base_image_find(inv, s, layers, cache);
+	if (show->fn)
+		rc = show->fn(show->user, facts, s->n_layers, err);
+	r->notes_of_facts = inv->n_notes;
+	if (rc == RMG_OK)
+		rc = merge_layers(inv, facts, s->n_layers, err);
+	r->notes_of_facts_end = inv->n_notes;
+	free(facts);
+	return rc;
+}
+
 static enum rmg_rc merge(const struct rmg_image *image, struct cache *cache,
-			 const struct layer_result *layers, struct inventory *inv,
-			 struct rmg_err *err)
+			 const struct layer_result *layers, const struct showing *show,
+			 struct rmg_inventory *r, struct rmg_err *err)
 {
 	const struct source *s = image->source;
-	const struct facts **facts = calloc(s->n_layers + 1, sizeof *facts);
+	struct inventory *inv = r->inv;
 	enum rmg_rc rc = describe(inv, s, layers, err);
 
-	if (facts == NULL && rc == RMG_OK)
-		rc = err_set(err, RMG_E_NOMEM, "no memory for %zu layers", s->n_layers);
-	if (rc == RMG_OK) {
-		for (size_t i = 0; i < s->n_layers; i++) {
-			facts[i] = layers[i].facts;
-			layer_notes(inv, &layers[i], (uint32_t)i);
-		}
-		base_image_find(inv, s, layers, cache);
-		rc = merge_layers(inv, facts, s->n_layers, err);
-	}
+	if (rc == RMG_OK)
+		rc = merge_facts(s, cache, layers, show, r, err);
 	if (rc == RMG_OK) {
 		inv->os.eol = eol_of(&inv->os);
 		inv->sandbox = sandbox_level(inv, layers, s->n_layers);
@@ -260,7 +284,6 @@ static enum rmg_rc merge(const struct rmg_image *image, struct cache *cache,
 		if (inv->sandbox == NULL)
 			rc = err_set(err, RMG_E_NOMEM, "no memory for the inventory");
 	}
-	free(facts);
 	return rc;
 }
 
@@ -326,6 +349,14 @@ void rmg_inventory_free(struct rmg_inventory *inventory)
 enum rmg_rc rmg_inventory_take(const struct rmg_image *image, const struct rmg_opts *opts,
 			       struct rmg_inventory **out, struct rmg_err *err)
 {
+	(void)opts; /* those that the image was opened with hold */
+	return lib_inventory_take(image, NULL, NULL, out, err);
+}
+
+enum rmg_rc lib_inventory_take(const struct rmg_image *image, lib_facts_fn *fn, void *user,
+			       struct rmg_inventory **out, struct rmg_err *err)
+{
+	const struct showing show = {fn, user};
 	struct source *s = image->source;
 	struct rmg_inventory *r = calloc(1, sizeof *r);
 	struct layer_result *layers = calloc(s->n_layers + 1, sizeof *layers);
@@ -333,7 +364,6 @@ enum rmg_rc rmg_inventory_take(const struct rmg_image *image, const struct rmg_o
 	enum rmg_rc rc = RMG_OK;
 	double began = clock_tick_exact_ms(), read;
 
-	(void)opts; /* those that the image was opened with hold */
 	if (r == NULL || layers == NULL || inventory_new(&r->inv) != RMG_OK) {
 		free(r);
 		free(layers);
@@ -346,7 +376,7 @@ enum rmg_rc rmg_inventory_take(const struct rmg_image *image, const struct rmg_o
 	deadline_pause(image->deadline);
 	read = clock_tick_exact_ms();
 	if (rc == RMG_OK)
-		rc = merge(image, &cache, layers, r->inv, err);
+		rc = merge(image, &cache, layers, &show, r, err);
 	if (rc == RMG_OK)
 		rc = make_views(r, err);
 	cache_close(&cache);

@@ -28,6 +28,9 @@ struct layer {
 	struct span media_type, created, created_by, comment;
 	uint64_t size;
 	enum origin origin;
+	/* "sha256:..." of the bytes that its facts are of, which names them: the blob's digest, of
+	 * a synthetic layer the hash of what was made of it; "" where it could not be read. */
+	struct span facts;
 };
 
 struct component {
