@@ -175,6 +175,7 @@ const struct sink_kind sink_alertmanager = {
     .name = "alertmanager",
     .what = "Prometheus Alertmanager, API v2",
     .settings = settings,
+    .each = true,
     .open = open_alertmanager,
     .send = send_alertmanager,
     .close = sink_close,

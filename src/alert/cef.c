@@ -100,6 +100,7 @@ const struct sink_kind sink_cef = {
     .name = "cef",
     .what = "ArcSight's Common Event Format, in syslog",
     .settings = settings,
+    .each = true,
     .open = open_cef,
     .send = send_cef,
     .close = sink_close,

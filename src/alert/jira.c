@@ -263,6 +263,7 @@ const struct sink_kind sink_jira = {
     .name = "jira",
     .what = "issues of Jira, REST API 2",
     .settings = settings,
+    .each = true,
     .open = open_jira,
     .send = send_jira,
     .close = sink_close,

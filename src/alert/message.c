@@ -228,11 +228,8 @@ static void write_fields(struct jsonw *w, const void *from, const struct field *
 	}
 }
 
-static void write_uses(struct jsonw *w, const struct message_item *item, size_t *left)
+static void write_uses(struct jsonw *w, const struct message_item *item, size_t n)
 {
-	size_t n = MIN_OF(MIN_OF(item->uses_listed, (size_t)MESSAGE_USES), *left);
-
-	*left -= n;
 	jsonw_key(w, "uses");
 	jsonw_array(w);
 	for (size_t i = 0; i < n; i++) {
@@ -245,7 +242,7 @@ static void write_uses(struct jsonw *w, const struct message_item *item, size_t 
 	jsonw_array_end(w);
 }
 
-static void write_item(struct jsonw *w, const struct message_item *item, size_t *uses_left)
+static void write_item(struct jsonw *w, const struct message_item *item, size_t uses)
 {
 	jsonw_object(w);
 	jsonw_put_u64(w, "alert", item->alert);
@@ -257,14 +254,14 @@ static void write_item(struct jsonw *w, const struct message_item *item, size_t 
 	jsonw_real(w, item->epss, 5);
 	jsonw_put_u64(w, "days", item->days);
 	jsonw_put_u64(w, "uses_total", item->n_uses);
-	write_uses(w, item, uses_left);
+	write_uses(w, item, uses);
 	jsonw_object_end(w);
 }
 
 void message_write(const struct message *m, struct strbuf *out)
 {
 	struct jsonw w = jsonw_of(out);
-	size_t n = MIN_OF(m->n_items, (size_t)MESSAGE_ITEMS), uses_left = MESSAGE_USES_ALL;
+	size_t n = MIN_OF(m->n_items, (size_t)MESSAGE_ITEMS), left = MESSAGE_USES_ALL;
 
 	jsonw_object(&w);
 	jsonw_put_cstr(&w, "schema", SCHEMA);
@@ -273,8 +270,13 @@ void message_write(const struct message *m, struct strbuf *out)
 	jsonw_put_u64(&w, "items_left_out", m->items_left_out + (m->n_items - n));
 	jsonw_key(&w, "items");
 	jsonw_array(&w);
-	for (size_t i = 0; i < n; i++)
-		write_item(&w, &m->items[i], &uses_left);
+	for (size_t i = 0; i < n; i++) {
+		size_t uses = MIN_OF(m->items[i].uses_listed, (size_t)MESSAGE_USES);
+
+		uses = MIN_OF(uses, left / (n - i)); /* what one leaves is the others' */
+		left -= uses;
+		write_item(&w, &m->items[i], uses);
+	}
 	jsonw_array_end(&w);
 	jsonw_object_end(&w);
 }

@@ -17,8 +17,8 @@
 #include "base/err.h"
 #include "base/strbuf.h"
 
-/* Uses are listed up to MESSAGE_USES an item and MESSAGE_USES_ALL a message. Texts, and names in
- * uses, are cut at so many bytes. */
+/* Uses are listed up to MESSAGE_USES an item and MESSAGE_USES_ALL a message, in equal parts. Texts,
+ * and names in uses, are cut at so many bytes. */
 enum {
 	MESSAGE_USES = 50,
 	MESSAGE_USES_ALL = 1000,

@@ -152,6 +152,7 @@ const struct sink_kind sink_pagerduty = {
     .name = "pagerduty",
     .what = "a service of PagerDuty, Events API v2",
     .settings = settings,
+    .each = true,
     .open = open_pagerduty,
     .send = send_pagerduty,
     .close = sink_close,

@@ -37,6 +37,7 @@ struct sink_retry {
 struct sink_kind {
 	const char *name, *what;
 	const struct sink_setting *settings; /* ends with a NULL name */
+	bool each; /* something of its own is made of each alert: none may only be counted */
 	enum rmg_rc (*open)(const struct sink_values *v, struct sink **out, struct rmg_err *err);
 	enum rmg_rc (*send)(struct sink *s, const struct message *m, struct sink_retry *retry,
 			    struct rmg_err *err);

@@ -289,6 +289,7 @@ const struct sink_kind sink_syslog = {
     .name = "syslog",
     .what = "syslog (RFC 5424) over UDP, TCP or TLS",
     .settings = settings,
+    .each = true,
     .open = open_syslog,
     .send = send_syslog,
     .close = sink_close,

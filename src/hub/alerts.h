@@ -52,7 +52,7 @@ struct alerts_env { /* what the calls below need; the hub's */
 	struct world *world;
 	struct store *store;
 	const struct policy *policy;
-	const char *const *sinks;
+	const char *const *sinks, *const *sinks_each; /* as in struct hub_opts */
 	struct advdb *db; /* for summaries and links in messages; NULL: nothing is judged yet */
 	int64_t now_ms;
 	const char *link; /* of the hub, for messages; or NULL */

@@ -50,9 +50,8 @@ struct notice {
 	uint8_t kind, severity; /* enum message_kind, enum adv_severity */
 	bool kev : 1, fixable : 1, is_new : 1;
 	int64_t opened_ms;
-	uint64_t detail;           /* tells two messages of one kind apart */
-	struct notice_text *text;  /* or NULL */
-	struct message_item *item; /* made when it is needed */
+	uint64_t detail;          /* tells two messages of one kind apart */
+	struct notice_text *text; /* or NULL */
 };
 
 /* What nobody knows the image of: a reference, or a source that names none. */
@@ -131,12 +130,13 @@ struct call {
 	const struct alerts_env *env;
 	struct world *w;
 	struct rmg_err *err;
+	struct arena *items; /* where items are made */
 };
 
 static inline struct call call_of(struct alerts *a, const struct alerts_env *env,
 				  struct rmg_err *err)
 {
-	return (struct call){a, env, env->world, err};
+	return (struct call){a, env, env->world, err, &a->scratch};
 }
 
 MUST enum rmg_rc call_no_memory(const struct call *c);
@@ -213,8 +213,8 @@ MUST enum rmg_rc excuses_apply(struct call *c);
 MUST enum rmg_rc excuses_apply_to_image(struct call *c, uint32_t image);
 
 /* alerts_item.c */
-/* What note is about, in the note arena; NULL: no memory. */
-struct message_item *notice_item(struct call *c, struct notice *n);
+/* What a notice is about, in c->items; NULL: no memory. */
+struct message_item *notice_item(struct call *c, const struct notice *n);
 int64_t finding_published(struct call *c, uint32_t image, uint32_t advisory); /* 0: not known */
 
 /* lineage.c, lineage_ref.c */

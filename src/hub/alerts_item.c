@@ -90,7 +90,7 @@ static struct span joined(struct arena *a, const struct span *parts, size_t n)
 
 static void put_finding(struct call *c, const struct notice *n, struct message_item *item)
 {
-	struct arena *a = &c->a->scratch;
+	struct arena *a = c->items;
 	struct matched m;
 
 	if (match_one(c, n->image, n->advisory, &m)) {
@@ -132,7 +132,7 @@ static void put_place(struct arena *a, const struct world *w, uint32_t place, ui
 static void put_use(struct call *c, uint32_t slot, struct message_item *item)
 {
 	const struct world_use *u = &c->w->uses.v[slot];
-	struct arena *a = &c->a->scratch;
+	struct arena *a = c->items;
 	char buf[WORLD_CONTAINER];
 	struct message_use *use;
 
@@ -154,7 +154,7 @@ static void put_dormant(struct call *c, uint32_t workload, struct message_item *
 	if (item->uses_listed == MESSAGE_USES || item->uses == NULL)
 		return;
 	use = &item->uses[item->uses_listed++];
-	put_place(&c->a->scratch, c->w, c->w->workloads.v[workload].place, workload, use);
+	put_place(c->items, c->w, c->w->workloads.v[workload].place, workload, use);
 	use->dormant = true;
 }
 
@@ -177,7 +177,7 @@ static void put_uses(struct call *c, const struct notice *n, struct message_item
 	    n->workload == 0 && (n->rule >= p->n_rules || !policy_asks_where(&p->rules[n->rule]));
 	uint32_t at = 0, workload;
 
-	item->uses = ARENA_ARRAY(&c->a->scratch, MESSAGE_USES, struct message_use);
+	item->uses = ARENA_ARRAY(c->items, MESSAGE_USES, struct message_use);
 	for (uint32_t u = w->images.v[n->image].first_use; u; u = w->uses.v[u].next) {
 		if (all && item->uses_listed == MESSAGE_USES) {
 			item->n_uses = w->images.v[n->image].n_uses;
@@ -194,7 +194,7 @@ static void put_uses(struct call *c, const struct notice *n, struct message_item
 
 static void put_texts(struct call *c, const struct notice *n, struct message_item *item)
 {
-	struct arena *a = &c->a->scratch;
+	struct arena *a = c->items;
 	const struct world_image *im = &c->w->images.v[n->image];
 
 	if (n->text) {
@@ -209,14 +209,12 @@ static void put_texts(struct call *c, const struct notice *n, struct message_ite
 	item->title = ARENA_JOIN(a, item->advisory, S(" in "), im->ref.n ? im->ref : im->digest);
 }
 
-struct message_item *notice_item(struct call *c, struct notice *n)
+struct message_item *notice_item(struct call *c, const struct notice *n)
 {
 	const struct policy *p = c->env->policy;
-	struct arena *a = &c->a->scratch;
+	struct arena *a = c->items;
 	struct message_item *item;
 
-	if (n->item)
-		return n->item;
 	item = ARENA_NEW(a, struct message_item);
 	if (item == NULL)
 		return NULL;
@@ -242,6 +240,5 @@ struct message_item *notice_item(struct call *c, struct notice *n)
 	}
 	if (n->advisory)
 		put_finding(c, n, item);
-	n->item = item;
 	return arena_rc(a) == RMG_OK ? item : NULL;
 }

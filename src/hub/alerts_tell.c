@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* alerts_tell.c - what was decided becomes messages in the outbox, one a sink and kind.
  *
+ * What a sink makes something of its own of (an incident, an issue) is not counted only: for such a
+ * sink a message that would list too many becomes several, which go as one.
+ *
  * A sink that was told something within the policy's group time, or too often within the minute, or
  * that has quiet hours now, is not told but has the message held: in the outbox, in state "held",
  * with the time at which it may go. What is held and due becomes one message. An alert that ended
@@ -75,11 +78,16 @@ static void hold_until(struct alerts *a, int64_t due)
 
 /* Messages. */
 
+struct slice { /* of notices that were picked, or of items */
+	size_t from, n;
+};
+
 struct teller {
 	struct call *c;
 	char at[RFC3339_BYTES], audit[AUDIT_HEAD_BYTES];
-	VEC(uint32_t) picked, written; /* notices of the message; of the one that json holds */
+	VEC(uint32_t) picked, written; /* notices of the messages; of the one that json holds */
 	VEC(struct message_item) items;
+	struct arena arena; /* of the items of one message */
 	struct strbuf json;
 	char id[80];
 };
@@ -90,6 +98,8 @@ static enum rmg_rc teller_init(struct teller *t, struct call *c)
 	enum rmg_rc rc;
 
 	*t = (struct teller){.c = c, .json = strbuf_of(LIMIT_MESSAGE_BYTES)};
+	arena_init(&t->arena, GIB(1));
+	c->items = &t->arena;
 	rfc3339_text(c->env->now_ms, t->at);
 	rc = audit_head(c->env->store, &head, c->err);
 	if (rc == RMG_OK)
@@ -102,7 +112,9 @@ static void teller_done(struct teller *t)
 	VEC_DONE(&t->picked);
 	VEC_DONE(&t->written);
 	VEC_DONE(&t->items);
+	arena_done(&t->arena);
 	strbuf_done(&t->json);
+	t->c->items = &t->c->a->scratch;
 }
 
 static const char *kind_says(enum message_kind kind)
@@ -148,8 +160,9 @@ static bool is_urgent(const struct message_item *item)
 	return item->kev || span_is(item->severity, S("critical"));
 }
 
-/* t->items as a message of this id, into t->json. */
-static enum rmg_rc write_message(struct teller *t, enum message_kind kind, uint64_t left_out)
+/* Items as a message of the id t->id, into t->json. */
+static enum rmg_rc write_message(struct teller *t, enum message_kind kind, struct slice s,
+				 uint64_t left_out)
 {
 	const char *link = t->c->env->link;
 	struct strbuf title = strbuf_of(KIB(64));
@@ -157,11 +170,11 @@ static enum rmg_rc write_message(struct teller *t, enum message_kind kind, uint6
 	    .kind = kind,
 	    .id = span_cstr(t->id),
 	    .at = span_cstr(t->at),
-	    .severity = t->items.v[0].severity,
+	    .severity = t->items.v[s.from].severity,
 	    .link = span_cstr(link ? link : ""),
 	    .audit = span_cstr(t->audit),
-	    .items = t->items.v,
-	    .n_items = t->items.n,
+	    .items = t->items.v + s.from,
+	    .n_items = s.n,
 	    .items_left_out = left_out,
 	};
 
@@ -173,7 +186,7 @@ static enum rmg_rc write_message(struct teller *t, enum message_kind kind, uint6
 	return strbuf_rc(&t->json) == RMG_OK ? RMG_OK : call_no_memory(t->c);
 }
 
-/* due: 0 now, else held until then. */
+/* due: 0 now, else held until then. pace NULL: it goes with one that was counted. */
 static enum rmg_rc put_outbox(struct teller *t, const struct sink_state *s, struct pace *pace,
 			      int64_t due)
 {
@@ -190,7 +203,7 @@ static enum rmg_rc put_outbox(struct teller *t, const struct sink_state *s, stru
 
 	if (due)
 		hold_until(c->a, due);
-	else
+	else if (pace)
 		pace_told(pace, c->env->now_ms);
 	return store_outbox_add(c->env->store, &row, &added, c->err);
 }
@@ -241,13 +254,13 @@ static void set_id(struct teller *t, const char *prefix, const uint8_t hash[SHA2
 }
 
 /* The same decision has the same id: alert, opening, what, and which of several. */
-static bool name_message(struct teller *t)
+static bool name_message(struct teller *t, const uint32_t *picked, size_t n_picked)
 {
-	const struct notice *notices = t->c->a->notices.v, *first = &notices[t->picked.v[0]];
+	const struct notice *notices = t->c->a->notices.v, *first = &notices[picked[0]];
 	struct sha256 *h;
 	uint8_t hash[SHA256_BYTES];
 
-	if (t->picked.n == 1) {
+	if (n_picked == 1) {
 		snprintf(t->id, sizeof t->id, "%u/%u/%s/%llu", first->alert, first->opening,
 			 message_kind_name((enum message_kind)first->kind),
 			 (unsigned long long)first->detail);
@@ -256,8 +269,8 @@ static bool name_message(struct teller *t)
 	h = sha256_new();
 	if (h == NULL)
 		return false;
-	for (size_t i = 0; i < t->picked.n; i++) {
-		const struct notice *n = &notices[t->picked.v[i]];
+	for (size_t i = 0; i < n_picked; i++) {
+		const struct notice *n = &notices[picked[i]];
 
 		hash_u64(h, (uint64_t)n->alert << 32 | n->opening);
 		hash_u64(h, n->kind);
@@ -269,28 +282,47 @@ static bool name_message(struct teller *t)
 	return true;
 }
 
-static enum rmg_rc write_picked(struct teller *t)
+static enum rmg_rc write_picked(struct teller *t, struct slice s)
 {
 	struct alerts *a = t->c->a;
-	size_t n = MIN_OF(t->picked.n, (size_t)MESSAGE_ITEMS);
+	const uint32_t *picked = t->picked.v + s.from;
+	size_t n = MIN_OF(s.n, (size_t)MESSAGE_ITEMS);
 
 	/* Mostly all sinks are told the same. */
-	if (t->written.n == t->picked.n &&
-	    memcmp(t->written.v, t->picked.v, t->picked.n * sizeof *t->picked.v) == 0)
+	if (t->written.n == s.n && memcmp(t->written.v, picked, s.n * sizeof *picked) == 0)
 		return RMG_OK;
 	t->items.n = t->written.n = 0;
+	arena_reset(&t->arena);
 	for (size_t i = 0; i < n; i++) {
-		struct message_item *item = notice_item(t->c, &a->notices.v[t->picked.v[i]]);
+		struct message_item *item = notice_item(t->c, &a->notices.v[picked[i]]);
 
 		if (item == NULL || !VEC_PUSH(&t->items, *item))
 			return call_no_memory(t->c);
 	}
-	if (!name_message(t) || !VEC_RESERVE(&t->written, t->picked.n))
+	if (!name_message(t, picked, s.n) || !VEC_RESERVE(&t->written, s.n))
 		return call_no_memory(t->c);
-	memcpy(t->written.v, t->picked.v, t->picked.n * sizeof *t->picked.v);
-	t->written.n = t->picked.n;
-	return write_message(t, (enum message_kind)a->notices.v[t->picked.v[0]].kind,
-			     t->picked.n - n);
+	memcpy(t->written.v, picked, s.n * sizeof *picked);
+	t->written.n = s.n;
+	return write_message(t, (enum message_kind)a->notices.v[picked[0]].kind,
+			     (struct slice){0, n}, s.n - n);
+}
+
+static bool takes_each(const struct call *c, const char *sink)
+{
+	const char *const *each = c->env->sinks_each;
+
+	while (each && *each && strcmp(*each, sink) != 0)
+		each++;
+	return each && *each;
+}
+
+/* Of n that are told to a sink what goes into the next message. */
+static struct slice next_slice(const struct call *c, const char *sink, struct slice s, size_t n)
+{
+	size_t from = s.from + s.n, left = n - from;
+
+	return (struct slice){from,
+			      takes_each(c, sink) ? MIN_OF(left, (size_t)MESSAGE_ITEMS) : left};
 }
 
 /* Which of a sink's messages a notice goes into: what presses waits for no other; what quiet hours
@@ -327,7 +359,8 @@ static enum rmg_rc tell_lane(struct teller *t, const struct telling *x, size_t f
 	const struct notice *notices = t->c->a->notices.v;
 	struct pace *pace = lane == AT_ONCE ? &x->s->urgent : &x->s->all;
 	bool together = x->due[SOON] == 0;
-	enum rmg_rc rc;
+	struct slice s = {0};
+	enum rmg_rc rc = RMG_OK;
 
 	t->picked.n = 0;
 	for (size_t i = first; i < end; i++) {
@@ -337,10 +370,13 @@ static enum rmg_rc tell_lane(struct teller *t, const struct telling *x, size_t f
 		if (!VEC_PUSH(&t->picked, (uint32_t)i))
 			return call_no_memory(t->c);
 	}
-	if (t->picked.n == 0)
-		return RMG_OK;
-	rc = write_picked(t);
-	return rc == RMG_OK ? put_outbox(t, x->s, pace, x->due[lane]) : rc;
+	while (s.from + s.n < t->picked.n && rc == RMG_OK) {
+		s = next_slice(t->c, x->s->name, s, t->picked.n);
+		rc = write_picked(t, s);
+		if (rc == RMG_OK)
+			rc = put_outbox(t, x->s, s.from ? NULL : pace, x->due[lane]);
+	}
+	return rc;
 }
 
 static enum rmg_rc tell_sink(struct teller *t, const char *name)
@@ -516,7 +552,8 @@ static enum rmg_rc gather(struct teller *t, struct holder *h, const char *sink,
 	return ok ? RMG_OK : call_no_memory(t->c);
 }
 
-static bool name_held(struct teller *t, struct holder *h, const char *sink, enum message_kind kind)
+static bool name_held(struct teller *t, struct holder *h, const char *sink, enum message_kind kind,
+		      size_t from)
 {
 	struct sha256 *hash = sha256_new();
 	uint8_t out[SHA256_BYTES];
@@ -528,6 +565,8 @@ static bool name_held(struct teller *t, struct holder *h, const char *sink, enum
 		if (x->sink == sink)
 			sha256_put(hash, x->m->id);
 	}
+	if (from)
+		hash_u64(hash, from);
 	sha256_end(hash, out);
 	sha256_free(hash);
 	set_id(t, "held", out);
@@ -537,20 +576,25 @@ static bool name_held(struct teller *t, struct holder *h, const char *sink, enum
 static enum rmg_rc release_kind(struct teller *t, struct holder *h, struct sink_state *s,
 				const char *sink, enum message_kind kind)
 {
+	struct slice x = {0};
 	uint64_t left_out;
 	enum rmg_rc rc = gather(t, h, sink, kind, &left_out);
 
-	if (rc != RMG_OK || t->items.n == 0)
-		return rc;
-	qsort(t->items.v, t->items.n, sizeof *t->items.v, item_cmp);
-	if (t->items.n > MESSAGE_ITEMS) {
-		left_out += t->items.n - MESSAGE_ITEMS;
-		t->items.n = MESSAGE_ITEMS;
+	if (t->items.n)
+		qsort(t->items.v, t->items.n, sizeof *t->items.v, item_cmp);
+	while (x.from + x.n < t->items.n && rc == RMG_OK) {
+		size_t listed;
+
+		x = next_slice(t->c, sink, x, t->items.n);
+		listed = MIN_OF(x.n, (size_t)MESSAGE_ITEMS);
+		if (!name_held(t, h, sink, kind, x.from))
+			return call_no_memory(t->c);
+		rc = write_message(t, kind, (struct slice){x.from, listed},
+				   x.from ? 0 : left_out + x.n - listed);
+		if (rc == RMG_OK)
+			rc = put_outbox(t, s, x.from ? NULL : &s->all, 0);
 	}
-	if (!name_held(t, h, sink, kind))
-		return call_no_memory(t->c);
-	rc = write_message(t, kind, left_out);
-	return rc == RMG_OK ? put_outbox(t, s, &s->all, 0) : rc;
+	return rc;
 }
 
 static enum rmg_rc release_sink(struct teller *t, struct holder *h, const char *sink)

@@ -111,6 +111,7 @@ static void fill_env(struct hub *h, struct world *w, struct alerts_env *env)
 	    .store = h->st,
 	    .policy = h->policy,
 	    .sinks = h->opts.sinks,
+	    .sinks_each = h->opts.sinks_each,
 	    .db = hub_db(h),
 	    .now_ms = hub_now_ms(h),
 	    .link = h->opts.link,

@@ -27,8 +27,11 @@ struct hub_opts {
 	const struct policy *policy;   /* borrowed, until replaced; NULL: the default */
 	int64_t (*now_ms)(void *user); /* NULL: the system's clock */
 	void *user;
-	const char *const *sinks; /* names that alerts may go to, NULL-terminated */
-	const char *link;         /* the hub's own address, for messages; NULL: none */
+	/* Names that alerts may go to, NULL-terminated; and those of them that make something of
+	 * their own of each alert (or NULL): for these a large group becomes several messages, and
+	 * no alert is counted only. */
+	const char *const *sinks, *const *sinks_each;
+	const char *link; /* the hub's own address, for messages; NULL: none */
 };
 
 MUST enum rmg_rc hub_open(const struct hub_opts *opts, struct hub **out, struct rmg_err *err);

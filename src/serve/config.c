@@ -256,6 +256,7 @@ static enum rmg_rc check_sink(const struct reading *r, const struct config_sink 
 static enum rmg_rc fill(struct config *c, struct reading *r, struct rmg_err *err)
 {
 	enum rmg_rc rc = RMG_OK;
+	size_t n_each = 0;
 
 	c->sinks = ARENA_ARRAY(&c->arena, r->entries.n + 1, struct config_sink);
 	if (c->sinks == NULL)
@@ -266,11 +267,14 @@ static enum rmg_rc fill(struct config *c, struct reading *r, struct rmg_err *err
 			return rc;
 	}
 	c->sink_names = ARENA_ARRAY(&c->arena, c->n_sinks + 1, const char *);
-	if (c->sink_names == NULL)
+	c->sinks_each = ARENA_ARRAY(&c->arena, c->n_sinks + 1, const char *);
+	if (c->sink_names == NULL || c->sinks_each == NULL)
 		return no_memory(err);
 	for (size_t i = 0; rc == RMG_OK && i < c->n_sinks; i++) {
 		c->sink_names[i] = c->sinks[i].name;
 		rc = check_sink(r, &c->sinks[i], err);
+		if (rc == RMG_OK && c->sinks[i].kind->each)
+			c->sinks_each[n_each++] = c->sinks[i].name;
 	}
 	return rc;
 }

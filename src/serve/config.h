@@ -25,9 +25,9 @@ struct config {
 	struct arena arena;
 	struct config_sink *sinks;
 	size_t n_sinks;
-	const char **sink_names; /* NULL-terminated */
-	struct oidc_opts oidc;   /* issuer NULL: none */
-	const char *address;     /* of this hub, for links in messages; NULL */
+	const char **sink_names, **sinks_each; /* NULL-terminated; of a kind with .each */
+	struct oidc_opts oidc;                 /* issuer NULL: none */
+	const char *address;                   /* of this hub, for links in messages; NULL */
 	bool open_metrics;
 	uint32_t ended_uses_days, changes_days, sent_messages_days; /* 0: for ever */
 };

@@ -290,6 +290,7 @@ static enum rmg_rc open_hub(struct running *r, struct rmg_err *err)
 		return rc;
 	hub.policy = r->policy;
 	hub.sinks = r->config->sink_names;
+	hub.sinks_each = r->config->sinks_each;
 	hub.link = r->config->address;
 	rc = hub_open(&hub, &r->hub, err);
 	if (rc != RMG_OK)
