@@ -9,16 +9,18 @@
 #include "base/clock.h"
 #include "format/sha256.h"
 #include "lib/lib.h"
-#include "node/node.h"
+#include "node/teller.h"
 #include "oci/digest.h"
 
-enum { EVERY_S = 3600 };
+enum { LOOK_MS = 1000, AGAIN_MS = 60 * 1000, EVERY_MS = 3600 * 1000 };
 
 struct host {
 	struct node *node;
 	pthread_t thread;
-	uint64_t epoch, seq;
-	char source[300], digest[DIGEST_TEXT];
+	struct teller teller;
+	int64_t due_ms;           /* the next look */
+	char digest[DIGEST_TEXT]; /* of what was read last; "" nothing yet */
+	bool said;                /* the hub knows it */
 };
 
 static void digest_of(const struct inventory *inv, char out[DIGEST_TEXT])
@@ -40,38 +42,41 @@ static struct event event_of(struct host *h, enum event_type type)
 {
 	return (struct event){
 	    .type = type,
-	    .source = span_cstr(h->source),
-	    .epoch = h->epoch,
-	    .seq = ++h->seq,
 	    .at_ms = node_now_ms(h->node),
 	    .place = {.cluster = span_cstr(h->node->cluster), .node = span_cstr(h->node->name)},
-	    .workload_kind = S("Host"),
-	    .workload_name = span_cstr(h->node->name),
-	    .container = S("host"),
-	    .container_name = S("host"),
-	    .runtime = S("host"),
 	};
 }
 
-/* The old content's use ends, and the new one's begins. */
-static enum rmg_rc say(struct host *h, const char *digest, struct rmg_err *err)
+/* All that there is: one use, whose name is that of its content, so that it goes on where nothing
+ * changed, and another one begins before it ends where something did. */
+static enum rmg_rc say(struct host *h, struct rmg_err *err)
 {
-	struct event e[2];
-	bool resync;
-	size_t n = 0;
+	struct event e[3] = {event_of(h, EVENT_SNAPSHOT_BEGAN), event_of(h, EVENT_USE_BEGAN),
+			     event_of(h, EVENT_SNAPSHOT_ENDED)};
+	char container[32];
+	bool resync = false;
+	enum rmg_rc rc;
 
-	if (h->digest[0])
-		e[n++] = event_of(h, EVENT_USE_ENDED);
-	e[n] = event_of(h, EVENT_USE_BEGAN);
-	e[n].image.ref = S("rootfs:/");
-	e[n].image.digests[0] = span_cstr(digest);
-	e[n].image.n_digests = 1;
-	return h->node->to.events(h->node->to.user, e, n + 1, &resync, err);
+	snprintf(container, sizeof container, "host-%.12s", h->digest + strlen("sha256:"));
+	e[1].workload_kind = S("Host");
+	e[1].workload_name = span_cstr(h->node->name);
+	e[1].container = span_cstr(container);
+	e[1].container_name = e[1].runtime = S("host");
+	e[1].image.ref = S("rootfs:/");
+	e[1].image.digests[0] = span_cstr(h->digest);
+	e[1].image.n_digests = 1;
+	rc = teller_say(&h->teller, e, COUNT_OF(e), &resync, err);
+	h->said = rc == RMG_OK && !resync;
+	return rc;
 }
 
-static enum rmg_rc hand_over(struct host *h, struct inventory *inv, struct rmg_err *err)
+static enum rmg_rc hand_over(struct host *h, struct rmg_inventory *inventory, struct rmg_err *err)
 {
-	struct node_image reading = {.inventory = inv, .taken_ms = node_now_ms(h->node)};
+	struct inventory *inv = inventory->inv;
+	struct node_image reading = {.inventory = inv,
+				     .notes_of_facts = inventory->notes_of_facts,
+				     .notes_of_facts_end = inventory->notes_of_facts_end,
+				     .taken_ms = node_now_ms(h->node)};
 	char digest[DIGEST_TEXT];
 	enum rmg_rc rc;
 
@@ -80,11 +85,10 @@ static enum rmg_rc hand_over(struct host *h, struct inventory *inv, struct rmg_e
 		return RMG_OK;
 	inv->manifest_digest = span_cstr(digest);
 	rc = h->node->to.image(h->node->to.user, &reading, err);
-	if (rc == RMG_OK)
-		rc = say(h, digest, err);
-	if (rc == RMG_OK)
-		memcpy(h->digest, digest, sizeof digest);
-	return rc;
+	if (rc != RMG_OK)
+		return rc;
+	memcpy(h->digest, digest, sizeof digest);
+	return say(h, err);
 }
 
 static void scan(struct host *h)
@@ -97,9 +101,10 @@ static void scan(struct host *h)
 
 	rc = rmg_image_open("rootfs:/", &opts, &image, &err);
 	if (rc == RMG_OK)
-		rc = rmg_inventory_take(image, &opts, &inventory, &err);
+		rc = lib_inventory_take(image, h->node->to.facts, h->node->to.user, &inventory,
+					&err);
 	if (rc == RMG_OK)
-		rc = hand_over(h, inventory->inv, &err);
+		rc = hand_over(h, inventory, &err);
 	if (rc == RMG_OK)
 		node_say(h->node, "info", "read this machine: %zu components%s",
 			 inventory->inv->n_components,
@@ -113,22 +118,29 @@ static void scan(struct host *h)
 static void *run(void *user)
 {
 	struct host *h = user;
+	struct rmg_err err;
 
-	do
-		scan(h);
-	while (clock_rest(EVERY_S * UINT64_C(1000), node_stopping, h->node));
+	do {
+		if (clock_tick_ms() >= h->due_ms) {
+			scan(h);
+			h->due_ms = clock_tick_ms() + (h->digest[0] ? EVERY_MS : AGAIN_MS);
+		}
+		if (h->digest[0] && (!h->said || teller_beat(&h->teller)))
+			say(h, &err);
+	} while (clock_rest(LOOK_MS, node_stopping, h->node));
 	return NULL;
 }
 
 enum rmg_rc host_start(struct node *n, struct host **out, struct rmg_err *err)
 {
 	struct host *h = calloc(1, sizeof *h);
+	char source[SOURCE_BYTES];
 
 	if (h == NULL)
 		return err_set(err, RMG_E_NOMEM, "no memory for this machine");
 	h->node = n;
-	h->epoch = (uint64_t)node_now_ms(n);
-	snprintf(h->source, sizeof h->source, "%s/host", n->name);
+	snprintf(source, sizeof source, "%s/host", n->name);
+	teller_init(&h->teller, n, span_cstr(source));
 	if (pthread_create(&h->thread, NULL, run, h) != 0) {
 		free(h);
 		return err_set(err, RMG_E_NOMEM, "no thread for this machine");

@@ -24,6 +24,13 @@ bool node_stopping(void *node)
 	return n->stop && n->stop(n->user);
 }
 
+uint64_t node_epoch(struct node *n)
+{
+	int64_t now = node_now_ms(n);
+
+	return n->to.epoch ? n->to.epoch(n->to.user, now) : (uint64_t)now;
+}
+
 struct rmg_opts node_scan_opts(struct node *n)
 {
 	struct rmg_opts opts = RMG_OPTS;

@@ -26,6 +26,8 @@ struct node_watch {
 /* An image that was read here. All is borrowed. */
 struct node_image {
 	const struct inventory *inventory;
+	/* Of its notes, from here on up to there are those that come out of the layers' facts. */
+	size_t notes_of_facts, notes_of_facts_end;
 	struct span asked; /* the digest that it was read under, one more name of it; "" none */
 	int64_t taken_ms;
 	int64_t created_ms; /* by its configuration; 0 not known */
@@ -45,6 +47,14 @@ struct node_to {
 			      struct rmg_err *err);
 	enum rmg_rc (*image)(void *user, const struct node_image *image, struct rmg_err *err);
 	enum rmg_rc (*wanted)(void *user, node_wanted_fn *fn, void *fn_user, struct rmg_err *err);
+	/* Those that follow may be NULL. What the layers of an image say, before it is handed over;
+	 * a layer that could not be read is NULL. */
+	enum rmg_rc (*facts)(void *user, const struct facts *const *layers, size_t n,
+			     struct rmg_err *err);
+	/* Whether a snapshot of this source was asked for since; once each time. */
+	bool (*resync)(void *user, struct span source);
+	/* An epoch for a source that begins: at least now_ms, and above all that were given. */
+	uint64_t (*epoch)(void *user, int64_t now_ms);
 	void *user;
 };
 
@@ -66,6 +76,7 @@ static inline int64_t node_now_ms(const struct node *n)
 {
 	return n->now_ms(n->user);
 }
+uint64_t node_epoch(struct node *n);
 bool node_stopping(void *node);                 /* as a stop callback */
 struct rmg_opts node_scan_opts(struct node *n); /* as asked for, ended by the node's end */
 

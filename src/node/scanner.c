@@ -82,6 +82,8 @@ static enum rmg_rc hand_over(struct scanner *s, struct rmg_inventory *inventory,
 			     struct rmg_err *err)
 {
 	struct node_image reading = {.inventory = inventory->inv,
+				     .notes_of_facts = inventory->notes_of_facts,
+				     .notes_of_facts_end = inventory->notes_of_facts_end,
 				     .asked = span_cstr(s->digest),
 				     .taken_ms = node_now_ms(s->node)};
 	struct inventory *inv = inventory->inv;
@@ -125,7 +127,8 @@ static void scan(struct scanner *s)
 
 	rc = open_image(s, &opts, &image, &err);
 	if (rc == RMG_OK)
-		rc = rmg_inventory_take(image, &opts, &inventory, &err);
+		rc = lib_inventory_take(image, s->node->to.facts, s->node->to.user, &inventory,
+					&err);
 	if (rc == RMG_OK)
 		rc = hand_over(s, inventory, &err);
 	if (rc == RMG_OK) {

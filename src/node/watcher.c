@@ -2,47 +2,128 @@
 /* watcher.c - a runtime's events, to where the node's go. */
 #include <stdlib.h>
 
-#include "node/node.h"
+#include "base/vec.h"
+#include "node/teller.h"
 #include "watch/watch.h"
 
+enum { MOST_SOURCES = 1000 };
+
+/* All but the start and the end is the thread's that watch_run() is on. */
 struct watcher {
 	struct node *node;
 	struct watch_opts opts;
 	pthread_t thread;
+	VEC(struct teller *) tellers; /* one a source */
+	bool well;                    /* the runtime answers */
+	bool ill, healed;             /* a trouble was said; its end will be */
+	bool again;                   /* a snapshot is asked for */
 };
+
+static struct teller *teller_of(struct watcher *w, struct span source)
+{
+	struct teller *t;
+
+	VEC_EACH (it, &w->tellers)
+		if (span_is(span_cstr((*it)->source), source))
+			return *it;
+	if (w->tellers.n == MOST_SOURCES || source.n >= SOURCE_BYTES)
+		return NULL;
+	t = malloc(sizeof *t);
+	if (t == NULL || !VEC_PUSH(&w->tellers, t)) {
+		free(t);
+		return NULL;
+	}
+	teller_init(t, w->node, source);
+	return t;
+}
+
+static void forget(struct watcher *w)
+{
+	VEC_EACH (it, &w->tellers)
+		free(*it);
+	VEC_DONE(&w->tellers);
+}
+
+static size_t of_one_source(const struct event *e, size_t n)
+{
+	size_t i = 1;
+
+	while (i < n && span_is(e[i].source, e[0].source))
+		i++;
+	return i;
+}
+
+static void look_well(struct watcher *w, const struct event *e, size_t n)
+{
+	for (size_t i = 0; i < n && !w->well; i++) {
+		if (e[i].type != EVENT_SNAPSHOT_ENDED)
+			continue;
+		w->well = true;
+		w->healed = w->ill;
+		w->ill = false;
+	}
+}
 
 static enum rmg_rc take(void *user, const struct event *e, size_t n, struct rmg_err *err)
 {
 	struct watcher *w = user;
 	bool resync = false;
-	enum rmg_rc rc = w->node->to.events(w->node->to.user, e, n, &resync, err);
+	enum rmg_rc rc = RMG_OK;
 
+	for (size_t k; n && rc == RMG_OK; e += k, n -= k) {
+		struct teller *t = teller_of(w, e->source);
+		bool asked = false;
+
+		k = of_one_source(e, n);
+		if (t == NULL)
+			return err_set(err, RMG_E_LIMIT, "too many sources, or no memory for one");
+		look_well(w, e, k);
+		rc = teller_say(t, e, k, &asked, err);
+		resync |= asked;
+	}
 	bell_ring(&w->node->wanted);
 	if (rc == RMG_OK && resync)
 		return err_set(err, RMG_E_STOPPED, "the hub asks for a snapshot");
 	return rc;
 }
 
+/* Once a trouble, once its end, after a snapshot has shown it already. */
 static void warned(void *user, const char *text)
 {
 	struct watcher *w = user;
 
+	if (!w->healed)
+		w->well = false;
+	w->ill = !w->healed;
+	w->healed = false;
 	node_say(w->node, "warn", "%s at %s: %s", w->opts.kind, w->opts.address, text);
 }
 
+/* Asked for once a second or so, by the thread itself: the time to look after what is not an event.
+ * A source beats while its runtime answers, not while we alone are there. */
 static bool stop(void *user)
 {
 	struct watcher *w = user;
 
-	return node_stopping(w->node);
+	if (node_stopping(w->node))
+		return true;
+	VEC_EACH (it, &w->tellers)
+		w->again |= w->well ? teller_beat(*it) : teller_asked(*it);
+	return w->again;
 }
 
 static void *run(void *user)
 {
 	struct watcher *w = user;
 	struct rmg_err err = {0};
+	enum rmg_rc rc = RMG_OK;
 
-	if (watch_run(&w->opts, &err) != RMG_OK)
+	while (rc == RMG_OK && !node_stopping(w->node)) {
+		forget(w);
+		w->again = false;
+		rc = watch_run(&w->opts, &err);
+	}
+	if (rc != RMG_OK)
 		node_say(w->node, "error", "%s at %s is not watched: %s", w->opts.kind,
 			 w->opts.address, err.msg);
 	return NULL;
@@ -78,5 +159,6 @@ void watcher_stop(struct watcher *w)
 	if (w == NULL)
 		return;
 	pthread_join(w->thread, NULL);
+	forget(w);
 	free(w);
 }
