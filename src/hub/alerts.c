@@ -354,6 +354,19 @@ static enum rmg_rc take_row(void *user, const struct alert_row *row)
 	return call_no_memory(c);
 }
 
+/* What workloads went through was judged when it happened, or when their images were read. */
+static enum rmg_rc lines_are_judged(struct call *c)
+{
+	for (uint32_t i = 1; i < c->w->images.n; i++) {
+		struct image_alerts *of = image_alerts(c->a, i);
+
+		if (of == NULL)
+			return call_no_memory(c);
+		of->judged_ms = c->w->images.v[i].read_ms;
+	}
+	return RMG_OK;
+}
+
 enum rmg_rc alerts_load(struct alerts *a, const struct alerts_env *env, struct rmg_err *err)
 {
 	struct call c = call_of(a, env, err);
@@ -362,6 +375,8 @@ enum rmg_rc alerts_load(struct alerts *a, const struct alerts_env *env, struct r
 	a->listening_ms = a->last_tick_ms = env->now_ms;
 	if (rc == RMG_OK)
 		rc = store_alert_each(env->store, take_row, &c, err);
+	if (rc == RMG_OK)
+		rc = lines_are_judged(&c);
 	if (rc == RMG_OK)
 		rc = excuses_load(&c);
 	return rc == RMG_OK ? held_load(&c) : rc;

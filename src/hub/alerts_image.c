@@ -332,12 +332,15 @@ static enum rmg_rc hold_image(struct call *c, uint32_t image)
 		return RMG_OK;
 	if (of->read_ms != read_ms)
 		rc = ref_read(c, image);
+	if (rc == RMG_OK && a->images.v[image].judged_ms != read_ms && c->env->db)
+		rc = line_read(c, image);
 	if (rc != RMG_OK)
 		return rc;
 	of = &a->images.v[image];
 	of->settled = c->env->db != NULL;
 	of->rules = rules;
 	of->read_ms = read_ms;
+	of->judged_ms = c->env->db ? read_ms : of->judged_ms;
 	rc = image_unread(c, image, false);
 	return rc == RMG_OK ? hold_findings(c, image) : rc;
 }

@@ -26,6 +26,7 @@ struct image_alerts {
 	uint64_t rules; /* hash of which rules hold for its uses */
 	int64_t read_ms,
 	    closing_ms; /* closing: when the last use has really ended; 0: it has not */
+	int64_t judged_ms; /* the reading by which the lines that run it were judged */
 };
 
 struct due {
@@ -221,6 +222,7 @@ int64_t finding_published(struct call *c, uint32_t image, uint32_t advisory); /*
 void lineage_free(struct lineage *l);
 /* What could not be said of an image's references and lines before it was read. */
 MUST enum rmg_rc ref_read(struct call *c, uint32_t image);
+MUST enum rmg_rc line_read(struct call *c, uint32_t image);
 
 /* alerts_tell.c */
 MUST enum rmg_rc held_load(struct call *c);

@@ -3,8 +3,6 @@
 
 #include "base/limits.h"
 #include "base/rfc3339.h"
-#include "format/json.h"
-#include "format/jsonw.h"
 #include "hub/lineage_inside.h"
 #include "model/ref.h"
 
@@ -150,6 +148,8 @@ static enum rmg_rc take_step(void *user, const struct lineage_row *row)
 	line = line_find(r->l, row->workload, name);
 	if (line == NULL)
 		line = line_add(r->l, row->workload, name);
+	if (line && line->image != row->image && span_is(row->what, S("rolled-back")))
+		verdict_read(doc.root, line);
 	json_done(&doc);
 	if (line == NULL)
 		return call_no_memory(r->c);
@@ -200,62 +200,6 @@ static enum rmg_rc read_workload(struct call *c, struct lineage *l, uint32_t wor
 	return rc;
 }
 
-/* Verdicts. */
-
-static bool is_judged(const struct call *c, uint32_t image)
-{
-	return c->env->db && image && c->w->images.v[image].read_ms;
-}
-
-static void say_counts(const struct call *c, uint32_t image, struct strbuf *out)
-{
-	const struct world_counts *n = &c->w->images.v[image].counts;
-
-	if (!is_judged(c, image)) {
-		strbuf_puts(out, "nobody has read it yet");
-		return;
-	}
-	strbuf_printf(out, "%u critical", n->by_severity[SEV_CRITICAL]);
-	if (n->by_severity[SEV_HIGH])
-		strbuf_printf(out, ", %u high", n->by_severity[SEV_HIGH]);
-	if (n->kev)
-		strbuf_printf(out, ", %u known to be exploited", n->kev);
-}
-
-/* What cannot be judged yet is not better. */
-static bool is_worse(const struct call *c, uint32_t from, uint32_t to)
-{
-	static const struct world_counts nothing;
-	const struct world_counts *was = &nothing, *is = &c->w->images.v[to].counts;
-
-	if (!is_judged(c, to))
-		return true;
-	if (is_judged(c, from))
-		was = &c->w->images.v[from].counts;
-	if (was->kev != is->kev)
-		return is->kev > was->kev;
-	for (int s = SEV_CRITICAL; s > SEV_UNKNOWN; s--) {
-		if (was->by_severity[s] != is->by_severity[s])
-			return is->by_severity[s] > was->by_severity[s];
-	}
-	return false;
-}
-
-static void write_counts(struct jsonw *w, const char *key, const struct call *c, uint32_t image)
-{
-	jsonw_key(w, key);
-	if (!is_judged(c, image)) {
-		jsonw_null(w);
-		return;
-	}
-	jsonw_object(w);
-	for (int s = SEV_CRITICAL; s >= SEV_UNKNOWN; s--)
-		jsonw_put_u64(w, severity_name((enum adv_severity)s),
-			      c->w->images.v[image].counts.by_severity[s]);
-	jsonw_put_u64(w, "kev", c->w->images.v[image].counts.kev);
-	jsonw_object_end(w);
-}
-
 /* Steps. */
 
 struct step {
@@ -284,8 +228,8 @@ static enum rmg_rc write_step(struct call *c, struct step *s)
 	jsonw_object(&w);
 	jsonw_put(&w, "line", s->name);
 	if (s->from)
-		write_counts(&w, "before", c, s->from);
-	write_counts(&w, "after", c, s->to);
+		verdict_write(&w, "before", c, s->from);
+	verdict_write(&w, "after", c, s->to);
 	jsonw_object_end(&w);
 	row.counts = strbuf_span(&counts);
 	rc = strbuf_rc(&counts) == RMG_OK && strbuf_rc(&s->text) == RMG_OK
@@ -393,8 +337,8 @@ static enum rmg_rc tell_rollback(struct call *c, const struct step *s, bool over
 
 static void say_step(const struct call *c, struct step *s, const char *verb, struct span basis)
 {
-	say_counts(c, s->from, &s->before);
-	say_counts(c, s->to, &s->after);
+	verdict_say(c, s->from, &s->before);
+	verdict_say(c, s->to, &s->after);
 	strbuf_printf(
 	    &s->text, "%s from " SPAN_FMT " (" SPAN_FMT ") to " SPAN_FMT " (" SPAN_FMT ").", verb,
 	    SPAN_ARG(digest_short(c->w->images.v[s->from].digest)),
@@ -408,7 +352,7 @@ static void say_step(const struct call *c, struct step *s, const char *verb, str
 static enum rmg_rc change_content(struct call *c, struct lineage *l, struct step *s)
 {
 	struct strbuf basis = strbuf_of(KIB(1));
-	bool back = goes_back(c, l, s, &basis), told = back && is_worse(c, s->from, s->to);
+	bool back = goes_back(c, l, s, &basis), told = back && verdict_worse(c, s->from, s->to);
 	enum rmg_rc rc;
 
 	s->what = back ? "rolled-back" : "updated";
@@ -418,6 +362,8 @@ static enum rmg_rc change_content(struct call *c, struct lineage *l, struct step
 	if (rc == RMG_OK && (told || s->line->rolled_back))
 		rc = tell_rollback(c, s, !told);
 	s->line->rolled_back = back;
+	s->line->worse = told;
+	s->line->judged = verdict_known(c, s->to);
 	return rc;
 }
 
@@ -426,16 +372,36 @@ static bool was_dormant(const struct lineage_line *line, int64_t at_ms)
 	return line->ended_ms && at_ms - line->ended_ms >= (int64_t)LINEAGE_DORMANT_DAYS * DAY_MS;
 }
 
-/* A rollback that lasts, by what is known of it now. */
+static bool is_told(struct call *c, const struct step *s)
+{
+	struct strbuf subject = strbuf_of(KIB(32)), key = strbuf_of(KIB(64));
+	bool told;
+
+	put_subject(c, s, &subject);
+	happening_key(RULE_ROLLBACK, strbuf_span(&subject), &key);
+	told = alerts_find_key(c->a, strbuf_span(&key)) != NULL;
+	strbuf_done(&subject);
+	strbuf_done(&key);
+	return told;
+}
+
+/* A rollback that lasts: as it was judged, or it can be for the first time. */
 static enum rmg_rc hold_rollback(struct call *c, struct lineage *l, struct step *s)
 {
+	struct lineage_line *line = s->line;
 	struct strbuf basis = strbuf_of(KIB(1));
+	bool now = !line->judged && verdict_known(c, s->to);
 	enum rmg_rc rc = RMG_OK;
 
-	s->from = s->line->from;
-	if (s->line->rolled_back && goes_back(c, l, s, &basis)) {
+	s->from = line->from;
+	if (now && line->rolled_back) {
+		line->worse = verdict_worse(c, s->from, s->to);
+		line->judged = true;
+	}
+	if (line->rolled_back && (now || (line->worse && !is_told(c, s))) &&
+	    goes_back(c, l, s, &basis)) {
 		say_step(c, s, "Rolled back", strbuf_span(&basis));
-		rc = tell_rollback(c, s, !is_worse(c, s->from, s->to));
+		rc = tell_rollback(c, s, !line->worse);
 	}
 	strbuf_done(&basis);
 	return rc;
@@ -460,7 +426,7 @@ static enum rmg_rc run_again(struct call *c, struct lineage *l, struct step *s)
 static enum rmg_rc start_line(struct call *c, struct step *s)
 {
 	s->what = "started";
-	say_counts(c, s->to, &s->after);
+	verdict_say(c, s->to, &s->after);
 	strbuf_printf(&s->text, "Runs " SPAN_FMT " (" SPAN_FMT ").",
 		      SPAN_ARG(digest_short(c->w->images.v[s->to].digest)),
 		      SPAN_ARG(strbuf_span(&s->after)));

@@ -6,7 +6,8 @@
  * and after, and an alert where it is worse, or where nobody can tell yet. "Before" is the order in
  * which this workload's contents were first seen; creation times decide only about contents that it
  * never ran, since they are what the image says (often a constant). Each text says on what it
- * rests.
+ * rests. It is judged by the verdicts of then, or by the first that there are: what advisories say
+ * later makes no rollback of it and mends none.
  *
  * A workload has a line for each of its containers, told apart by repository and name: a sidecar is
  * not a version of the application. Content that another use of the line runs already is no step:

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lineage_inside.h - what lineage.c (lines of workloads) and lineage_ref.c (references in use)
- * share; nobody else includes this. */
+/* lineage_inside.h - what lineage.c (lines of workloads), lineage_ref.c (references in use) and
+ * lineage_verdict.c share; nobody else includes this. */
 #ifndef HUB_LINEAGE_INSIDE_H
 #define HUB_LINEAGE_INSIDE_H
 
+#include "format/json.h"
+#include "format/jsonw.h"
 #include "hub/alerts_inside.h"
 #include "hub/lineage.h"
 
@@ -18,7 +20,10 @@ struct lineage_line {
 	uint32_t image, from; /* what it runs, or ran last; and before that */
 	uint32_t seen;        /* index and one */
 	int64_t since_ms, ended_ms;
-	bool rolled_back; /* the last step, and it was told */
+	bool rolled_back; /* the last step */
+	/* That step as it was judged: by the verdicts of then, or once both images could be. What
+	 * advisories say later makes no rollback of it, and mends none. */
+	bool judged, worse;
 };
 
 /* How many uses run a content under a reference. */
@@ -48,6 +53,13 @@ struct span digest_short(struct span digest);
 
 MUST enum rmg_rc ref_began(struct call *c, uint32_t use);
 MUST enum rmg_rc ref_ended(struct call *c, uint32_t use);
-MUST enum rmg_rc line_read(struct call *c, uint32_t image);
+
+/* Whether an image was read, and judged. */
+bool verdict_known(const struct call *c, uint32_t image);
+void verdict_say(const struct call *c, uint32_t image, struct strbuf *out);
+bool verdict_worse(const struct call *c, uint32_t from, uint32_t to);
+/* Into a step's row, and out of it into its line: "before" and "after". */
+void verdict_write(struct jsonw *w, const char *key, const struct call *c, uint32_t image);
+void verdict_read(json *root, struct lineage_line *line);
 
 #endif

@@ -480,7 +480,7 @@ enum rmg_rc ref_read(struct call *c, uint32_t image)
 		if (rc == RMG_OK)
 			rc = hold_version(c, image, ref);
 	}
-	return rc == RMG_OK ? line_read(c, image) : rc;
+	return rc;
 }
 
 enum rmg_rc ref_ended(struct call *c, uint32_t use)

@@ -347,6 +347,62 @@ static void a_rollback_lasts_as_long_as_it_runs(void **state)
 	made_close(&s.m);
 }
 
+/* As the hub that starts does: its store, then a database, then all alerts. */
+static void starts_anew(struct shop *s, const struct made_says *says, size_t n)
+{
+	made_database(&s->m, says, n);
+	made_forget_sent(&s->m);
+	(void)made_sent(&s->m);
+	made_load(&s->m);
+	made_begin(&s->m);
+	GOOD(&s->m, alerts_all(s->m.a, &s->m.env, &s->m.err));
+	made_commit(&s->m);
+}
+
+static const struct alert *rollback_of(struct shop *s)
+{
+	size_t at = 0;
+
+	return alerts_of_workload(s->m.a, s->web, &at);
+}
+
+/* What is known later of the two versions neither ends nor makes it: nor a restart of the hub, nor
+ * one of a container. */
+static void a_rollback_is_judged_when_it_happens(void **state)
+{
+	static const struct made_says none[] = {{"CVE-2024-9", "nothing", SEV_LOW}};
+	static const struct made_says both[] = {
+	    {"CVE-2024-3094", "xz", SEV_CRITICAL},
+	    {"CVE-2026-7", "openssl", SEV_CRITICAL},
+	    {"CVE-2026-8", "openssl", SEV_CRITICAL},
+	};
+	struct shop s;
+	uint32_t slot;
+
+	(void)state;
+	shop_open(&s);
+	slot = made_use(&s.m, s.v1, s.web);
+	slot = replaced(&s, slot, s.v2);
+	slot = replaced(&s, slot, s.v1);
+	assert_non_null(item_of(&s.m, "rollback"));
+	starts_anew(&s, none, COUNT_OF(none)); /* both are clean now */
+	assert_non_null(rollback_of(&s));
+	slot = replaced(&s, slot, s.v1);
+	assert_non_null(rollback_of(&s));
+	assert_null(item_of(&s.m, "rollback"));
+	slot = replaced(&s, slot, s.v2);
+	assert_null(rollback_of(&s));
+	/* Both were alike when it went back. */
+	slot = replaced(&s, slot, s.v1);
+	assert_null(rollback_of(&s));
+	starts_anew(&s, both, COUNT_OF(both));
+	slot = replaced(&s, slot, s.v1);
+	made_pass(&s.m, 1000);
+	assert_null(rollback_of(&s));
+	replaced(&s, slot, s.v2);
+	made_close(&s.m);
+}
+
 static void r35_what_returns_after_dormancy_is_said(void **state)
 {
 	struct shop s;
@@ -555,6 +611,7 @@ int main(void)
 	    TITLED("R33: back to what nobody has read alerts",
 		   r33_back_to_what_nobody_has_read_alerts),
 	    cmocka_unit_test(a_rollback_lasts_as_long_as_it_runs),
+	    cmocka_unit_test(a_rollback_is_judged_when_it_happens),
 	    TITLED("R35: what returns after dormancy is said",
 		   r35_what_returns_after_dormancy_is_said),
 	    TITLED("R25: a tag that moves while in use alerts",
