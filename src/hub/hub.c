@@ -241,6 +241,7 @@ enum rmg_rc tx_begin(struct tx *tx, struct hub *h, struct rmg_err *err)
 	}
 	hub_write_lock(h);
 	tx_init(tx, h, h->st, err);
+	tx->apart = !h->leads;
 	return RMG_OK;
 }
 
@@ -269,7 +270,9 @@ enum rmg_rc tx_end(struct tx *tx, enum rmg_rc rc)
 	hub_write_unlock(h);
 	if (rc == RMG_OK)
 		rc = store_commit(h->st, tx->err);
-	if (rc != RMG_OK)
+	if (rc != RMG_OK && tx->apart)
+		store_rollback(h->st);
+	else if (rc != RMG_OK)
 		take_back(tx);
 	pthread_mutex_unlock(&h->writing);
 	tx_done(tx);

@@ -110,6 +110,7 @@ static enum rmg_rc change(struct setting *s)
 	struct judge_steps steps = {s->steps, s->n_steps};
 	enum rmg_rc rc;
 
+	s->tx.apart = false;
 	s->tx.env.db = &s->db.db;
 	find_steps(s, h->policy);
 	if (h->has_db)
@@ -217,6 +218,7 @@ enum rmg_rc hub_policy_set(struct hub *h, const struct policy *p, struct rmg_err
 
 	if (rc != RMG_OK)
 		return rc;
+	s.tx.apart = false;
 	h->policy = s.tx.env.policy = p;
 	h->alerts_due = true;
 	return tx_end(&s.tx, tx_settle(&s.tx));

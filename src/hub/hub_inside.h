@@ -72,6 +72,9 @@ struct tx {
 	struct strbuf text;
 	uint32_t use_id, image_id; /* following: what the leader gave and chose */
 	uint32_t chosen;           /* by the last tx_image() */
+	/* Another hub leads, and what this one was given is kept for it: memory is as it was, also
+	 * where the transaction fails. Who changes memory all the same clears it. */
+	bool apart;
 	/* What the hub had: it has it again where the transaction fails. */
 	struct hub_database was_db;
 	bool had_db;

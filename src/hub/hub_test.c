@@ -337,6 +337,35 @@ static void test_many_callers(void **state)
 	assert_int_equal(uses(f->h), 600);
 }
 
+/* A hub that follows has nothing to take back where it could not keep what it was given. */
+static void test_what_could_not_be_kept(void **state)
+{
+	struct fixture *f = *state;
+	struct hub *second = open_hub(f);
+	struct event e = said(f, EVENT_USE_BEGAN);
+	const struct world *before = world_of(second);
+	struct hub_result r;
+	struct store *st;
+	bool leads;
+
+	hub_read_unlock(second);
+	e.container = S("one");
+	e.image.ref = S("app:1");
+	assert_int_equal(hub_turn(second, &leads, NULL), RMG_OK);
+	assert_int_equal(store_open(f->url, &st, NULL), RMG_OK);
+	assert_int_equal(st->backend->exec(st, "ALTER TABLE inbox RENAME TO away", NULL), RMG_OK);
+	assert_int_not_equal(hub_apply(second, &e, 1, &r, NULL), RMG_OK);
+	assert_int_equal(st->backend->exec(st, "ALTER TABLE away RENAME TO inbox", NULL), RMG_OK);
+	assert_int_equal(hub_apply(second, &e, 1, &r, NULL), RMG_OK);
+	assert_int_equal(r.applied, APPLIED_QUEUED);
+	assert_ptr_equal(world_of(second), before);
+	hub_read_unlock(second);
+	store_close(st);
+	assert_int_equal(hub_turn(f->h, &leads, NULL), RMG_OK);
+	assert_int_equal(uses(f->h), 1);
+	hub_close(second);
+}
+
 /* More than one row of the inbox holds, and more rows than are taken at once. */
 static void test_much_for_the_leader(void **state)
 {
@@ -545,6 +574,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_facts, begin, end),
 	    cmocka_unit_test_setup_teardown(test_inventories_that_are_none, begin, end),
 	    cmocka_unit_test_setup_teardown(test_long_subjects, begin, end),
+	    cmocka_unit_test_setup_teardown(test_what_could_not_be_kept, begin, end),
 	    cmocka_unit_test_setup_teardown(test_much_for_the_leader, begin, end),
 	    cmocka_unit_test_setup_teardown(test_neither_on_nor_back, begin, end),
 	};
