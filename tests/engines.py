@@ -3,6 +3,7 @@
 
 import glob
 import io
+import json
 import os
 import re
 import shutil
@@ -67,6 +68,25 @@ def docker(tmp_path_factory):
     made = Docker(tmp_path_factory.mktemp("docker"))
     yield made
     made.close()
+
+
+def docker_image(docker, folder, name, npm):
+    """An image of busybox or a static sleep, with packages of npm."""
+    root = os.path.join(str(folder), name.replace(":", "-"))
+    os.makedirs(root + "/bin")
+    source = os.path.join(str(folder), "wait.c")
+    if not os.path.exists(root + "/../wait"):
+        with open(source, "w", encoding="ascii") as f:
+            f.write("#include <unistd.h>\nint main(void) { for (;;) pause(); }\n")
+        subprocess.run(["cc", "-static", "-o", root + "/../wait", source], check=True)
+    shutil.copy(root + "/../wait", root + "/bin/wait")
+    for package, version in npm.items():
+        at = os.path.join(root, "srv/node_modules", package)
+        os.makedirs(at)
+        with open(at + "/package.json", "w", encoding="ascii") as f:
+            json.dump({"name": package, "version": version}, f)
+    tar = subprocess.run(["tar", "-C", root, "-c", "."], check=True, capture_output=True).stdout
+    docker.run("import", "--change", 'CMD ["/bin/wait"]', "-", name, input=tar)
 
 
 # A Debian of this machine's own packages.

@@ -72,6 +72,8 @@ class Refused(AssertionError):
 class Client:
     """A caller with a token; one connection a thread."""
 
+    scheme = "http"
+
     def __init__(self, port, token=None, timeout=60):
         self.port, self.token, self.timeout = port, token, timeout
         self.local = threading.local()

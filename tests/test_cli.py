@@ -19,7 +19,7 @@ import kit
 from image import File, Image, alpine_release, apk_row, gzip_of, sha256, tar_of
 from small import small_image
 
-VERBS = ["scan", "sbom", "db update", "db build", "db status", "db diff", "vercmp", "version", "help"]
+VERBS = ["scan", "sbom", "db update", "db build", "db status", "db diff", "vercmp", "version", "help", "node"]
 
 
 def help_of(verb):
@@ -87,6 +87,10 @@ def test_without_words_it_says_how_it_is_used(rummage):
     (["db", "diff", "a"], "wants OLD NEW"),
     (["vercmp"], "wants TYPE"),
     (["vercmp", "deb", "1"], "two versions"),
+    (["node"], "--hub URL"),
+    (["node", "--hub", "hub.example.com"], "https://HOST"),
+    (["node", "--hub", "http://hub.example.com"], "in the clear"),
+    (["node", "--hub", "https://hub.example.com", "--hub-fingerprint", "SHA256:1"], "SHA256:AB:CD"),
     (["vercmp", "cobol", "1", "2"], "there are: deb rpm"),
 ])
 def test_mistakes_are_named(rummage, words, says, tmp_path):

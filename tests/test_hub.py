@@ -6,14 +6,13 @@ import json
 import os
 import shutil
 import sqlite3
-import subprocess
 import time
 
 import pytest
 
 import kit
 import small
-from engines import docker  # noqa: F401
+from engines import docker, docker_image  # noqa: F401
 from hubkit import (Clock, Hub, Receiver, Source, rfc3339, receiver, wait_for,  # noqa: F401
                     with_hub)
 from postgres import postgres  # noqa: F401
@@ -332,25 +331,6 @@ def test_rollout_is_no_rollback(hub, node, shop, receiver):  # noqa: F811
         node.send(node.ended("%064x" % (10 + i)), node.began("%064x" % (20 + i), new.name, new.digests, "web"))
     hub.get("/api/v1/alerts")
     assert not receiver.messages(rule="rollback")
-
-
-def docker_image(docker, folder, name, npm):
-    """An image of busybox or a static sleep, with packages of npm."""
-    root = os.path.join(str(folder), name.replace(":", "-"))
-    os.makedirs(root + "/bin")
-    source = os.path.join(str(folder), "wait.c")
-    if not os.path.exists(root + "/../wait"):
-        with open(source, "w", encoding="ascii") as f:
-            f.write("#include <unistd.h>\nint main(void) { for (;;) pause(); }\n")
-        subprocess.run(["cc", "-static", "-o", root + "/../wait", source], check=True)
-    shutil.copy(root + "/../wait", root + "/bin/wait")
-    for package, version in npm.items():
-        at = os.path.join(root, "srv/node_modules", package)
-        os.makedirs(at)
-        with open(at + "/package.json", "w", encoding="ascii") as f:
-            json.dump({"name": package, "version": version}, f)
-    tar = subprocess.run(["tar", "-C", root, "-c", "."], check=True, capture_output=True).stdout
-    docker.run("import", "--change", 'CMD ["/bin/wait"]', "-", name, input=tar)
 
 
 def test_rollback_in_docker(tmp_path, docker, feeds, receiver):  # noqa: F811

@@ -3,8 +3,6 @@
 #include <rummage.h>
 
 #include <signal.h>
-#include <stdio.h>
-#include <time.h>
 
 #include "cmd/cmd.h"
 #include "cmd/say.h"
@@ -26,22 +24,6 @@ static bool reload(void *user)
 	(void)user;
 	hung_up = 0;
 	return asked;
-}
-
-/* "2026-11-24T12:00:00Z warn text" on standard error; a service manager's journal has its own time
- * and loses nothing by ours. */
-static void tell(void *user, const char *level, const char *text)
-{
-	const struct options *o = user;
-	time_t now = time(NULL);
-	char at[32] = "";
-	struct tm tm;
-
-	if (o->quiet && strcmp(level, "info") == 0)
-		return;
-	if (gmtime_r(&now, &tm))
-		strftime(at, sizeof at, "%Y-%m-%dT%H:%M:%SZ", &tm);
-	fprintf(stderr, "%s %s %s\n", at, level, text);
 }
 
 static size_t add(struct node_watch *to, size_t n, size_t max, const char *kind,
@@ -97,7 +79,7 @@ int cmd_hub(struct options *o)
 	    .scan = &scan,
 	    .stop = cmd_stopped,
 	    .reload = reload,
-	    .say = tell,
+	    .say = say_log,
 	    .user = o,
 	};
 

@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "base/utf8.h"
 #include "cmd/cmd.h"
@@ -86,4 +87,19 @@ int say_usage(const char *verb, const char *fmt, ...)
 	put("rummage: ", line);
 	fprintf(stderr, "  see rummage %s%s--help\n", verb ? verb : "", verb ? " " : "");
 	return EXIT_NOT_DONE;
+}
+
+void say_log(void *options, const char *level, const char *text)
+{
+	const struct options *o = options;
+	time_t now = time(NULL);
+	char head[64] = "", line[1024];
+	struct tm tm;
+
+	if (o->quiet && strcmp(level, "info") == 0)
+		return;
+	if (gmtime_r(&now, &tm))
+		strftime(head, sizeof head, "%Y-%m-%dT%H:%M:%SZ ", &tm);
+	snprintf(line, sizeof line, "%s %s", level, text);
+	put(head, line);
 }

@@ -14,6 +14,8 @@
 
 #include <rummage.h>
 
+#include <stdatomic.h>
+
 #include "base/err.h"
 #include "model/event.h"
 #include "model/inventory.h"
@@ -21,6 +23,7 @@
 
 struct node_watch {
 	const char *kind, *address; /* "docker", "/run/docker.sock": a row of watch.def */
+	const char *name;           /* of its source, below the node's; NULL: as the kind */
 };
 
 /* An image that was read here. All is borrowed. */
@@ -61,7 +64,7 @@ struct node_to {
 struct node {
 	const char *cluster, *name; /* of this machine */
 	const struct node_watch *watches;
-	size_t n_watches;
+	atomic_size_t n_watches;     /* may grow */
 	const struct rmg_opts *scan; /* how images are read; NULL: as by default */
 	struct node_to to;
 	struct bell wanted; /* an image may be wanted */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* watcher.c - a runtime's events, to where the node's go. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/vec.h"
@@ -11,6 +12,7 @@ enum { MOST_SOURCES = 1000 };
 /* All but the start and the end is the thread's that watch_run() is on. */
 struct watcher {
 	struct node *node;
+	char was[SOURCE_BYTES], name[SOURCE_BYTES]; /* how its sources' names begin, and are to */
 	struct watch_opts opts;
 	pthread_t thread;
 	VEC(struct teller *) tellers; /* one a source */
@@ -21,19 +23,25 @@ struct watcher {
 
 static struct teller *teller_of(struct watcher *w, struct span source)
 {
+	char name[SOURCE_BYTES];
 	struct teller *t;
 
+	if (span_starts(source, span_cstr(w->was)))
+		snprintf(name, sizeof name, "%s" SPAN_FMT, w->name,
+			 SPAN_ARG(span_from(source, strlen(w->was))));
+	else
+		snprintf(name, sizeof name, SPAN_FMT, SPAN_ARG(source));
 	VEC_EACH (it, &w->tellers)
-		if (span_is(span_cstr((*it)->source), source))
+		if (strcmp((*it)->source, name) == 0)
 			return *it;
-	if (w->tellers.n == MOST_SOURCES || source.n >= SOURCE_BYTES)
+	if (w->tellers.n == MOST_SOURCES)
 		return NULL;
 	t = malloc(sizeof *t);
 	if (t == NULL || !VEC_PUSH(&w->tellers, t)) {
 		free(t);
 		return NULL;
 	}
-	teller_init(t, w->node, source);
+	teller_init(t, w->node, span_cstr(name));
 	return t;
 }
 
@@ -137,6 +145,8 @@ enum rmg_rc watcher_start(struct node *n, const struct node_watch *what, struct 
 	if (w == NULL)
 		return err_set(err, RMG_E_NOMEM, "no memory for a watcher");
 	w->node = n;
+	snprintf(w->was, sizeof w->was, "%s/%s", n->name, what->kind);
+	snprintf(w->name, sizeof w->name, "%s/%s", n->name, what->name ? what->name : what->kind);
 	w->opts = (struct watch_opts){
 	    .kind = what->kind,
 	    .address = what->address,

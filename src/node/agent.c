@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/agent.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "io/file.h"
+#include "node/teller.h"
+#include "node/uplink.h"
+
+enum { LOOK_MS = 1000, FIND_EVERY = 2 };
+
+struct agent {
+	struct agent_opts opts;
+	struct node node;
+	struct node_watch watches[AGENT_WATCHES];
+	struct watcher *watchers[AGENT_WATCHES];
+	struct uplink *uplink;
+	struct scanner *scanner;
+	struct host *host;
+	struct teller teller; /* of the agent itself */
+	bool said;            /* that it is there */
+	struct arena arena;   /* names of what is watched */
+	char state_dir[4096], name[256];
+	int lock;
+};
+
+static int64_t now_ms(void *user)
+{
+	(void)user;
+	return clock_ms();
+}
+
+static bool stop(void *user)
+{
+	const struct agent *a = user;
+
+	return a->opts.stop && a->opts.stop(a->opts.user);
+}
+
+static void say(void *user, const char *level, const char *text)
+{
+	const struct agent *a = user;
+
+	if (a->opts.say)
+		a->opts.say(a->opts.user, level, text);
+}
+
+static enum rmg_rc fill_defaults(struct agent *a, struct rmg_err *err)
+{
+	struct agent_opts *o = &a->opts;
+
+	if (o->state_dir)
+		snprintf(a->state_dir, sizeof a->state_dir, "%s", o->state_dir);
+	else if (!file_state_dir(a->state_dir, sizeof a->state_dir))
+		return err_set(err, RMG_E_ARG, "no folder for the agent's state: HOME is not set");
+	if (o->node == NULL) {
+		if (gethostname(a->name, sizeof a->name - 1) != 0)
+			snprintf(a->name, sizeof a->name, "localhost");
+		o->node = a->name;
+	}
+	a->node.cluster = o->cluster ? o->cluster : "default";
+	a->node.name = o->node;
+	a->node.scan = o->scan;
+	a->node.watches = a->watches;
+	a->node.now_ms = now_ms;
+	a->node.stop = stop;
+	a->node.say = say;
+	a->node.user = a;
+	o->hub.stop = node_stopping;
+	o->hub.user = &a->node;
+	return file_mkdirs(a->state_dir, err);
+}
+
+/* Two agents would use up each other's numbers. */
+static enum rmg_rc lock(struct agent *a, struct rmg_err *err)
+{
+	char *path = file_join(a->state_dir, "node.lock");
+	enum rmg_rc rc;
+
+	if (path == NULL)
+		return err_set(err, RMG_E_NOMEM, "no memory for a path");
+	rc = file_lock(path, false, &a->lock, err);
+	if (rc == RMG_E_NOTFOUND)
+		rc = err_set(err, RMG_E_ARG, "another agent has its state in %s", a->state_dir);
+	free(path);
+	return rc;
+}
+
+static bool is_watched(const struct agent *a, const struct node_watch *w)
+{
+	for (size_t i = 0; i < a->node.n_watches; i++)
+		if (strcmp(a->watches[i].kind, w->kind) == 0 &&
+		    strcmp(a->watches[i].address, w->address) == 0)
+			return true;
+	return false;
+}
+
+/* The first of a kind is called as its kind; others have their address in their names too. */
+static const char *name_of(struct agent *a, const struct node_watch *w)
+{
+	for (size_t i = 0; i < a->node.n_watches; i++)
+		if (strcmp(a->watches[i].kind, w->kind) == 0) {
+			struct span name = ARENA_JOIN(&a->arena, span_cstr(w->kind), S(":"),
+						      span_cstr(w->address));
+
+			return arena_cstr(&a->arena, name);
+		}
+	return w->kind;
+}
+
+static enum rmg_rc watch(struct agent *a, const struct node_watch *w, struct rmg_err *err)
+{
+	size_t n = a->node.n_watches;
+	struct node_watch *mine = &a->watches[n];
+	enum rmg_rc rc;
+
+	if (n == AGENT_WATCHES || is_watched(a, w))
+		return RMG_OK;
+	*mine = (struct node_watch){.kind = arena_cstr(&a->arena, span_cstr(w->kind)),
+				    .address = arena_cstr(&a->arena, span_cstr(w->address)),
+				    .name = name_of(a, w)};
+	if (mine->kind == NULL || mine->address == NULL || mine->name == NULL)
+		return err_set(err, RMG_E_NOMEM, "no memory for a runtime's name");
+	rc = watcher_start(&a->node, mine, &a->watchers[n], err);
+	if (rc == RMG_OK) {
+		a->node.n_watches = n + 1;
+		node_say(&a->node, "info", "watches %s at %s", mine->kind, mine->address);
+	}
+	return rc;
+}
+
+static enum rmg_rc find(struct agent *a, struct rmg_err *err)
+{
+	struct node_watch found[AGENT_WATCHES];
+	struct arena texts;
+	enum rmg_rc rc = RMG_OK;
+	size_t n;
+
+	arena_init(&texts, MIB(1));
+	n = agent_find(found, COUNT_OF(found), &texts);
+	for (size_t i = 0; rc == RMG_OK && i < n; i++)
+		rc = watch(a, &found[i], err);
+	arena_done(&texts);
+	return rc;
+}
+
+static enum rmg_rc start(struct agent *a, struct rmg_err *err)
+{
+	enum rmg_rc rc = scanner_start(&a->node, &a->scanner, err);
+
+	for (size_t i = 0; rc == RMG_OK && i < a->opts.n_watches; i++)
+		rc = watch(a, &a->opts.watches[i], err);
+	if (rc == RMG_OK && a->opts.host)
+		rc = host_start(&a->node, &a->host, err);
+	teller_init(&a->teller, &a->node, span_cstr(a->node.name));
+	return rc;
+}
+
+/* The agent is a source of its own: that the hub hears of it when there is nothing else to say. */
+static void be_there(struct agent *a)
+{
+	struct place place = {.cluster = span_cstr(a->node.cluster),
+			      .node = span_cstr(a->node.name)};
+	const struct event e[] = {
+	    {.type = EVENT_SNAPSHOT_BEGAN, .at_ms = clock_ms(), .place = place},
+	    {.type = EVENT_SNAPSHOT_ENDED, .at_ms = clock_ms(), .place = place}};
+	struct rmg_err err;
+	bool resync = false;
+
+	if (a->said && !teller_beat(&a->teller))
+		return;
+	a->said = teller_say(&a->teller, e, COUNT_OF(e), &resync, &err) == RMG_OK && !resync;
+}
+
+static enum rmg_rc turn(struct agent *a, struct rmg_err *err)
+{
+	enum rmg_rc rc = RMG_OK;
+
+	for (unsigned i = 0; rc == RMG_OK; i++) {
+		if (a->opts.n_watches == 0 && i % FIND_EVERY == 0)
+			rc = find(a, err);
+		be_there(a);
+		if (!clock_rest(LOOK_MS, node_stopping, &a->node))
+			break;
+	}
+	return rc;
+}
+
+static void end(struct agent *a)
+{
+	bell_ring(&a->node.wanted);
+	for (size_t i = 0; i < AGENT_WATCHES; i++)
+		watcher_stop(a->watchers[i]);
+	host_stop(a->host);
+	scanner_stop(a->scanner);
+	uplink_close(a->uplink);
+	if (a->lock >= 0)
+		file_unlock(&a->lock);
+	bell_done(&a->node.wanted);
+	arena_done(&a->arena);
+	free(a);
+}
+
+enum rmg_rc agent_run(const struct agent_opts *opts, struct rmg_err *err)
+{
+	struct agent *a = calloc(1, sizeof *a);
+	enum rmg_rc rc;
+
+	if (a == NULL)
+		return err_set(err, RMG_E_NOMEM, "no memory for an agent");
+	a->opts = *opts;
+	a->lock = -1;
+	arena_init(&a->arena, MIB(1));
+	bell_init(&a->node.wanted);
+	rc = fill_defaults(a, err);
+	if (rc == RMG_OK)
+		rc = lock(a, err);
+	if (rc == RMG_OK)
+		rc = uplink_open(&a->node, &a->opts.hub, a->state_dir, &a->uplink, err);
+	if (rc == RMG_OK) {
+		node_say(&a->node, "info", "this is %s in %s; its hub is %s", a->node.name,
+			 a->node.cluster, a->opts.hub.hub);
+		rc = start(a, err);
+	}
+	if (rc == RMG_OK)
+		rc = turn(a, err);
+	end(a);
+	return rc;
+}

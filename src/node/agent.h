@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* agent.h - `rummage node`: one machine, told to a hub elsewhere.
+ *
+ *     threads: agent (finds runtimes, beats) | watchers | scanner | host
+ *
+ * Runtimes that nobody named are found at their well-known sockets, whenever they come. agent_run()
+ * returns when stop() says so. One agent per state folder. */
+#ifndef NODE_AGENT_H
+#define NODE_AGENT_H
+
+#include "node/hubline.h"
+#include "node/node.h"
+
+enum { AGENT_WATCHES = 16 };
+
+struct agent_opts {
+	struct hubline_opts hub;    /* stop and user are set by the agent */
+	const char *state_dir;      /* NULL: the user's */
+	const char *cluster, *node; /* NULL: "default", the host's name */
+	const struct node_watch *watches;
+	size_t n_watches; /* 0: what is found */
+	bool host;        /* the machine itself is a place with software too */
+	const struct rmg_opts *scan;
+	bool (*stop)(void *user);
+	void (*say)(void *user, const char *level, const char *text); /* a line of the log */
+	void *user;
+};
+
+MUST enum rmg_rc agent_run(const struct agent_opts *opts, struct rmg_err *err);
+
+/* The runtimes that answer at well-known sockets now, at most max; texts in a. */
+size_t agent_find(struct node_watch *out, size_t max, struct arena *a);
+
+#endif

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An agent of the tests' own, as hubkit.py has hubs: started, killed, asked to end."""
+
+import os
+import signal
+import subprocess
+
+import kit
+from hubkit import wait_for
+
+CLUSTER, NODE = "blue", "node-a"
+
+
+class Agent:
+    """rummage node, told where its hub is. Its state stays in folder. token: text, None for one that is
+    made for it, False for none."""
+
+    def __init__(self, folder, hub, *args, node=NODE, cluster=CLUSTER, token=None, env=None):
+        self.folder, self.hub, self.args, self.env = str(folder), hub, args, env or {}
+        self.node, self.cluster = node, cluster
+        self.state, self.log = os.path.join(self.folder, "state"), os.path.join(self.folder, "node.log")
+        self.token_file = os.path.join(self.folder, "token")
+        os.makedirs(self.folder, exist_ok=True)
+        self.who = [] if token is False else ["--token-file", self.token_file]
+        if self.who:
+            self.token(token or hub.make_token("agent-" + node, "agent", cluster=cluster, node=node).token)
+        self.url = "%s://127.0.0.1:%d" % (hub.scheme, hub.port)
+        self.child = None
+
+    def token(self, text):
+        with open(self.token_file, "w", encoding="ascii") as f:
+            f.write(text + "\n")
+
+    def command(self):
+        return [kit.program("rummage"), "node", "--hub", self.url, *self.who, "--state-dir", self.state, "--node", self.node, "--cluster", self.cluster,
+                *[str(a) for a in self.args]]
+
+    def start(self):
+        environment = dict(os.environ, NO_COLOR="1", LC_ALL="C.UTF-8",
+                           XDG_CACHE_HOME=os.path.join(self.folder, "cache"), XDG_RUNTIME_DIR="")
+        environment.update(self.env)
+        with open(self.log, "ab") as log:
+            self.child = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log,
+                                          stderr=log, env=environment, start_new_session=True)
+        return self
+
+    def said(self):
+        with open(self.log, encoding="utf-8", errors="replace") as f:
+            return f.read()[-3000:]
+
+    def wait_said(self, text, seconds=30):
+        wait_for(lambda: text in self.said(), seconds, 0.02, self.said)
+
+    def kill(self):
+        """As if the power went: the agent and its workers."""
+        if self.child and self.child.poll() is None:
+            os.killpg(self.child.pid, signal.SIGKILL)
+            self.child.wait()
+
+    def stop(self, seconds=30):
+        """SIGTERM; its exit code."""
+        if self.child.poll() is None:
+            self.child.terminate()
+            try:
+                self.child.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise
+        return self.child.returncode
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.kill()
