@@ -39,6 +39,7 @@ struct hub {
 	uint64_t loads;  /* how often the world was loaded: what was worked out before is void */
 	uint64_t stream_seq; /* what memory has of the stream */
 	uint64_t spoilt;     /* a row of the inbox that cannot be applied */
+	struct rmg_err untold; /* why; of who holds writing */
 	struct hub_database db;
 	bool has_db;
 
@@ -134,6 +135,10 @@ MUST enum rmg_rc hub_judge_all(struct world *w, struct advdb *db, struct rmg_err
 MUST enum rmg_rc hub_ready(struct hub *h, struct rmg_err *err);
 /* Everything anew from the store, in place of what memory has. Both locks are held. */
 MUST enum rmg_rc hub_load(struct hub *h, struct rmg_err *err);
+/* Applies what others took for the leader before now. Where it is a row's fault that it failed,
+ * that one is left out the next time. */
+MUST enum rmg_rc hub_take_inbox(struct hub *h, struct rmg_err *err);
+bool hub_is_row_fault(enum rmg_rc rc);
 /* Reads what the leader wrote since; writing is held. */
 MUST enum rmg_rc hub_follow(struct hub *h, struct rmg_err *err);
 

@@ -16,7 +16,7 @@ struct batch {
 };
 
 /* So much at once, that one transaction stays short; and so much in one row of the inbox. */
-enum { EVENTS_AT_ONCE = 2000, INBOX_ROW_BYTES = 1 << 20 };
+enum { EVENTS_AT_ONCE = 2000, INBOX_ROW_BYTES = 1 << 20, INBOX_FAULTS = 16 };
 
 static enum rmg_rc apply_one(struct tx *tx, const struct batch *b)
 {
@@ -66,12 +66,29 @@ static void count(struct hub *h, const struct batch *b)
 		hub_count_event(h, &b->results[i]);
 }
 
+/* A source may have told another hub what came before this: that is applied first, or what it said
+ * earlier would be taken for known. */
+static enum rmg_rc in_order(struct hub *h, struct rmg_err *err)
+{
+	enum rmg_rc rc = hub_take_inbox(h, err);
+
+	/* A row that cannot be applied is no fault of these callers. It is left out the next time,
+	 * and the clockwork tells of it. */
+	for (size_t i = 0; i < INBOX_FAULTS && hub_is_row_fault(rc); i++)
+		rc = hub_take_inbox(h, err);
+	if (hub_is_row_fault(rc))
+		rc = err->rc = RMG_E_IO;
+	return rc;
+}
+
 static void serve(struct hub *h, struct batch *first)
 {
 	struct rmg_err err = {0};
 	struct tx tx;
-	enum rmg_rc rc = tx_begin(&tx, h, &err);
+	enum rmg_rc rc = in_order(h, &err);
 
+	if (rc == RMG_OK)
+		rc = tx_begin(&tx, h, &err);
 	if (rc == RMG_OK)
 		rc = tx_end(&tx, write_all(&tx, first));
 	for (struct batch *b = first; b; b = b->next) {

@@ -257,6 +257,7 @@ static void test_hands_on(void **state)
 
 	assert_int_equal(hub_turn(second, &leads, NULL), RMG_OK);
 	assert_false(leads);
+	use_began(f, "one", DIGEST("a"));
 	assert_int_equal(store_open(f->url, &st, NULL), RMG_OK);
 	assert_int_equal(store_begin(st, NULL), RMG_OK);
 	assert_int_equal(put_row(st, "image", "an inventory of another version"), RMG_OK);
@@ -264,7 +265,6 @@ static void test_hands_on(void **state)
 	assert_int_equal(put_row(st, "of another version", "?"), RMG_OK);
 	assert_int_equal(store_commit(st, NULL), RMG_OK);
 	store_close(st);
-	use_began(f, "one", DIGEST("a"));
 	put_image(second, DIGEST("a"), "", "", 15, "");
 	assert_int_equal(hub_facts_put(second, S("sha256:1"), S("first"), S("a"), NULL), RMG_OK);
 	assert_int_equal(hub_facts_put(second, S("sha256:1"), S("other"), S("b"), NULL), RMG_OK);
@@ -277,6 +277,15 @@ static void test_hands_on(void **state)
 	assert_int_equal(hub_turn(second, &leads, NULL), RMG_OK);
 	assert_int_equal(read_images(second), 1);
 	assert_int_equal(firing(second), 1);
+	/* Whoever tells of what came later does not fail for it either. */
+	assert_int_equal(store_open(f->url, &st, NULL), RMG_OK);
+	assert_int_equal(store_begin(st, NULL), RMG_OK);
+	assert_int_equal(put_row(st, "alert", "{\"act\":9}"), RMG_OK);
+	assert_int_equal(store_commit(st, NULL), RMG_OK);
+	store_close(st);
+	assert_int_equal(use_began(f, "two", DIGEST("a")).applied, APPLIED);
+	assert_int_not_equal(hub_turn(leader, &leads, NULL), RMG_OK);
+	assert_int_equal(hub_turn(leader, &leads, NULL), RMG_OK);
 	hub_close(second);
 }
 
@@ -335,6 +344,30 @@ static void test_many_callers(void **state)
 	hub_close(f->h);
 	f->h = open_hub(f);
 	assert_int_equal(uses(f->h), 600);
+}
+
+/* One source tells two hubs, in turns: what it said first is applied first. */
+static void test_a_source_of_two_hubs(void **state)
+{
+	struct fixture *f = *state;
+	struct hub *leader = f->h, *second = open_hub(f);
+	struct hub_result r;
+	bool leads;
+
+	assert_int_equal(hub_turn(leader, &leads, NULL), RMG_OK);
+	assert_int_equal(hub_turn(second, &leads, NULL), RMG_OK);
+	for (unsigned i = 0; i < 4; i++) {
+		char container[8];
+
+		(void)snprintf(container, sizeof container, "c%u", i);
+		f->h = i % 2 ? leader : second;
+		r = use_began(f, container, DIGEST("a"));
+		assert_int_equal(r.applied, i % 2 ? APPLIED : APPLIED_QUEUED);
+		assert_false(r.resync);
+	}
+	f->h = leader;
+	assert_int_equal(uses(leader), 4);
+	hub_close(second);
 }
 
 /* A hub that follows has nothing to take back where it could not keep what it was given. */
@@ -574,6 +607,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_facts, begin, end),
 	    cmocka_unit_test_setup_teardown(test_inventories_that_are_none, begin, end),
 	    cmocka_unit_test_setup_teardown(test_long_subjects, begin, end),
+	    cmocka_unit_test_setup_teardown(test_a_source_of_two_hubs, begin, end),
 	    cmocka_unit_test_setup_teardown(test_what_could_not_be_kept, begin, end),
 	    cmocka_unit_test_setup_teardown(test_much_for_the_leader, begin, end),
 	    cmocka_unit_test_setup_teardown(test_neither_on_nor_back, begin, end),
@@ -582,6 +616,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_snapshot, begin_pg, end),
 	    cmocka_unit_test_setup_teardown(test_follows_and_leads, begin_pg, end),
 	    cmocka_unit_test_setup_teardown(test_hands_on, begin_pg, end),
+	    cmocka_unit_test_setup_teardown(test_a_source_of_two_hubs, begin_pg, end),
 	    cmocka_unit_test_setup_teardown(test_many_callers, begin_pg, end),
 	    cmocka_unit_test_setup_teardown(test_neither_on_nor_back, begin_pg, end),
 	};

@@ -419,6 +419,11 @@ static enum rmg_rc take_events(struct tx *tx, struct span lines)
 	return rc;
 }
 
+bool hub_is_row_fault(enum rmg_rc rc)
+{
+	return rc == RMG_E_FORMAT || rc == RMG_E_LIMIT || rc == RMG_E_ARG;
+}
+
 static enum rmg_rc take_row(struct tx *tx, const struct inbox_row *row)
 {
 	enum rmg_rc rc = RMG_OK;
@@ -437,8 +442,11 @@ static enum rmg_rc take_row(struct tx *tx, const struct inbox_row *row)
 		rc = alerts_exceptions(tx->h->alerts, &tx->env, tx->err);
 	/* Of the row's own making: what is behind it must not wait for ever. Next time it is left
 	 * out. */
-	if (rc == RMG_E_FORMAT || rc == RMG_E_LIMIT || rc == RMG_E_ARG)
+	if (hub_is_row_fault(rc)) {
 		tx->h->spoilt = row->id;
+		if (tx->err)
+			tx->h->untold = *tx->err;
+	}
 	return rc == RMG_OK ? store_inbox_delete(tx->st, row->id, tx->err) : rc;
 }
 
@@ -451,6 +459,10 @@ static enum rmg_rc take_rows(struct hub *h, bool *more, struct rmg_err *err)
 
 	if (rc != RMG_OK)
 		return rc;
+	if (!h->leads) { /* any more: the connection was another one */
+		*more = false;
+		return tx_end(&tx, RMG_OK);
+	}
 	spoilt = h->spoilt;
 	rows_init(&r);
 	rc = store_inbox_each(tx.st, INBOX_AT_ONCE, keep_inbox, &r, err);
@@ -467,6 +479,28 @@ static enum rmg_rc take_rows(struct hub *h, bool *more, struct rmg_err *err)
 	return rc;
 }
 
+static enum rmg_rc see_row(void *user, const struct inbox_row *row)
+{
+	(void)row;
+	*(bool *)user = true;
+	return RMG_E_STOPPED;
+}
+
+enum rmg_rc hub_take_inbox(struct hub *h, struct rmg_err *err)
+{
+	bool more = false;
+	enum rmg_rc rc;
+
+	pthread_mutex_lock(&h->writing);
+	rc = hub_ready(h, err);
+	if (rc == RMG_OK && h->leads)
+		rc = store_inbox_each(h->st, 1, see_row, &more, err);
+	pthread_mutex_unlock(&h->writing);
+	while (rc == RMG_OK && more)
+		rc = take_rows(h, &more, err);
+	return rc;
+}
+
 static enum rmg_rc tick(struct hub *h, struct rmg_err *err)
 {
 	struct tx tx;
@@ -474,19 +508,33 @@ static enum rmg_rc tick(struct hub *h, struct rmg_err *err)
 
 	if (rc != RMG_OK)
 		return rc;
+	if (!h->leads)
+		return tx_end(&tx, RMG_OK);
 	rc = alerts_tick(h->alerts, &tx.env, err);
 	return tx_end(&tx, rc == RMG_OK ? tx_settle(&tx) : rc);
 }
 
+/* A row that was left out is told of once, whoever came upon it. */
+static enum rmg_rc tell_row_fault(struct hub *h, enum rmg_rc rc, struct rmg_err *err)
+{
+	pthread_mutex_lock(&h->writing);
+	if (rc == RMG_OK && h->untold.rc != RMG_OK) {
+		rc = h->untold.rc;
+		if (err)
+			*err = h->untold;
+	}
+	h->untold = (struct rmg_err){0};
+	pthread_mutex_unlock(&h->writing);
+	return rc;
+}
+
 enum rmg_rc hub_turn(struct hub *h, bool *leads, struct rmg_err *err)
 {
-	bool more = true;
 	enum rmg_rc rc = lead_or_follow(h, err);
 
 	*leads = h->leads;
 	if (rc != RMG_OK || !*leads)
 		return rc;
-	while (rc == RMG_OK && more)
-		rc = take_rows(h, &more, err);
+	rc = tell_row_fault(h, hub_take_inbox(h, err), err);
 	return rc == RMG_OK ? tick(h, err) : rc;
 }
