@@ -23,6 +23,8 @@ struct grpc {
 	struct span unsent; /* the wire's */
 	uint8_t *piece;
 	bool lost; /* the other side ended the connection */
+	const struct grpc_call *call;
+	int64_t began_ms, moved_ms;
 };
 
 enum rmg_rc grpc_new(const struct grpc_opts *opts, struct grpc **out, struct rmg_err *err)
@@ -131,71 +133,93 @@ static enum rmg_rc receive_some(struct grpc *g, struct rmg_err *err)
 	return RMG_OK;
 }
 
-struct times {
-	int64_t began_ms, moved_ms;
-};
-
 /* Milliseconds that may be waited; 0: the time is over. */
-static int patience(const struct grpc_call *c, const struct times *t)
+static int patience(const struct grpc *g)
 {
+	const struct grpc_call *c = g->call;
 	int64_t now = clock_tick_ms(), left = POLL_MS;
 	uint32_t stall_s = c->stall_s ? c->stall_s : (uint32_t)LIMIT_NET_STALL_S;
 
-	left = MIN_OF(left, t->moved_ms + (int64_t)stall_s * 1000 - now);
+	left = MIN_OF(left, g->moved_ms + (int64_t)stall_s * 1000 - now);
 	if (c->timeout_ms)
-		left = MIN_OF(left, t->began_ms + (int64_t)c->timeout_ms - now);
+		left = MIN_OF(left, g->began_ms + (int64_t)c->timeout_ms - now);
 	return (int)MAX_OF(left, INT64_C(0));
 }
 
-static enum rmg_rc turn(struct grpc *g, const struct grpc_call *c, struct times *t,
-			struct rmg_err *err)
+/* Sends and receives once, or waits for it ms at most. */
+static enum rmg_rc turn(struct grpc *g, int ms, struct rmg_err *err)
 {
 	struct pollfd p = {.fd = g->fd, .events = POLLIN};
-	int wait = patience(c, t), n;
+	int wait = patience(g), n;
 	enum rmg_rc rc;
 
 	if (g->opts.stop && g->opts.stop(g->opts.user))
 		return err_set(err, RMG_E_STOPPED, "stopped");
 	if (wait == 0)
-		return err_set(err, RMG_E_NET, "no answer came within %" PRId64 " seconds",
-			       (clock_tick_ms() - t->began_ms + 999) / 1000);
+		return err_set(err, RMG_E_NET, "nothing came within %" PRId64 " seconds",
+			       (clock_tick_ms() - g->moved_ms + 999) / 1000);
 	rc = send_some(g, err);
-	if (rc != RMG_OK)
+	if (rc != RMG_OK || grpc_wire_over(g->wire))
 		return rc;
 	if (g->unsent.n)
 		p.events |= POLLOUT;
-	n = poll(&p, 1, wait);
+	n = poll(&p, 1, MIN_OF(wait, ms));
 	if (n < 0 && errno != EINTR)
 		return err_os(err, RMG_E_IO, "poll");
 	if (n <= 0)
 		return RMG_OK;
 	if (p.revents & (POLLIN | POLLHUP | POLLERR))
 		rc = receive_some(g, err);
-	t->moved_ms = clock_tick_ms(); /* after the sink, which may take its time */
+	g->moved_ms = clock_tick_ms(); /* after the sink, which may take its time */
 	return rc;
+}
+
+static enum rmg_rc begin(struct grpc *g, const struct grpc_call *c, struct rmg_err *err)
+{
+	enum rmg_rc rc = g->wire ? RMG_OK : connect_to(g, err);
+
+	g->call = c;
+	g->began_ms = g->moved_ms = clock_tick_ms();
+	return rc == RMG_OK ? grpc_wire_begin(g->wire, c, err) : rc;
+}
+
+/* The end of a call that went so far as rc says: the connection is kept where it is good. */
+static enum rmg_rc finish(struct grpc *g, enum rmg_rc rc, enum grpc_status *status,
+			  struct rmg_err *err)
+{
+	if (rc == RMG_OK) {
+		rc = grpc_wire_end(g->wire, status, err);
+		g->lost = rc == RMG_E_NET && *status == GRPC_NONE;
+	}
+	return rc;
+}
+
+static void tidy(struct grpc *g, bool good)
+{
+	if (!good || !grpc_wire_fresh(g->wire) || send_some(g, NULL) != RMG_OK)
+		disconnect(g);
 }
 
 /* *again: it was the connection's fault, which had been made for another call. */
 static enum rmg_rc attempt(struct grpc *g, const struct grpc_call *c, enum grpc_status *status,
 			   bool *again, struct rmg_err *err)
 {
-	struct times t = {clock_tick_ms(), clock_tick_ms()};
 	bool used = g->wire != NULL;
-	enum rmg_rc rc = used ? RMG_OK : connect_to(g, err);
+	enum rmg_rc rc = begin(g, c, err);
 
-	if (rc != RMG_OK)
-		return rc;
-	rc = grpc_wire_begin(g->wire, c, err);
 	while (rc == RMG_OK && !grpc_wire_over(g->wire))
-		rc = turn(g, c, &t, err);
-	if (rc == RMG_OK) {
-		rc = grpc_wire_end(g->wire, status, err);
-		g->lost = rc == RMG_E_NET && *status == GRPC_NONE;
-	}
+		rc = turn(g, POLL_MS, err);
+	rc = finish(g, rc, status, err);
 	*again = used && g->lost && !grpc_wire_heard(g->wire);
-	if ((rc != RMG_OK && *status == GRPC_NONE) || !grpc_wire_fresh(g->wire) ||
-	    send_some(g, NULL) != RMG_OK)
-		disconnect(g);
+	tidy(g, rc == RMG_OK || *status != GRPC_NONE);
+	return rc;
+}
+
+static enum rmg_rc name_call(const struct grpc *g, const struct grpc_call *c, enum rmg_rc rc,
+			     struct rmg_err *err)
+{
+	if (rc != RMG_OK && rc != RMG_E_STOPPED)
+		err_add(err, "%s: %s", g->opts.socket, c->method);
 	return rc;
 }
 
@@ -208,9 +232,39 @@ enum rmg_rc grpc_do(struct grpc *g, const struct grpc_call *call, enum grpc_stat
 
 	if (again)
 		rc = attempt(g, call, &said, &again, err);
-	if (rc != RMG_OK && rc != RMG_E_STOPPED)
-		err_add(err, "%s: %s", g->opts.socket, call->method);
 	if (status)
 		*status = said;
-	return rc;
+	return name_call(g, call, rc, err);
+}
+
+enum rmg_rc grpc_begin(struct grpc *g, const struct grpc_call *call, struct rmg_err *err)
+{
+	enum rmg_rc rc;
+
+	disconnect(g);
+	rc = begin(g, call, err);
+	if (rc == RMG_OK)
+		rc = grpc_wire_ping(g->wire, err);
+	while (rc == RMG_OK && !grpc_wire_ponged(g->wire) && !grpc_wire_over(g->wire))
+		rc = turn(g, POLL_MS, err);
+	if (rc != RMG_OK)
+		disconnect(g);
+	return name_call(g, call, rc, err);
+}
+
+enum rmg_rc grpc_wait(struct grpc *g, uint32_t ms, bool *over, struct rmg_err *err)
+{
+	int64_t until = clock_tick_ms() + ms, now;
+	enum grpc_status status = GRPC_NONE;
+	enum rmg_rc rc = RMG_OK;
+
+	*over = false;
+	while (rc == RMG_OK && !grpc_wire_over(g->wire) && (now = clock_tick_ms()) < until)
+		rc = turn(g, (int)MIN_OF(until - now, INT64_C(1000)), err);
+	if (rc == RMG_OK && !grpc_wire_over(g->wire))
+		return RMG_OK;
+	*over = true;
+	rc = finish(g, rc, &status, err);
+	disconnect(g);
+	return name_call(g, g->call, rc, err);
 }

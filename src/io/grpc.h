@@ -81,4 +81,10 @@ void grpc_free(struct grpc *g);
 MUST enum rmg_rc grpc_do(struct grpc *g, const struct grpc_call *call, enum grpc_status *status,
 			 struct rmg_err *err);
 
+/* A stream in steps, for those who do other things beside it. grpc_begin() makes a connection of
+ * its own and returns once the server has read the question; call lives until the end. grpc_wait()
+ * gives the sink what comes within ms: *over tells that the stream has ended well. */
+MUST enum rmg_rc grpc_begin(struct grpc *g, const struct grpc_call *call, struct rmg_err *err);
+MUST enum rmg_rc grpc_wait(struct grpc *g, uint32_t ms, bool *over, struct rmg_err *err);
+
 #endif

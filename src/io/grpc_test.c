@@ -50,6 +50,12 @@ static void answer(int fd)
 			put_message(&out, stream, false, 4, S("so far"));
 			(void)!write(fd, out.p, out.n);
 			break;
+		} else if (span_has(got, S("slow"))) {
+			put_frame(&out, H2_PING, 1, 0, S("\0\0\0\0\0\0\0\0"));
+			(void)!write(fd, out.p, out.n);
+			strbuf_clear(&out);
+			usleep(300000);
+			put_answer(&out, stream, S("late"));
 		} else if (span_has(got, S("hang"))) {
 			continue;
 		}
@@ -172,7 +178,7 @@ static void test_what_goes_wrong_is_said(void **state)
 {
 	static const struct {
 		const char *what, *says;
-	} rows[] = {{"drop", "closed the connection"}, {"hang", "no answer came within"}};
+	} rows[] = {{"drop", "closed the connection"}, {"hang", "nothing came within"}};
 	struct grpc_opts opts = {.socket = path}, nowhere = {.socket = "/nonexistent/socket"};
 	struct got got = {0};
 	struct grpc *g;
@@ -214,8 +220,32 @@ static void test_stop_and_deadline(void **state)
 	at = INT64_MAX;
 	c.timeout_ms = 50;
 	assert_int_equal(grpc_do(g, &c, NULL, &err), RMG_E_NET);
-	assert_non_null(strstr(err.msg, "within 1 seconds"));
+	assert_non_null(strstr(err.msg, "nothing came within 1 seconds"));
 	grpc_free(g);
+}
+
+static void test_stream_in_steps(void **state)
+{
+	struct grpc_opts opts = {.socket = path};
+	struct got got = {.text = strbuf_of(1 << 20)};
+	struct grpc_call c = {.method = "/x.Y/Z", .stream = true, .sink = keep, .user = &got};
+	struct grpc *g;
+	bool over = false;
+
+	(void)state;
+	assert_int_equal(grpc_new(&opts, &g, NULL), RMG_OK);
+	c.request = S("slow");
+	assert_int_equal(grpc_begin(g, &c, NULL), RMG_OK);
+	assert_int_equal(got.n, 0); /* the server has read the question and goes on to think */
+	assert_int_equal(grpc_wait(g, 10, &over, NULL), RMG_OK);
+	assert_false(over);
+	while (!over)
+		assert_int_equal(grpc_wait(g, 1000, &over, NULL), RMG_OK);
+	assert_string_equal(strbuf_cstr(&got.text), "late");
+	c.request = S("drop"); /* gone before it says that it has read the question */
+	assert_int_equal(grpc_begin(g, &c, NULL), RMG_E_NET);
+	grpc_free(g);
+	strbuf_done(&got.text);
 }
 
 int main(void)
@@ -225,6 +255,7 @@ int main(void)
 	    cmocka_unit_test(test_a_connection_that_went_is_made_again),
 	    cmocka_unit_test(test_what_goes_wrong_is_said),
 	    cmocka_unit_test(test_stop_and_deadline),
+	    cmocka_unit_test(test_stream_in_steps),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -31,7 +31,7 @@ struct grpc_wire {
 	int32_t stream;
 	size_t sent; /* of the prefix and the request */
 	bool over, heard;
-	bool broken, leaving; /* of the connection */
+	bool broken, leaving, ponged; /* of the connection */
 
 	/* What came of this call. */
 	unsigned http;
@@ -206,6 +206,8 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 	(void)session;
 	if (frame->hd.type == NGHTTP2_GOAWAY)
 		w->leaving = true;
+	else if (frame->hd.type == NGHTTP2_PING && (frame->hd.flags & NGHTTP2_FLAG_ACK))
+		w->ponged = true;
 	return 0;
 }
 
@@ -414,6 +416,19 @@ void grpc_wire_in(struct grpc_wire *w, struct span bytes)
 	else
 		FAIL(w, n == NGHTTP2_ERR_NOMEM ? RMG_E_NOMEM : RMG_E_NET,
 		     "what came is no HTTP/2: %s", nghttp2_strerror((int)n));
+}
+
+enum rmg_rc grpc_wire_ping(struct grpc_wire *w, struct rmg_err *err)
+{
+	w->ponged = false;
+	if (nghttp2_submit_ping(w->session, NGHTTP2_FLAG_NONE, NULL) != 0)
+		return err_set(err, RMG_E_NOMEM, "no memory for a call");
+	return RMG_OK;
+}
+
+bool grpc_wire_ponged(const struct grpc_wire *w)
+{
+	return w->ponged;
 }
 
 bool grpc_wire_over(const struct grpc_wire *w)

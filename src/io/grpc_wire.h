@@ -30,6 +30,10 @@ MUST enum rmg_rc grpc_wire_out(struct grpc_wire *w, struct span *out, struct rmg
 /* What the server sent, in any pieces. The call's sink is called from here. */
 void grpc_wire_in(struct grpc_wire *w, struct span bytes);
 
+/* Asks the server for a sign that it has read all that came before. */
+MUST enum rmg_rc grpc_wire_ping(struct grpc_wire *w, struct rmg_err *err);
+bool grpc_wire_ponged(const struct grpc_wire *w);
+
 bool grpc_wire_over(const struct grpc_wire *w);  /* nothing more will come of this call */
 bool grpc_wire_heard(const struct grpc_wire *w); /* something has come of it */
 bool grpc_wire_fresh(const struct grpc_wire *w); /* another call may follow on this connection */
