@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -154,4 +155,34 @@ enum rmg_rc process_run(const char *const *argv, struct span input, unsigned tim
 			;
 	}
 	return rc;
+}
+
+/* proc_pid_stat(5): the 22nd field counts from the machine's start, the name in parentheses before
+ * may hold anything. */
+int64_t process_began_ms(unsigned pid)
+{
+	char path[32], text[1024];
+	struct timespec up;
+	struct span rest, field, after;
+	uint64_t ticks = 0;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof path, "/proc/%u/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	n = read(fd, text, sizeof text);
+	close(fd);
+	if (n <= 0 || !span_rcut(span_of(text, (size_t)n), ')', &field, &after) ||
+	    clock_gettime(CLOCK_BOOTTIME, &up) != 0)
+		return 0;
+	rest = after;
+	for (size_t i = 0; i < 20; i++)
+		if (!span_word(&rest, &field))
+			return 0;
+	if (!span_u64(field, 10, UINT32_MAX * UINT64_C(1000), &ticks))
+		return 0;
+	return clock_ms() - (int64_t)up.tv_sec * 1000 - up.tv_nsec / 1000000 +
+	       (int64_t)(ticks * 1000 / (uint64_t)sysconf(_SC_CLK_TCK));
 }

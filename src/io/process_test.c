@@ -3,8 +3,11 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <unistd.h>
 
 #include <cmocka.h>
+
+#include "base/clock.h"
 
 #define SH(script) ((const char *const[]){"sh", "-c", (script), NULL})
 
@@ -46,9 +49,19 @@ static void ends(void **state)
 	strbuf_done(&out);
 }
 
+static void began(void **state)
+{
+	int64_t now = clock_ms(), mine = process_began_ms((unsigned)getpid());
+
+	(void)state;
+	assert_in_range(mine, now - 120000, now + 1000);
+	assert_int_equal(process_began_ms(0), 0);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(answers), cmocka_unit_test(ends)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(answers), cmocka_unit_test(ends),
+					   cmocka_unit_test(began)};
 
 	return cmocka_run_group_tests_name("process", tests, NULL, NULL);
 }
