@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "oci/digest.h"
 
+#include <stdio.h>
+
 #include "format/sha256.h"
 
 static bool is_lower_hex(struct span s)
@@ -64,6 +66,23 @@ const char *digest_text(const uint8_t sha256[32], char buf[DIGEST_TEXT])
 	}
 	buf[71] = '\0';
 	return buf;
+}
+
+bool digest_chain(const struct span *diff_ids, size_t n, char out[DIGEST_TEXT])
+{
+	char both[2 * DIGEST_TEXT];
+	uint8_t sha256[32];
+
+	for (size_t i = 0; i < n; i++) {
+		if (!digest_sha256(diff_ids[i], sha256))
+			return false;
+		if (i) {
+			snprintf(both, sizeof both, "%s " SPAN_FMT, out, SPAN_ARG(diff_ids[i]));
+			sha256_of(span_cstr(both), sha256);
+		}
+		digest_text(sha256, out);
+	}
+	return n != 0;
 }
 
 enum rmg_rc digest_check(struct span text, struct span bytes, const char *what, struct rmg_err *err)
