@@ -11,49 +11,19 @@
 #include "base/limits.h"
 #include "base/strbuf.h"
 #include "io/http.h"
+#include "watch/batch.h"
 #include "watch/docker_json.h"
-#include "watch/watch.h"
 
-enum { BATCH = 256, SOURCE_BYTES = 512 };
+enum { ROOM = 4 }; /* for what one thing can say: a declaration and a use */
 
 struct engine {
 	const struct watch_opts *opts;
 	struct http *ask, *stream; /* two connections: events flow while questions are asked */
 	struct strbuf url, body, line;
-	struct arena arena; /* of one batch */
-	struct event batch[BATCH];
-	size_t n;
-	char source[SOURCE_BYTES];
-	uint64_t epoch, seq;
+	struct batch batch;
 	struct rmg_err *err; /* of the stream's sink */
 	enum rmg_rc rc;
 };
-
-static enum rmg_rc flush(struct engine *g, struct rmg_err *err)
-{
-	enum rmg_rc rc = RMG_OK;
-
-	if (g->n)
-		rc = g->opts->events(g->opts->user, g->batch, g->n, err);
-	g->n = 0;
-	arena_reset(&g->arena);
-	return rc;
-}
-
-/* The next place in the batch. Its texts are in the arena until the batch is handed over. */
-static struct event *next(struct engine *g, enum event_type type, int64_t at_ms)
-{
-	struct event *e = &g->batch[g->n++];
-
-	*e = (struct event){.type = type,
-			    .source = span_cstr(g->source),
-			    .epoch = g->epoch,
-			    .seq = ++g->seq,
-			    .at_ms = at_ms > 0 ? at_ms : clock_ms(),
-			    .place = g->opts->place,
-			    .runtime = span_cstr(g->opts->kind)};
-	return e;
-}
 
 static bool take(void *user, const struct http_response *resp, struct span bytes)
 {
@@ -96,7 +66,7 @@ static enum rmg_rc image_of(struct engine *g, struct span id, struct event_image
 	enum rmg_rc rc = get(g, "images/", id, "/json", found, err);
 
 	if (rc == RMG_OK && *found)
-		rc = docker_image_parse(strbuf_span(&g->body), &g->arena, out, err);
+		rc = docker_image_parse(strbuf_span(&g->body), &g->batch.arena, out, err);
 	return rc;
 }
 
@@ -122,24 +92,18 @@ static void fill(struct event *e, struct engine *g, const struct docker_containe
 	e->workload_kind = c->workload_kind;
 	e->workload_name = c->workload_name;
 	e->revision = c->revision;
-	if (c->n_labels == 0)
-		return;
-	e->labels = ARENA_ARRAY(&g->arena, c->n_labels, struct event_label);
-	if (e->labels == NULL)
-		return;
-	memcpy(e->labels, c->labels, c->n_labels * sizeof *e->labels);
-	e->n_labels = c->n_labels;
+	batch_label(&g->batch, e, c->labels, c->n_labels);
 }
 
 /* A container that somebody named exists, whether it runs or not: it is what would start. */
 static void declare(struct engine *g, const struct docker_container *c,
 		    const struct event_image *image, int64_t at_ms)
 {
-	struct event *e = next(g, EVENT_WORKLOAD_DECLARED, at_ms);
+	struct event *e = batch_next(&g->batch, EVENT_WORKLOAD_DECLARED, at_ms);
 
 	fill(e, g, c);
 	e->replicas = c->running;
-	e->images = ARENA_NEW(&g->arena, struct event_image);
+	e->images = ARENA_NEW(&g->batch.arena, struct event_image);
 	if (e->images) {
 		e->images[0] = *image;
 		e->n_images = 1;
@@ -149,7 +113,8 @@ static void declare(struct engine *g, const struct docker_container *c,
 static void begin_use(struct engine *g, const struct docker_container *c,
 		      const struct event_image *image, int64_t at_ms)
 {
-	struct event *e = next(g, EVENT_USE_BEGAN, c->started_ms ? c->started_ms : at_ms);
+	struct event *e =
+	    batch_next(&g->batch, EVENT_USE_BEGAN, c->started_ms ? c->started_ms : at_ms);
 
 	fill(e, g, c);
 	e->container = c->id;
@@ -167,7 +132,7 @@ static enum rmg_rc say_state(struct engine *g, struct span id, int64_t at_ms, bo
 
 	if (rc != RMG_OK || !*found)
 		return rc;
-	rc = docker_container_parse(strbuf_span(&g->body), &g->arena, &c, err);
+	rc = docker_container_parse(strbuf_span(&g->body), &g->batch.arena, &c, err);
 	if (rc == RMG_OK)
 		rc = image_of_container(g, &c, &image, err);
 	if (rc != RMG_OK)
@@ -213,14 +178,8 @@ static enum rmg_rc say_image(struct engine *g, struct span id, int64_t at_ms, st
 	enum rmg_rc rc = image_of(g, id, &image, &found, err);
 
 	if (rc == RMG_OK && found)
-		next(g, EVENT_IMAGE_SEEN, at_ms)->image = image;
+		batch_next(&g->batch, EVENT_IMAGE_SEEN, at_ms)->image = image;
 	return rc;
-}
-
-/* Room for what one thing can say (a declaration and a use). */
-static enum rmg_rc make_room(struct engine *g, struct rmg_err *err)
-{
-	return g->n + 4 > BATCH ? flush(g, err) : RMG_OK;
 }
 
 typedef enum rmg_rc say_fn(struct engine *g, struct span id, int64_t at_ms, struct rmg_err *err);
@@ -240,7 +199,7 @@ static enum rmg_rc say_all(struct engine *g, const char *list, say_fn *say, stru
 		if (g->opts->stop && g->opts->stop(g->opts->user))
 			rc = err_set(err, RMG_E_STOPPED, "stopped");
 		if (rc == RMG_OK)
-			rc = make_room(g, err);
+			rc = batch_room(&g->batch, ROOM, err);
 		if (rc == RMG_OK)
 			rc = say(g, ids[i], 0, err);
 	}
@@ -252,23 +211,23 @@ static enum rmg_rc snapshot(struct engine *g, struct rmg_err *err)
 {
 	enum rmg_rc rc;
 
-	next(g, EVENT_SNAPSHOT_BEGAN, 0);
+	batch_next(&g->batch, EVENT_SNAPSHOT_BEGAN, 0);
 	rc = say_all(g, "containers/json?all=1", say_container, err);
 	if (rc == RMG_OK)
 		rc = say_all(g, "images/json", say_image, err);
 	if (rc == RMG_OK)
-		rc = make_room(g, err);
+		rc = batch_room(&g->batch, ROOM, err);
 	if (rc == RMG_OK) {
-		next(g, EVENT_SNAPSHOT_ENDED, 0);
-		rc = flush(g, err);
+		batch_next(&g->batch, EVENT_SNAPSHOT_ENDED, 0);
+		rc = batch_flush(&g->batch, err);
 	}
-	g->n = 0;
+	batch_drop(&g->batch);
 	return rc;
 }
 
 static void say_end(struct engine *g, const struct docker_event *ev)
 {
-	struct event *e = next(g, EVENT_USE_ENDED, ev->at_ms);
+	struct event *e = batch_next(&g->batch, EVENT_USE_ENDED, ev->at_ms);
 
 	e->container = ev->id;
 }
@@ -277,7 +236,7 @@ static void say_end(struct engine *g, const struct docker_event *ev)
  * was is asked of nobody: the hub knows which workload this container was. */
 static void say_destroyed(struct engine *g, const struct docker_event *ev)
 {
-	struct event *e = next(g, EVENT_WORKLOAD_REMOVED, ev->at_ms);
+	struct event *e = batch_next(&g->batch, EVENT_WORKLOAD_REMOVED, ev->at_ms);
 
 	e->container = ev->id;
 	e->workload_kind = S("Container");
@@ -287,7 +246,7 @@ static void say_destroyed(struct engine *g, const struct docker_event *ev)
 static enum rmg_rc apply(struct engine *g, struct span line, struct rmg_err *err)
 {
 	struct docker_event ev;
-	enum rmg_rc rc = docker_event_parse(line, &g->arena, &ev, err);
+	enum rmg_rc rc = docker_event_parse(line, &g->batch.arena, &ev, err);
 
 	if (rc != RMG_OK)
 		return rc;
@@ -309,13 +268,13 @@ static enum rmg_rc apply(struct engine *g, struct span line, struct rmg_err *err
 		rc = say_image(g, ev.id, ev.at_ms, err);
 		break;
 	case DOCKER_IMAGE_WENT:
-		next(g, EVENT_IMAGE_REMOVED, ev.at_ms)->image =
+		batch_next(&g->batch, EVENT_IMAGE_REMOVED, ev.at_ms)->image =
 		    (struct event_image){.digests = {ev.id}, .n_digests = 1};
 		break;
 	case DOCKER_OTHER:
 		break;
 	}
-	return rc == RMG_OK ? flush(g, err) : rc;
+	return rc == RMG_OK ? batch_flush(&g->batch, err) : rc;
 }
 
 /* The stream's bytes, cut into lines. */
@@ -363,33 +322,22 @@ static enum rmg_rc stream(struct engine *g, int64_t since_ms, struct rmg_err *er
 	return rc;
 }
 
-static bool stopped(const struct watch_opts *opts)
-{
-	return opts->stop && opts->stop(opts->user);
-}
-
 /* A silent stream ends in RMG_E_NET as a broken one does: both mean another round, no alarm. */
-static void rounds(struct engine *g, struct rmg_err *err)
+static void go_on(struct engine *g, struct rmg_err *err)
 {
-	const struct watch_opts *opts = g->opts;
-	unsigned failed = 0;
+	struct rounds r = {.opts = g->opts, .who = "the engine"};
 
-	while (!stopped(opts)) {
+	while (!rounds_over(&r)) {
 		int64_t since = clock_ms();
 		enum rmg_rc rc = snapshot(g, err);
 
-		if (rc == RMG_OK) {
-			if (failed && opts->warn)
-				opts->warn(opts->user, "the engine answers again");
-			failed = 0;
-			(void)stream(g, since, err);
-			(void)clock_rest(200, opts->stop, opts->user);
+		if (rc != RMG_OK) {
+			rounds_bad(&r, rc, err);
 			continue;
 		}
-		if (failed == 0 && opts->warn && rc != RMG_E_STOPPED)
-			opts->warn(opts->user, err->msg);
-		failed++;
-		(void)clock_rest(MIN_OF(failed * 500, 10000u), opts->stop, opts->user);
+		rounds_good(&r);
+		(void)stream(g, since, err);
+		(void)clock_rest(200, g->opts->stop, g->opts->user);
 	}
 }
 
@@ -403,25 +351,22 @@ static enum rmg_rc engine_run(const struct watch_opts *opts, struct rmg_err *err
 	if (g == NULL)
 		return err_set(err, RMG_E_NOMEM, "no memory for a watcher");
 	g->opts = opts;
-	g->epoch = (uint64_t)clock_ms();
 	g->url = strbuf_of(KIB(8));
 	g->body = strbuf_of(LIMIT_JSON_BYTES);
 	g->line = strbuf_of(LIMIT_EVENT_BYTES);
-	arena_init(&g->arena, LIMIT_JSON_BYTES);
-	snprintf(g->source, sizeof g->source, SPAN_FMT "/%s", SPAN_ARG(opts->place.node),
-		 opts->kind);
+	batch_init(&g->batch, opts);
 	rc = http_new(&http, &g->ask, err);
 	http.stall_s = (uint32_t)LIMIT_WATCH_ROUND_S;
 	if (rc == RMG_OK)
 		rc = http_new(&http, &g->stream, err);
 	if (rc == RMG_OK)
-		rounds(g, err ? err : &own);
+		go_on(g, err ? err : &own);
 	http_free(g->ask);
 	http_free(g->stream);
 	strbuf_done(&g->url);
 	strbuf_done(&g->body);
 	strbuf_done(&g->line);
-	arena_done(&g->arena);
+	batch_done(&g->batch);
 	free(g);
 	return rc;
 }

@@ -5,8 +5,8 @@
 #include "base/rfc3339.h"
 #include "base/utf8.h"
 #include "format/json.h"
-#include "model/ref.h"
 #include "oci/digest.h"
+#include "watch/workload.h"
 
 /* Text that is not clean or too long is as good as not there: an engine has no reason for it. */
 static struct span text(struct arena *a, struct span s)
@@ -119,34 +119,32 @@ enum rmg_rc docker_event_parse(struct span line, struct arena *a, struct docker_
 	return done(&doc, a, err);
 }
 
-/* What a container is an instance of: a service of Swarm or Compose; itself, where somebody named
- * it; else whatever runs this repository here. */
+struct labels {
+	struct arena *a;
+	json *object;
+};
+
+static struct span label_of(const void *user, const char *key)
+{
+	const struct labels *l = user;
+
+	return member(l->a, l->object, key);
+}
+
 static void name_workload(struct docker_container *c, struct arena *a, json *labels)
 {
-	struct span swarm = member(a, labels, "com.docker.swarm.service.name");
-	struct span project = member(a, labels, "com.docker.compose.project");
-	struct span service = member(a, labels, "com.docker.compose.service");
-	struct span tag;
+	struct labels l = {a, labels};
+	struct workload w;
 
-	c->named = false;
-	c->ns = member(a, labels, "com.docker.stack.namespace");
-	if (swarm.n) {
-		c->workload_kind = S("Service");
-		c->workload_name = swarm;
-	} else if (project.n && service.n) {
-		c->workload_kind = S("Compose");
-		c->workload_name = service;
-		c->ns = project;
-	} else if (c->name.n && !is_made_name(c->name)) {
-		c->workload_kind = S("Container");
-		c->workload_name = c->name;
-		c->named = true;
-	} else {
-		c->workload_kind = S("Repository");
-		ref_cut(c->ref, &c->workload_name, &tag);
-	}
-	if (c->workload_name.n == 0)
-		c->workload_name = c->id;
+	workload_of(label_of, &l, c->id, is_made_name(c->name) ? (struct span){0} : c->name, c->ref,
+		    &w);
+	c->ns = w.ns;
+	c->workload_kind = w.kind;
+	c->workload_name = w.name;
+	c->revision = w.revision;
+	c->named = w.named;
+	if (w.pod && w.container_name.n)
+		c->name = w.container_name;
 }
 
 static void read_labels(struct docker_container *c, struct arena *a, json *labels)
@@ -179,7 +177,6 @@ enum rmg_rc docker_container_parse(struct span bytes, struct arena *a, struct do
 	if (span_starts(c.name, S("/")))
 		c.name = span_from(c.name, 1);
 	c.running = json_get_bool(state, "Running");
-	c.revision = member(a, json_get(config, "Labels"), "org.opencontainers.image.version");
 	if (!rfc3339_parse(json_get_str(state, "StartedAt"), &c.started_ms) || c.started_ms < 0)
 		c.started_ms = 0;
 	read_labels(&c, a, json_get(config, "Labels"));
