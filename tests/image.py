@@ -141,7 +141,7 @@ def debian_release(version="12", codename="bookworm"):
 class Image:
     def __init__(self, platform="linux/amd64", labels=None):
         self.os, self.arch = platform.split("/")[:2]
-        self.labels = labels or {}
+        self.labels, self.cmd = labels or {}, ["/bin/sh"]
         self.layers = []  # (blob, descriptor)
         self.diff_ids = []
         self.history = []
@@ -168,7 +168,7 @@ class Image:
     def config(self):
         return json.dumps({
             "architecture": self.arch, "os": self.os, "created": EMPTY_TIME,
-            "config": {"Cmd": ["/bin/sh"], "Labels": self.labels},
+            "config": {"Cmd": self.cmd, "Labels": self.labels},
             "rootfs": {"type": "layers", "diff_ids": self.diff_ids},
             "history": self.history}, sort_keys=True).encode()
 

@@ -85,9 +85,10 @@ int cmd_hub(struct options *o)
 
 	if (o->feed_seconds > 86400)
 		return say_usage("hub", "--feed-seconds is at most a day");
-	opts.n_watches = add(watches, 0, COUNT_OF(watches), "docker", &o->docker);
+	opts.n_watches = add(watches, 0, COUNT_OF(watches), "containerd", &o->containerd);
+	opts.n_watches = add(watches, opts.n_watches, COUNT_OF(watches), "docker", &o->docker);
 	opts.n_watches = add(watches, opts.n_watches, COUNT_OF(watches), "podman", &o->podman);
-	if (opts.n_watches < o->docker.n + o->podman.n)
+	if (opts.n_watches < o->containerd.n + o->docker.n + o->podman.n)
 		return say_usage("hub", "at most %zu runtimes", COUNT_OF(watches));
 	sigaction(SIGHUP, &(struct sigaction){.sa_handler = hang_up, .sa_flags = SA_RESTART}, NULL);
 	if (serve_run(&opts, &err) != RMG_OK)

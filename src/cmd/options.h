@@ -25,7 +25,8 @@ struct options {
 	    *ns, *workload, *severity, *state;
 	uint64_t max_bytes, max_file_bytes, max_files, max_depth, max_seconds, stall_seconds;
 	uint64_t feed_seconds, limit;
-	struct opt_list output, insecure, mirror, feeds, ecosystems, urls, docker, podman;
+	struct opt_list output, insecure, mirror, feeds, ecosystems, urls, containerd, docker,
+	    podman;
 	const char **operands;
 	size_t n_operands;
 };

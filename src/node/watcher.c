@@ -137,6 +137,14 @@ static void *run(void *user)
 	return NULL;
 }
 
+static bool has_docker(const struct node *n)
+{
+	for (size_t i = 0; i < n->n_watches; i++)
+		if (strcmp(n->watches[i].kind, "docker") == 0)
+			return true;
+	return false;
+}
+
 enum rmg_rc watcher_start(struct node *n, const struct node_watch *what, struct watcher **out,
 			  struct rmg_err *err)
 {
@@ -151,6 +159,7 @@ enum rmg_rc watcher_start(struct node *n, const struct node_watch *what, struct 
 	    .kind = what->kind,
 	    .address = what->address,
 	    .place = {.cluster = span_cstr(n->cluster), .node = span_cstr(n->name)},
+	    .with_docker = has_docker(n),
 	    .events = take,
 	    .stop = stop,
 	    .warn = warned,

@@ -16,6 +16,7 @@ struct watch_opts {
 	const char *kind;    /* "docker" */
 	const char *address; /* a socket's path, or a URL */
 	struct place place;  /* cluster and node that it speaks of */
+	bool with_docker;    /* a Docker engine of this machine is watched too */
 	enum rmg_rc (*events)(void *user, const struct event *e, size_t n, struct rmg_err *err);
 	bool (*stop)(void *user);
 	void (*warn)(void *user, const char *text); /* once a trouble, once its end */

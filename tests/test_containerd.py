@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""containerd as it is: what its watcher tells, and images read from its own store."""
+
+import calendar
+import json
+import os
+import signal
+import time
+
+import pytest
+
+from containerd import Containerd, app, waiting_program
+from image import sha256
+from watching import Watching
+
+pytestmark = pytest.mark.real
+
+NAME = "example.test/shop/app:1"
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    return waiting_program(tmp_path_factory.mktemp("program"))
+
+
+@pytest.fixture(scope="module", params=[1, 2], ids=["containerd1", "containerd2"])
+def it(request, tmp_path_factory):
+    made = Containerd(tmp_path_factory.mktemp("ctd"), request.param)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def own(request, tmp_path):
+    """One that may be killed."""
+    made = Containerd(tmp_path / "c")
+    yield made
+    made.close()
+
+
+def digests(image):
+    return [sha256(image.manifest()), sha256(image.config())]
+
+
+def prompt(event):
+    """Told within a second of when it happened, by containerd's clock."""
+    at = time.strptime(event["at"][:19], "%Y-%m-%dT%H:%M:%S")
+    return event["heard"] - calendar.timegm(at) - float("0" + event["at"][19:-1])
+
+
+def test_what_happens_is_told(it, program):
+    """R12, R14, R15: import, start, stop, tag, removal in containerd, each told at once"""
+    one, two = app(program, {"left-pad": "1.0.0"}), app(program, {"left-pad": "2.0.0"})
+    with Watching("containerd", it.socket) as told:
+        it.add(one, NAME)
+        seen = told.wait("image.seen", ref=NAME)
+        assert seen["image"]["digests"] == digests(one)
+        it.run(NAME, "web")
+        began = told.wait("use.began", container="default/web")
+        assert began["image"] == {"ref": NAME, "digests": digests(one)}
+        assert began["namespace"] == "default" and began["runtime"] == "containerd"
+        assert began["workload"] == {"kind": "Container", "name": "web"}
+        # A process in a container is no container, and its end no end.
+        it.ctr("tasks", "exec", "--exec-id", "e1", "web", "/bin/missing", check=False)
+        moved = told.mark()
+        it.add(two, NAME)
+        told.wait("tag.resolved", ref=NAME, digests=digests(two)[:1])
+        told.wait("image.seen", moved, ref=NAME, digests=digests(two))
+        told.wait("image.removed", moved, digests=digests(one))
+        assert not told.find("use.ended")
+        it.ctr("tasks", "kill", "-s", "SIGKILL", "web")
+        ended = told.wait("use.ended", container="default/web")
+        it.stop("web")
+        told.wait("workload.removed")
+        it.ctr("images", "tag", NAME, "example.test/shop/app:2")
+        gone = told.mark()
+        it.ctr("images", "rm", NAME)
+        it.ctr("images", "rm", "example.test/shop/app:2")
+        told.wait("image.removed", gone, digests=digests(two))
+        assert len(told.find("image.removed", gone)) == 1
+        assert all(prompt(e) < 10 for e in (seen, began, ended))
+
+
+def test_every_namespace(it, program):
+    """R22, R36: all namespaces are told of, Kubernetes' by what the pod is; Docker's own are left to it"""
+    image = app(program, {"left-pad": "3.0.0"})
+    pod = ["--label", "io.kubernetes.pod.name=web-7d4", "--label", "io.kubernetes.pod.namespace=shop",
+           "--label", "io.kubernetes.container.name=app"]
+    made = "0123456789abcdef" * 4
+    for ns in ("default", "k8s.io", "moby", "buildkit"):
+        it.add(image, NAME, ns)
+    try:
+        it.run(NAME, made, "k8s.io", *pod)
+        it.run(NAME, "step", "buildkit")
+        it.run(NAME, "f" * 64, "moby")
+        with Watching("containerd", it.socket) as told:
+            began = {e["container"]: e for e in told.find("use.began")}
+            assert set(began) == {made, "buildkit/step"}
+            assert began[made]["namespace"] == "shop" and began[made]["name"] == "app"
+            assert began[made]["workload"] == {"kind": "Pod", "name": "web-7d4"}
+            assert began["buildkit/step"]["namespace"] == "buildkit"
+            assert any("Docker runs containers here" in line for line in told.said), told.said
+            # When it began is asked of its process.
+            assert 0 <= prompt(began[made]) < 60
+            it.stop(made, "k8s.io")
+            told.wait("use.ended", container=made)
+    finally:
+        for container, ns in ((made, "k8s.io"), ("step", "buildkit"), ("f" * 64, "moby")):
+            it.stop(container, ns)
+
+
+def test_a_moved_tag_does_not_rename_what_runs(it, program):
+    """R25: a container is what it was started from, whatever its tag means when all is listed"""
+    one, two = app(program, {"left-pad": "4.0.0"}), app(program, {"left-pad": "5.0.0"})
+    it.add(one, NAME)
+    it.run(NAME, "old")
+    try:
+        it.add(two, NAME)
+        with Watching("containerd", it.socket) as told:
+            image = told.wait("use.began", container="default/old")["image"]
+            # Nobody knows the first one's manifest any more: the chain of its layers is told.
+            assert image == {"ref": NAME, "digests": [one.diff_ids[0]]}
+            it.ctr("images", "tag", NAME, "example.test/shop/other:1")
+            it.add(one, "example.test/shop/again:1")
+            told.wait("image.seen", ref="example.test/shop/again:1")
+            mark = told.mark()
+            it.ctr("containers", "label", "old", "touched=1")
+            assert told.wait("use.began", mark, container="default/old")["image"]["digests"] == digests(one)
+    finally:
+        it.stop("old")
+
+
+def test_crash_and_restart(own, program):
+    """R31: containerd is killed and comes back: what ended meanwhile ends, what runs is told again"""
+    image = app(program, {"left-pad": "1.0.0"})
+    own.add(image, NAME)
+    own.run(NAME, "stays")
+    own.run(NAME, "goes")
+    with Watching("containerd", own.socket) as told:
+        assert {e["container"] for e in told.find("use.began")} == {"default/stays", "default/goes"}
+        pid = [line.split()[1] for line in own.ctr("tasks", "ls").stdout.decode().splitlines()
+               if line.startswith("goes ")][0]
+        own.kill()
+        os.kill(int(pid), signal.SIGKILL)
+        mark = told.mark()
+        own.start()
+        told.wait("snapshot.ended", mark)
+        began = [e["container"] for e in told.find("use.began", mark)]
+        assert began == ["default/stays"]
+        assert any("answers again" in line for line in told.said) or not told.said
+        own.run(NAME, "new")
+        told.wait("use.began", mark, container="default/new")
+
+
+def test_many_short_lives(it, program):
+    """R31: 60 containers that end at once: each has its begin and its end, none twice"""
+    image = app(program, {"left-pad": "6.0.0"})
+    it.add(image, NAME)
+    with Watching("containerd", it.socket) as told:
+        for i in range(60):
+            # A program that is not there fails to start; one that is ends by a signal.
+            it.run(NAME, "c%d" % i)
+            it.stop("c%d" % i)
+        for i in range(60):
+            told.wait("use.ended", container="default/c%d" % i)
+        for kind in ("use.began", "use.ended"):
+            names = [e["container"] for e in told.find(kind)]
+            assert sorted(names) == sorted("default/c%d" % i for i in range(60)), json.dumps(names)
+        assert all(e["image"]["digests"] == digests(image) for e in told.find("use.began"))
