@@ -406,6 +406,27 @@ enum rmg_rc http_do(struct http *h, const struct http_request *req, struct http_
 	return RMG_OK;
 }
 
+enum rmg_rc http_url_check(const char *url, struct rmg_err *err)
+{
+	CURLU *u = curl_url();
+	CURLUcode code = CURLUE_OUT_OF_MEMORY;
+	char *host = NULL;
+
+	if (u)
+		code = curl_url_set(u, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME);
+	if (code == CURLUE_OK)
+		code = curl_url_get(u, CURLUPART_HOST, &host, 0);
+	if (code == CURLUE_OK && *host == '\0')
+		code = CURLUE_NO_HOST;
+	curl_free(host);
+	curl_url_cleanup(u);
+	if (code == CURLUE_OUT_OF_MEMORY)
+		return err_set(err, RMG_E_NOMEM, "no memory for a URL");
+	return code == CURLUE_OK
+		   ? RMG_OK
+		   : err_set(err, RMG_E_ARG, "is no URL: %s", curl_url_strerror(code));
+}
+
 enum rmg_rc http_status_err(const struct http_request *req, const struct http_response *resp,
 			    struct rmg_err *err)
 {

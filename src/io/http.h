@@ -74,6 +74,10 @@ MUST enum rmg_rc http_do(struct http *h, const struct http_request *req, struct 
 MUST bool http_header(const struct http_response *resp, const char *name, size_t i,
 		      struct span *out);
 
+/* Whether a text is a URL with a host, of whatever scheme. The failure does not repeat it: it may
+ * be secret. */
+MUST enum rmg_rc http_url_check(const char *url, struct rmg_err *err);
+
 /* "404 for https://host/path": the failure of an answer that the caller did not want. 401 and 403
  * give RMG_E_AUTH, 404 and 410 RMG_E_NOTFOUND, others RMG_E_NET. */
 enum rmg_rc http_status_err(const struct http_request *req, const struct http_response *resp,
