@@ -2,6 +2,7 @@
 /* cmd_hub.c - hub: the monitor, in the foreground; a service manager or a container keeps it. */
 #include <rummage.h>
 
+#include <errno.h>
 #include <signal.h>
 
 #include "cmd/cmd.h"
@@ -46,8 +47,15 @@ static struct rmg_opts scan_options(const struct options *o)
 /* The general advice about networks is for those who ask others. */
 static const char *advice_of(const struct rmg_err *err)
 {
-	if (err->rc == RMG_E_NET)
+	bool net = err->rc == RMG_E_NET;
+
+	if (net && err->os_errno == EADDRINUSE)
 		return "another hub may run there; --listen HOST:PORT takes another address";
+	if (net && (err->os_errno == EADDRNOTAVAIL || err->os_errno == EACCES))
+		return "--listen HOST:PORT takes another address: one of this machine's, and a "
+		       "port above 1023 where you are not root";
+	if (net)
+		return "--listen says where the hub answers, --store where it keeps what it knows";
 	if (err->rc == RMG_E_DB)
 		return "the store is said by --store; --db says the advisory database";
 	return NULL;

@@ -369,10 +369,11 @@ static enum rmg_rc resolve(const char *listen, struct addrinfo **out, struct rmg
 				 .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
 	struct span host, port;
 	char h[256], p[8];
+	uint64_t number;
 	int failed;
 
 	if (!span_rcut(span_cstr(listen), ':', &host, &port) || host.n >= sizeof h ||
-	    port.n >= sizeof p || port.n == 0)
+	    port.n >= sizeof p || !span_u64(port, 10, UINT16_MAX, &number))
 		return err_set(err, RMG_E_ARG, "\"%s\" is not HOST:PORT", listen);
 	if (host.n > 1 && host.p[0] == '[' && host.p[host.n - 1] == ']')
 		host = span_of(host.p + 1, host.n - 2);

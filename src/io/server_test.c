@@ -325,6 +325,10 @@ static void what_cannot_be_listened_on_is_said(void **state)
 
 	(void)state;
 	assert_int_equal(server_open(&opts, &s, &err), RMG_E_ARG);
+	opts.listen = "127.0.0.1:65536";
+	assert_int_equal(server_open(&opts, &s, &err), RMG_E_ARG);
+	opts.listen = "127.0.0.1:";
+	assert_int_equal(server_open(&opts, &s, &err), RMG_E_ARG);
 	opts.listen = "192.0.2.1:1";
 	assert_int_equal(server_open(&opts, &s, &err), RMG_E_NET);
 	assert_null(s);
