@@ -139,7 +139,16 @@ void alertmanager_body(const struct message *m, const char *cluster, int64_t now
 static enum rmg_rc open_alertmanager(const struct sink_values *v, struct sink **out,
 				     struct rmg_err *err)
 {
-	return sink_open_http(&sink_alertmanager, v, out, err);
+	struct sink *s = NULL;
+	enum rmg_rc rc = sink_open_http(&sink_alertmanager, v, &s, err);
+
+	if (rc == RMG_OK)
+		rc = sink_check_both(s, "user", "password", err);
+	if (rc != RMG_OK)
+		sink_close(s);
+	else
+		*out = s;
+	return rc;
 }
 
 static enum rmg_rc send_alertmanager(struct sink *s, const struct message *m,

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/utf8.h"
+#include "io/pem.h"
 
 enum { VALUE_BYTES = 8192 };
 
@@ -25,6 +26,44 @@ const struct sink_kind *sink_kind_of(const char *name)
 		if (strcmp(kinds[i]->name, name) == 0)
 			return kinds[i];
 	return NULL;
+}
+
+enum rmg_rc sink_check_both(const struct sink *s, const char *one, const char *other,
+			    struct rmg_err *err)
+{
+	if ((sink_get(s, one) == NULL) == (sink_get(s, other) == NULL))
+		return RMG_OK;
+	return err_set(err, RMG_E_ARG, "\"%s\" and \"%s\" need each other", one, other);
+}
+
+/* What a connection would find out too late. Not every kind has these; none has them for something
+ * else. */
+static enum rmg_rc check_files(const struct sink *s, struct rmg_err *err)
+{
+	const char *ca = sink_get(s, "ca"), *cert = sink_get(s, "client_cert"),
+		   *key = sink_get(s, "client_key");
+	enum rmg_rc rc = ca ? pem_certificates(ca, err) : RMG_OK;
+
+	if (rc != RMG_OK) {
+		err_add(err, "\"ca\"");
+		return rc;
+	}
+	rc = sink_check_both(s, "client_cert", "client_key", err);
+	if (rc != RMG_OK || cert == NULL)
+		return rc;
+	rc = pem_pair(cert, key, err);
+	if (rc != RMG_OK)
+		err_add(err, "\"client_cert\", \"client_key\"");
+	return rc;
+}
+
+enum rmg_rc sink_check_url(const struct sink *s, struct rmg_err *err)
+{
+	const char *url = sink_get(s, "url");
+	struct rmg_err why = {0};
+	enum rmg_rc rc = url ? http_url_check(url, &why) : RMG_OK;
+
+	return rc == RMG_OK ? rc : err_set(err, rc, "\"url\" %s", why.msg);
 }
 
 static enum rmg_rc check(const struct sink_kind *kind, const struct sink *s, struct rmg_err *err)
@@ -57,6 +96,8 @@ enum rmg_rc sink_open(const struct sink_kind *kind, const struct sink_values *v,
 	s->values = *v;
 	s->body = strbuf_of(SINK_BODY_BYTES);
 	rc = check(kind, s, err);
+	if (rc == RMG_OK)
+		rc = check_files(s, err);
 	if (rc != RMG_OK)
 		sink_close(s);
 	else

@@ -20,6 +20,8 @@ enum rmg_rc sink_open_http(const struct sink_kind *kind, const struct sink_value
 	if (url.n && !span_starts_icase(url, S("https://")) &&
 	    !span_starts_icase(url, S("http://")))
 		rc = err_set(err, RMG_E_ARG, "\"url\" does not begin with https:// or http://");
+	if (rc == RMG_OK)
+		rc = sink_check_url(s, err);
 	opts.ca_file = sink_ca_file(s);
 	opts.stop = sink_stops;
 	opts.user = s;

@@ -33,13 +33,19 @@ struct sink {
 #include "alert/sink.def"
 #undef X
 
-/* Checks the settings: what is required is there, nothing holds control bytes. */
+/* Checks the settings: what is required is there, nothing holds control bytes, files of
+ * certificates and keys are such. */
 MUST enum rmg_rc sink_open(const struct sink_kind *kind, const struct sink_values *v,
 			   struct sink **out, struct rmg_err *err);
 /* The same, with an HTTP client; the setting "url", where there is one, is checked. */
 MUST enum rmg_rc sink_open_http(const struct sink_kind *kind, const struct sink_values *v,
 				struct sink **out, struct rmg_err *err);
 void sink_close(struct sink *s);
+/* Two settings that are nothing without each other. */
+MUST enum rmg_rc sink_check_both(const struct sink *s, const char *one, const char *other,
+				 struct rmg_err *err);
+/* The setting "url", where it is set, is a URL. */
+MUST enum rmg_rc sink_check_url(const struct sink *s, struct rmg_err *err);
 
 const char *sink_get(const struct sink *s, const char *name); /* NULL: not set, or empty */
 const char *sink_get_or(const struct sink *s, const char *name, const char *otherwise);

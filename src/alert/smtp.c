@@ -216,8 +216,12 @@ static enum rmg_rc check(const struct sink *s, struct rmg_err *err)
 	if (!span_starts(url, S("smtp://")) && !span_starts(url, S("smtps://")))
 		return err_set(err, RMG_E_ARG,
 			       "\"url\" is not smtp://HOST:PORT or smtps://HOST:PORT");
+	if (sink_check_url(s, err) != RMG_OK)
+		return RMG_E_ARG;
 	if (!plain && !span_is(tls, S("required")))
 		return err_set(err, RMG_E_ARG, "\"tls\" is neither \"required\" nor \"never\"");
+	if (sink_check_both(s, "user", "password", err) != RMG_OK)
+		return RMG_E_ARG;
 	if (plain && sink_get(s, "password") && !is_here(url))
 		return err_set(err, RMG_E_ARG, "a password is not sent without TLS");
 	if (!is_address(span_cstr(sink_get(s, "from"))))
