@@ -16,14 +16,6 @@ static const char *value_of(void *user, const char *name)
 	return config_sink_value(user, name);
 }
 
-static const struct config_sink *sink_of(const struct config *c, const char *name)
-{
-	for (size_t i = 0; i < c->n_sinks; i++)
-		if (strcmp(c->sinks[i].name, name) == 0)
-			return &c->sinks[i];
-	return NULL;
-}
-
 static enum rmg_rc send_test(const struct config_sink *s, struct rmg_err *err)
 {
 	struct sink_values values = {
@@ -64,7 +56,7 @@ int cmd_alerts_test(struct options *o)
 		return say_usage("alerts test", "--hub-config FILE says which sinks there are");
 	if (config_read(o->hub_config, &config, &err) != RMG_OK)
 		return say_failure("alerts test", &err, NULL);
-	sink = sink_of(config, o->operands[0]);
+	sink = config_sink_of(config, o->operands[0]);
 	if (sink == NULL)
 		code = say_usage("alerts test", "%s has no sink called %s", o->hub_config,
 				 o->operands[0]);

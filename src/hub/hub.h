@@ -102,6 +102,8 @@ MUST enum rmg_rc hub_database_set(struct hub *h, const struct hub_database *db,
  * old. Any thread, no lock. */
 void hub_feeds_checked(struct hub *h);
 MUST enum rmg_rc hub_policy_set(struct hub *h, const struct policy *p, struct rmg_err *err);
+/* The sinks and the link of opts, from the next message on; borrowed. */
+void hub_sinks_set(struct hub *h, const struct hub_opts *opts);
 
 /* Clockwork, about once a second: leadership, inbox, stream, escalation, silence, expiry of
  * suppressions and exceptions, digests of grouped alerts. *leads tells who is the leader now. */

@@ -223,3 +223,12 @@ enum rmg_rc hub_policy_set(struct hub *h, const struct policy *p, struct rmg_err
 	h->alerts_due = true;
 	return tx_end(&s.tx, tx_settle(&s.tx));
 }
+
+void hub_sinks_set(struct hub *h, const struct hub_opts *opts)
+{
+	pthread_mutex_lock(&h->writing);
+	h->opts.sinks = opts->sinks;
+	h->opts.sinks_each = opts->sinks_each;
+	h->opts.link = opts->link;
+	pthread_mutex_unlock(&h->writing);
+}

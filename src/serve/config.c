@@ -10,7 +10,7 @@
 #include "format/yamlr.h"
 #include "io/file.h"
 
-enum { DEPTH = 6 };
+enum { DEPTH = 6, SINK_VALUES = 64 };
 
 struct entry {
 	const char *path[DEPTH];
@@ -115,11 +115,20 @@ static bool yes(const char *value, bool *out)
 	return *out || strcmp(value, "false") == 0;
 }
 
-static struct config_sink *sink_of(struct config *c, const char *name)
+const struct config_sink *config_sink_of(const struct config *c, const char *name)
 {
 	for (size_t i = 0; i < c->n_sinks; i++)
 		if (strcmp(c->sinks[i].name, name) == 0)
 			return &c->sinks[i];
+	return NULL;
+}
+
+static struct config_sink *sink_of(struct config *c, const char *name)
+{
+	const struct config_sink *have = config_sink_of(c, name);
+
+	if (have)
+		return &c->sinks[have - c->sinks];
 	c->sinks[c->n_sinks] = (struct config_sink){.name = name};
 	return &c->sinks[c->n_sinks++];
 }
@@ -145,6 +154,8 @@ static enum rmg_rc set_sink(struct config *c, struct reading *r, const struct en
 	enum rmg_rc rc = RMG_OK;
 
 	if (strcmp(name, "kind") == 0) {
+		if (s->kind)
+			return bad(r, e->line, "it has a kind already", err);
 		s->kind = sink_kind_of(value);
 		return s->kind ? RMG_OK : bad(r, e->line, "no sink is of this kind", err);
 	}
@@ -156,6 +167,9 @@ static enum rmg_rc set_sink(struct config *c, struct reading *r, const struct en
 		s->values = ARENA_ARRAY(r->a, r->entries.n, struct config_value);
 	if (name == NULL || s->values == NULL)
 		return no_memory(err);
+	/* One of the two would not hold, and who wrote it would not know. */
+	if (s->n_values == SINK_VALUES || config_sink_value(s, name))
+		return bad(r, e->line, "a second setting of this name, or too many of them", err);
 	if (rc == RMG_OK)
 		s->values[s->n_values++] = (struct config_value){name, value};
 	else
@@ -266,6 +280,8 @@ static enum rmg_rc fill(struct config *c, struct reading *r, struct rmg_err *err
 		if (rc != RMG_OK)
 			return rc;
 	}
+	if (c->n_sinks > CONFIG_SINKS)
+		return err_set(err, RMG_E_LIMIT, "%s: at most %d sinks", r->name, CONFIG_SINKS);
 	c->sink_names = ARENA_ARRAY(&c->arena, c->n_sinks + 1, const char *);
 	c->sinks_each = ARENA_ARRAY(&c->arena, c->n_sinks + 1, const char *);
 	if (c->sink_names == NULL || c->sinks_each == NULL)
@@ -289,6 +305,7 @@ enum rmg_rc config_parse(struct span yaml, const char *name, struct config **out
 	if (c == NULL)
 		return no_memory(err);
 	arena_init(&c->arena, MIB(16));
+	c->holders = 1;
 	c->changes_days = c->sent_messages_days = 30;
 	r.a = &c->arena;
 	rc = read_all(&r, yaml, err);
@@ -306,20 +323,36 @@ enum rmg_rc config_parse(struct span yaml, const char *name, struct config **out
 enum rmg_rc config_read(const char *file, struct config **out, struct rmg_err *err)
 {
 	struct span text = {0};
+	struct config *c = NULL;
 	enum rmg_rc rc = RMG_OK;
 
 	if (file)
 		rc = file_read(file, LIMIT_SETTINGS_BYTES, &text, err);
 	if (rc == RMG_OK)
-		rc = config_parse(text, file ? file : "settings", out, err);
+		rc = config_parse(text, file ? file : "settings", &c, err);
 	if (file)
 		file_free(&text);
+	for (size_t i = 0; rc == RMG_OK && i < c->n_sinks; i++) {
+		rc = config_sink_check(&c->sinks[i], err);
+		if (rc != RMG_OK)
+			err_add(err, "%s: sink \"%s\"", file, c->sinks[i].name);
+	}
+	if (rc == RMG_OK)
+		*out = c;
+	else
+		config_free(c);
 	return rc;
+}
+
+struct config *config_hold(struct config *c)
+{
+	c->holders++;
+	return c;
 }
 
 void config_free(struct config *c)
 {
-	if (c == NULL)
+	if (c == NULL || --c->holders)
 		return;
 	arena_done(&c->arena);
 	free(c);
@@ -331,4 +364,51 @@ const char *config_sink_value(const struct config_sink *s, const char *name)
 		if (strcmp(s->values[i].name, name) == 0)
 			return s->values[i].value;
 	return NULL;
+}
+
+static const char *value_of(void *user, const char *name)
+{
+	return config_sink_value(user, name);
+}
+
+enum rmg_rc config_sink_check(const struct config_sink *s, struct rmg_err *err)
+{
+	const struct sink_values values = {.value = value_of, .user = (void *)(uintptr_t)s};
+	struct sink *sink = NULL;
+	enum rmg_rc rc = s->kind->open(&values, &sink, err);
+
+	if (rc == RMG_OK)
+		s->kind->close(sink);
+	return rc;
+}
+
+static bool text_same(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+bool config_sink_same(const struct config_sink *a, const struct config_sink *b)
+{
+	if (a->kind != b->kind || a->n_values != b->n_values)
+		return false;
+	for (size_t i = 0; i < a->n_values; i++)
+		if (!text_same(config_sink_value(b, a->values[i].name),
+			       config_sink_value(a, a->values[i].name)))
+			return false;
+	return true;
+}
+
+bool config_provider_same(const struct config *a, const struct config *b)
+{
+	const struct oidc_opts *x = &a->oidc, *y = &b->oidc;
+
+	if (!text_same(x->issuer, y->issuer) || !text_same(x->audience, y->audience) ||
+	    !text_same(x->jwks, y->jwks) || !text_same(x->claim, y->claim) ||
+	    !text_same(x->ca_file, y->ca_file) || x->n_roles != y->n_roles)
+		return false;
+	for (size_t i = 0; i < x->n_roles; i++)
+		if (strcmp(x->roles[i].value, y->roles[i].value) != 0 ||
+		    strcmp(x->roles[i].role, y->roles[i].role) != 0)
+			return false;
+	return true;
 }

@@ -20,7 +20,9 @@ struct letter {
 
 struct deliver {
 	struct env *env;
-	const struct config_sink *config;
+	struct config *held;
+	const struct config_sink *config; /* of held */
+	atomic_bool over;
 	struct sink_values values;
 	struct sink *sink;
 	struct store *store;
@@ -41,7 +43,7 @@ static bool stop(void *user)
 {
 	const struct deliver *d = user;
 
-	return atomic_load(&d->env->stopping);
+	return atomic_load(&d->env->stopping) || atomic_load(&d->over);
 }
 
 static enum rmg_rc take(void *user, const struct outbox_row *row)
@@ -159,7 +161,7 @@ static void deliver_due(struct deliver *d)
 		return;
 	if (d->store == NULL)
 		rc = store_open(d->env->store, &d->store, &err);
-	while (rc == RMG_OK && atomic_load(&d->env->leads) && !atomic_load(&d->env->stopping)) {
+	while (rc == RMG_OK && atomic_load(&d->env->leads) && !stop(d)) {
 		drop_letters(d);
 		rc = store_outbox_due(d->store, span_cstr(d->config->name), env_now_ms(d->env),
 				      PAGE, take, d, &err);
@@ -180,7 +182,7 @@ static void *run(void *user)
 	struct deliver *d = user;
 	uint64_t heard = 0;
 
-	while (!atomic_load(&d->env->stopping)) {
+	while (!stop(d)) {
 		if (atomic_load(&d->env->leads))
 			deliver_due(d);
 		bell_wait(&d->env->sent, &heard, 1000);
@@ -188,8 +190,8 @@ static void *run(void *user)
 	return NULL;
 }
 
-enum rmg_rc deliver_start(struct env *env, const struct config_sink *sink, struct deliver **out,
-			  struct rmg_err *err)
+static enum rmg_rc start(struct env *env, struct config *config, const struct config_sink *sink,
+			 struct deliver **out, struct rmg_err *err)
 {
 	struct deliver *d = calloc(1, sizeof *d);
 
@@ -202,18 +204,69 @@ enum rmg_rc deliver_start(struct env *env, const struct config_sink *sink, struc
 		free(d);
 		return err_set(err, RMG_E_NOMEM, "no thread for sink %s", sink->name);
 	}
+	d->held = config_hold(config);
 	*out = d;
 	return RMG_OK;
 }
 
-void deliver_stop(struct deliver *d)
+static void end(struct deliver *d)
 {
-	if (d == NULL)
-		return;
 	pthread_join(d->thread, NULL);
 	if (d->sink)
 		d->config->kind->close(d->sink);
 	store_close(d->store);
 	VEC_DONE(&d->letters);
+	config_free(d->held);
 	free(d);
+}
+
+/* Ends those that the config has not, or has otherwise; all at once, since each may take a second
+ * to notice. */
+static void end_others(struct delivers *d, struct env *env, const struct config *config)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < d->n; i++) {
+		const struct config_sink *now =
+		    config ? config_sink_of(config, d->v[i]->config->name) : NULL;
+
+		atomic_store(&d->v[i]->over, !now || !config_sink_same(now, d->v[i]->config));
+	}
+	bell_ring(&env->sent);
+	for (size_t i = 0; i < d->n; i++) {
+		if (atomic_load(&d->v[i]->over))
+			end(d->v[i]);
+		else
+			d->v[n++] = d->v[i];
+	}
+	d->n = n;
+}
+
+static bool runs(const struct delivers *d, const char *name)
+{
+	for (size_t i = 0; i < d->n; i++)
+		if (strcmp(d->v[i]->config->name, name) == 0)
+			return true;
+	return false;
+}
+
+enum rmg_rc delivers_set(struct delivers *d, struct env *env, struct config *config,
+			 struct rmg_err *err)
+{
+	enum rmg_rc rc = RMG_OK;
+
+	end_others(d, env, config);
+	for (size_t i = 0; rc == RMG_OK && i < config->n_sinks; i++) {
+		if (runs(d, config->sinks[i].name))
+			continue;
+		rc = start(env, config, &config->sinks[i], &d->v[d->n], err);
+		d->n += rc == RMG_OK;
+	}
+	return rc;
+}
+
+void delivers_stop(struct delivers *d)
+{
+	if (d->n)
+		end_others(d, d->v[0]->env, NULL);
 }

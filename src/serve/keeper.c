@@ -10,7 +10,6 @@ enum { LOOK_MS = 1000, EVERY_MS = 3600 * 1000, BREATH_MS = 20 };
 
 struct keeper {
 	struct env *env;
-	const struct config *config;
 	pthread_t thread;
 	int64_t done_at; /* of the tick; 0: not yet */
 	bool troubled;
@@ -23,8 +22,10 @@ static bool stop(void *user)
 	return env_stopping(k->env) || !atomic_load(&k->env->leads);
 }
 
-static int64_t before(const struct keeper *k, int64_t days)
+static int64_t before(const struct keeper *k, const atomic_uint *setting)
 {
+	int64_t days = atomic_load(setting);
+
 	return days ? env_now_ms(k->env) - days * INT64_C(86400000) : 0;
 }
 
@@ -39,9 +40,9 @@ static void say(struct keeper *k, enum rmg_rc rc, const struct rmg_err *err)
 static void compact(struct keeper *k)
 {
 	const struct store_keep keep = {
-	    .uses_before_ms = before(k, k->config->ended_uses_days),
-	    .outbox_before_ms = before(k, k->config->sent_messages_days),
-	    .changes_before_ms = before(k, k->config->changes_days),
+	    .uses_before_ms = before(k, &k->env->ended_uses_days),
+	    .outbox_before_ms = before(k, &k->env->sent_messages_days),
+	    .changes_before_ms = before(k, &k->env->changes_days),
 	};
 	struct rmg_err err = {0};
 	struct store *st = NULL;
@@ -73,15 +74,13 @@ static void *run(void *user)
 	return NULL;
 }
 
-enum rmg_rc keeper_start(struct env *env, const struct config *config, struct keeper **out,
-			 struct rmg_err *err)
+enum rmg_rc keeper_start(struct env *env, struct keeper **out, struct rmg_err *err)
 {
 	struct keeper *k = calloc(1, sizeof *k);
 
 	if (k == NULL)
 		return err_set(err, RMG_E_NOMEM, "no memory for retention");
 	k->env = env;
-	k->config = config;
 	if (pthread_create(&k->thread, NULL, run, k) != 0) {
 		free(k);
 		return err_set(err, RMG_E_NOMEM, "no thread for retention");

@@ -2,7 +2,7 @@
 /* parts.h - the threads of `rummage hub` besides the HTTP server's and those of this machine
  * (node/node.h): each is a struct, a start and a stop that waits for it.
  *
- * deliver  one a sink: takes what is due from the outbox and sends it, while this hub leads
+ * delivers one a sink: takes what is due from the outbox and sends it, while this hub leads
  * feeder   keeps the advisory database current, and hands each new one to the hub
  * keeper   gives up what was kept for as long as the hub's file says, while this hub leads
  *
@@ -27,6 +27,7 @@ struct env {
 	struct node node; /* this machine */
 	struct bell sent; /* something is in the outbox */
 	atomic_bool stopping, leads;
+	atomic_uint ended_uses_days, changes_days, sent_messages_days; /* 0: for ever */
 };
 
 void env_say(const struct env *env, const char *level, const char *fmt, ...) PRINTF(3, 4);
@@ -35,17 +36,22 @@ int64_t env_now_ms(const struct env *env);
 struct node_to local_to(struct env *env); /* this machine's, straight into the hub */
 
 struct deliver;
-MUST enum rmg_rc deliver_start(struct env *env, const struct config_sink *sink,
-			       struct deliver **out, struct rmg_err *err);
-void deliver_stop(struct deliver *d);
+struct delivers {
+	struct deliver *v[CONFIG_SINKS];
+	size_t n;
+};
+/* The sinks of a config, of which they hold a share. Those that are as they were go on; the others
+ * end, what they were sending is sent again, and begin as they are now. */
+MUST enum rmg_rc delivers_set(struct delivers *d, struct env *env, struct config *config,
+			      struct rmg_err *err);
+void delivers_stop(struct delivers *d);
 
 struct feeder;
 MUST enum rmg_rc feeder_start(struct env *env, struct feeder **out, struct rmg_err *err);
 void feeder_stop(struct feeder *f);
 
 struct keeper;
-MUST enum rmg_rc keeper_start(struct env *env, const struct config *config, struct keeper **out,
-			      struct rmg_err *err);
+MUST enum rmg_rc keeper_start(struct env *env, struct keeper **out, struct rmg_err *err);
 void keeper_stop(struct keeper *k);
 
 #endif

@@ -14,16 +14,16 @@
 #include "io/file.h"
 #include "io/server_tls.h"
 #include "serve/api.h"
+#include "serve/orders.h"
 #include "serve/parts.h"
 #include "serve/streams.h"
 
-enum { WATCHES = 16, SINKS = 64, TURN_MS = 250, TOKENS_MS = 10000 };
+enum { WATCHES = 16, TURN_MS = 250, TOKENS_MS = 10000 };
 
 struct running {
 	struct serve_opts opts; /* with defaults filled in */
 	struct env env;
-	struct config *config;
-	struct policy *policy, *old_policy;
+	struct orders orders;
 	struct hub *hub;
 	struct auth *auth;
 	struct streams *streams;
@@ -33,7 +33,7 @@ struct running {
 	struct scanner *scanner;
 	struct host *host;
 	struct watcher *watchers[WATCHES];
-	struct deliver *delivers[SINKS];
+	struct delivers delivers;
 	struct keeper *keeper;
 	char state_dir[4096], store[4200], node[256], listen[64];
 	struct span cert, key, client_ca;
@@ -112,23 +112,6 @@ static enum rmg_rc fill_defaults(struct running *r, struct rmg_err *err)
 	if (o->feed_s == 0)
 		o->feed_s = 300;
 	return file_mkdirs(r->state_dir, err);
-}
-
-static enum rmg_rc read_policy(const char *file, struct policy **out, struct rmg_err *err)
-{
-	struct span text;
-	enum rmg_rc rc;
-
-	if (file == NULL)
-		return policy_default(out) == RMG_OK
-			   ? RMG_OK
-			   : err_set(err, RMG_E_NOMEM, "no memory for the policy");
-	rc = file_read(file, LIMIT_POLICY_BYTES, &text, err);
-	if (rc != RMG_OK)
-		return rc;
-	rc = policy_parse(text, file, out, err);
-	file_free(&text);
-	return rc;
 }
 
 static bool is_loopback(const char *listen)
@@ -279,19 +262,29 @@ static void poke(void *user)
 	bell_ring(&r->env.sent);
 }
 
+/* What other threads read of the hub's file. */
+static void tell_threads(struct running *r)
+{
+	const struct config *c = r->orders.config;
+
+	atomic_store(&r->api.open_metrics, c->open_metrics);
+	atomic_store(&r->env.ended_uses_days, c->ended_uses_days);
+	atomic_store(&r->env.changes_days, c->changes_days);
+	atomic_store(&r->env.sent_messages_days, c->sent_messages_days);
+}
+
 static enum rmg_rc open_hub(struct running *r, struct rmg_err *err)
 {
 	struct hub_opts hub = {.store = r->opts.store, .now_ms = now_ms, .user = r->env.clock_user};
-	enum rmg_rc rc = config_read(r->opts.config, &r->config, err);
+	enum rmg_rc rc = orders_read(&r->opts, NULL, &r->orders, err);
 
-	if (rc == RMG_OK)
-		rc = read_policy(r->opts.policy, &r->policy, err);
 	if (rc != RMG_OK)
 		return rc;
-	hub.policy = r->policy;
-	hub.sinks = r->config->sink_names;
-	hub.sinks_each = r->config->sinks_each;
-	hub.link = r->config->address;
+	tell_threads(r);
+	hub.policy = r->orders.policy;
+	hub.sinks = r->orders.config->sink_names;
+	hub.sinks_each = r->orders.config->sinks_each;
+	hub.link = r->orders.config->address;
 	rc = hub_open(&hub, &r->hub, err);
 	if (rc != RMG_OK)
 		return rc;
@@ -307,13 +300,13 @@ static enum rmg_rc open_server(struct running *r, struct rmg_err *err)
 				.handle = api_handle,
 				.note_bytes = API_NOTE_BYTES,
 				.user = &r->api};
-	struct oidc *oidc = NULL;
+	struct oidc *provider = r->orders.provider;
 	enum rmg_rc rc = read_certificates(r, err);
 
-	if (rc == RMG_OK && r->config->oidc.issuer)
-		rc = oidc_open(&r->config->oidc, &oidc, err);
-	if (rc == RMG_OK)
-		rc = auth_open(r->hub, oidc, &r->auth, err);
+	if (rc == RMG_OK) {
+		r->orders.provider = NULL;
+		rc = auth_open(r->hub, provider, &r->auth, err);
+	}
 	if (rc == RMG_OK)
 		rc = streams_open(r->hub, &r->streams, err);
 	if (rc != RMG_OK)
@@ -323,7 +316,6 @@ static enum rmg_rc open_server(struct running *r, struct rmg_err *err)
 	r->api.streams = r->streams;
 	r->api.user = r;
 	r->api.poke = poke;
-	atomic_store(&r->api.open_metrics, r->config->open_metrics);
 	o.cert = r->cert;
 	o.key = r->key;
 	o.client_ca = r->client_ca;
@@ -353,36 +345,55 @@ static enum rmg_rc start_parts(struct running *r, struct rmg_err *err)
 	enum rmg_rc rc = feeder_start(&r->env, &r->feeder, err);
 
 	fill_node(r);
-	if (o->n_watches > WATCHES || r->config->n_sinks > SINKS)
-		return err_set(err, RMG_E_LIMIT, "at most %d runtimes and %d sinks", WATCHES,
-			       SINKS);
+	if (o->n_watches > WATCHES)
+		return err_set(err, RMG_E_LIMIT, "at most %d runtimes", WATCHES);
 	if (rc == RMG_OK)
 		rc = scanner_start(&r->env.node, &r->scanner, err);
 	if (rc == RMG_OK && o->host)
 		rc = host_start(&r->env.node, &r->host, err);
 	for (size_t i = 0; rc == RMG_OK && i < o->n_watches; i++)
 		rc = watcher_start(&r->env.node, &o->watches[i], &r->watchers[i], err);
-	for (size_t i = 0; rc == RMG_OK && i < r->config->n_sinks; i++)
-		rc = deliver_start(&r->env, &r->config->sinks[i], &r->delivers[i], err);
-	return rc == RMG_OK ? keeper_start(&r->env, r->config, &r->keeper, err) : rc;
+	if (rc == RMG_OK)
+		rc = delivers_set(&r->delivers, &r->env, r->orders.config, err);
+	return rc == RMG_OK ? keeper_start(&r->env, &r->keeper, err) : rc;
+}
+
+/* All of it, or nothing. */
+static enum rmg_rc take_orders(struct running *r, struct rmg_err *err)
+{
+	struct orders fresh = {0}, old = r->orders;
+	struct oidc *provider;
+	enum rmg_rc rc = orders_read(&r->opts, &r->orders, &fresh, err);
+
+	if (rc == RMG_OK)
+		rc = hub_policy_set(r->hub, fresh.policy, err);
+	if (rc != RMG_OK) {
+		orders_free(&fresh);
+		return rc;
+	}
+	hub_sinks_set(r->hub, &(struct hub_opts){.sinks = fresh.config->sink_names,
+						 .sinks_each = fresh.config->sinks_each,
+						 .link = fresh.config->address});
+	provider = fresh.provider;
+	fresh.provider = NULL;
+	r->orders = fresh;
+	tell_threads(r);
+	if (fresh.new_provider)
+		rc = auth_provider(r->auth, provider, err);
+	if (rc == RMG_OK)
+		rc = delivers_set(&r->delivers, &r->env, fresh.config, err);
+	orders_free(&old);
+	return rc;
 }
 
 static void reload(struct running *r)
 {
-	struct policy *fresh = NULL;
 	struct rmg_err err = {0};
-	enum rmg_rc rc = read_policy(r->opts.policy, &fresh, &err);
 
-	if (rc == RMG_OK)
-		rc = hub_policy_set(r->hub, fresh, &err);
-	if (rc != RMG_OK) {
-		policy_free(fresh);
-		env_say(&r->env, "error", "the policy stays as it is: %s", err.msg);
-		return;
-	}
-	policy_free(r->policy);
-	r->policy = fresh;
-	env_say(&r->env, "info", "the policy was read again");
+	if (take_orders(r, &err) == RMG_OK)
+		env_say(&r->env, "info", "the policy and the hub's file were read again");
+	else
+		env_say(&r->env, "error", "what the hub was told stays as it is: %s", err.msg);
 }
 
 static void lead_or_follow(struct running *r, bool leads)
@@ -433,8 +444,7 @@ static void stop_parts(struct running *r)
 	host_stop(r->host);
 	scanner_stop(r->scanner);
 	feeder_stop(r->feeder);
-	for (size_t i = 0; i < SINKS; i++)
-		deliver_stop(r->delivers[i]);
+	delivers_stop(&r->delivers);
 	keeper_stop(r->keeper);
 }
 
@@ -447,8 +457,7 @@ static void end(struct running *r)
 	streams_close(r->streams);
 	auth_close(r->auth);
 	hub_close(r->hub);
-	policy_free(r->policy);
-	config_free(r->config);
+	orders_free(&r->orders);
 	file_free(&r->cert);
 	if (r->key.n)
 		explicit_bzero((void *)(uintptr_t)r->key.p, r->key.n);
