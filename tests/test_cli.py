@@ -127,7 +127,7 @@ def test_settings_are_those_of_the_manual(rummage):
     """the manual's table of settings is the program's"""
     rows = re.findall(r"^X\(.*?\)$", open(os.path.join(kit.TOP, "src", "cmd", "options.def"),
                                           encoding="utf-8").read(), re.M | re.S)
-    pairs = [re.findall(r'NULL|"[^"]*"', row.split("V(")[0].split("ALL")[0])[-2:] for row in rows]
+    pairs = [re.findall(r'NULL|"[^"]*"', re.split(r"V\(|ALL|ASKING", row)[0])[-2:] for row in rows]
     want = {tuple(w.strip('"') for w in p) for p in pairs if p[0] != "NULL"}
     page = open(os.path.join(kit.TOP, "man", "rummage.1.scd"), encoding="utf-8").read()
     got = set(re.findall(r"^\|  (\w+)\n:  ([a-z-]+)$", page, re.M))

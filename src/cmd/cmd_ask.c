@@ -55,7 +55,7 @@ static const struct question questions[VERBS] = {
 		       "CLUSTER=cluster NODE=node WORKLOAD=workload CONTAINER=container "
 		       "IMAGE=image REASON=reason",
 		       "all that runs is known"},
-    [VERB_audit_verify] = {"/api/v1/audit/verify", NULL, NULL, NULL},
+    [VERB_audit_verify] = {"/api/v1/audit/verify", "query", NULL, NULL},
 };
 
 static void put(struct strbuf *url, const char *name, struct span value)
@@ -85,8 +85,13 @@ static void url_of(const struct question *q, const struct options *o, struct spa
 	} else if (o->n_operands) {
 		put_text(url, q->operand, o->operands[0]);
 	}
+	put_text(url, "cluster", o->cluster);
+	put_text(url, "node", o->node);
 	put_text(url, "namespace", o->ns);
 	put_text(url, "workload", o->workload);
+	put_text(url, "image", o->image);
+	put_text(url, "advisory", o->advisory);
+	put_text(url, "rule", o->rule);
 	put_text(url, "severity", o->severity);
 	put_text(url, "state", o->state);
 	put_text(url, "running", o->running ? "true" : NULL);
@@ -100,11 +105,13 @@ static void url_of(const struct question *q, const struct options *o, struct spa
 
 struct asking {
 	const struct question *q;
-	const struct options *o;
+	struct options *o;
 	struct output *to;
 	struct grid *grid;  /* of the table */
 	struct strbuf json; /* of the items */
+	struct strbuf more; /* of what stands beside them on the first page */
 	size_t n;
+	bool good; /* the verdict on the audit log */
 };
 
 static void put_item(struct asking *a, json *item)
@@ -126,6 +133,27 @@ static void put_item(struct asking *a, json *item)
 	free(text);
 }
 
+/* Totals, what runs, the moment: all but what the pages are made of. */
+static void put_beside(struct asking *a, json *root)
+{
+	struct jsonw w = {.out = &a->more, .comma = true};
+
+	for (struct json_iter it = json_iter(root); json_next(&it);) {
+		size_t len;
+		char *text;
+
+		if (span_is(it.key, S("items")) || span_is(it.key, S("next")))
+			continue;
+		text = yyjson_val_write(it.value, 0, &len);
+		if (text == NULL)
+			continue;
+		jsonw_key_span(&w, it.key);
+		strbuf_put(&a->more, span_of(text, len));
+		w.comma = true;
+		free(text);
+	}
+}
+
 static enum rmg_rc page(struct asking *a, struct hub_client *hub, struct strbuf *url,
 			struct strbuf *cursor, struct rmg_err *err)
 {
@@ -141,6 +169,8 @@ static enum rmg_rc page(struct asking *a, struct hub_client *hub, struct strbuf 
 		rc = json_parse(&doc, body, MIB(256), err);
 	if (rc != RMG_OK)
 		return rc;
+	if (cursor->n == 0)
+		put_beside(a, doc.root);
 	items = json_get(doc.root, "items");
 	for (struct json_iter it = json_iter(items); json_is_array(items) && json_next(&it);)
 		put_item(a, it.value);
@@ -171,7 +201,9 @@ static enum rmg_rc write_all(struct asking *a, struct rmg_err *err)
 	if (a->grid == NULL) {
 		strbuf_puts(&text, "{\"items\":[");
 		strbuf_put(&text, strbuf_span(&a->json));
-		strbuf_puts(&text, "]}\n");
+		strbuf_puts(&text, "]");
+		strbuf_put(&text, strbuf_span(&a->more));
+		strbuf_puts(&text, "}\n");
 	} else if (a->n) {
 		grid_write(a->grid, output_columns(a->to), &text);
 	}
@@ -203,6 +235,7 @@ static enum rmg_rc ask_into(struct asking *a, struct hub_client *hub, struct rmg
 	if (one)
 		return ask_one(a, hub, err);
 	a->json = strbuf_of(GIB(1));
+	a->more = strbuf_of(MIB(64));
 	if (strcmp(a->to->format, "table") == 0) {
 		a->grid = grid_new(a->q->columns);
 		if (a->grid == NULL)
@@ -215,35 +248,51 @@ static enum rmg_rc ask_into(struct asking *a, struct hub_client *hub, struct rmg
 		say("%s", a->q->none);
 	grid_free(a->grid);
 	strbuf_done(&a->json);
+	strbuf_done(&a->more);
+	a->grid = NULL;
+	return rc;
+}
+
+static int not_asked(enum verb_id verb, enum rmg_rc rc, const struct rmg_err *err)
+{
+	return say_failure(verbs[verb].typed, err,
+			   rc == RMG_E_NET ? "is the hub running, and where? (--hub URL)"
+			   : rc == RMG_E_AUTH
+			       ? "a token that may is needed: --token-file, or $RUMMAGE_HUB_TOKEN"
+			       : NULL);
+}
+
+/* What is done for each output: into() puts an answer into a->to. */
+typedef enum rmg_rc into_fn(struct asking *a, struct hub_client *hub, struct rmg_err *err);
+
+static enum rmg_rc ask_for_each(struct asking *a, into_fn *into, struct rmg_err *err)
+{
+	struct options *o = a->o;
+	struct hub_client *hub = NULL;
+	struct outputs outputs = {0};
+	enum rmg_rc rc = outputs_open(&outputs, o, &o->output, "table", formats, err);
+
+	if (rc == RMG_OK)
+		rc = hub_client_open(o, &hub, err);
+	for (size_t i = 0; rc == RMG_OK && i < outputs.n; i++) {
+		a->to = &outputs.v[i];
+		a->n = 0;
+		rc = into(a, hub, err);
+	}
+	if (rc == RMG_OK)
+		rc = outputs_commit(&outputs, err);
+	hub_client_close(hub);
+	outputs_done(&outputs);
 	return rc;
 }
 
 static int ask(struct options *o, enum verb_id verb)
 {
 	struct asking a = {.q = &questions[verb], .o = o};
-	struct hub_client *hub = NULL;
-	struct outputs outputs = {0};
 	struct rmg_err err = {0};
-	enum rmg_rc rc = outputs_open(&outputs, o, &o->output, "table", formats, &err);
+	enum rmg_rc rc = ask_for_each(&a, ask_into, &err);
 
-	if (rc == RMG_OK)
-		rc = hub_client_open(o, &hub, &err);
-	for (size_t i = 0; rc == RMG_OK && i < outputs.n; i++) {
-		a.to = &outputs.v[i];
-		a.n = 0;
-		rc = ask_into(&a, hub, &err);
-	}
-	if (rc == RMG_OK)
-		rc = outputs_commit(&outputs, &err);
-	hub_client_close(hub);
-	outputs_done(&outputs);
-	if (rc != RMG_OK)
-		return say_failure(verbs[verb].typed, &err,
-				   rc == RMG_E_NET ? "is the hub running, and where? (--hub URL)"
-				   : rc == RMG_E_AUTH
-				       ? "a token is needed: --token-file, or $RUMMAGE_HUB_TOKEN"
-				       : NULL);
-	return EXIT_WHOLE;
+	return rc == RMG_OK ? EXIT_WHOLE : not_asked(verb, rc, &err);
 }
 
 #define ASK(id)                                                                                    \
@@ -261,37 +310,47 @@ ASK(tags)
 ASK(coverage)
 #undef ASK
 
+static enum rmg_rc verdict_into(struct asking *a, struct hub_client *hub, struct rmg_err *err)
+{
+	struct strbuf url = strbuf_of(KIB(64)), text = strbuf_of(MIB(1));
+	struct json_doc doc = {0};
+	struct span body = {0};
+	uint64_t records = 0;
+	enum rmg_rc rc;
+
+	url_of(a->q, a->o, (struct span){0}, 0, &url);
+	rc = hub_client_get(hub, strbuf_cstr(&url), &body, err);
+	if (rc == RMG_OK)
+		rc = json_parse(&doc, body, MIB(1), err);
+	if (rc == RMG_OK) {
+		a->good = json_get_bool(doc.root, "good");
+		if (!json_get_u64(doc.root, "records", &records))
+			records = 0;
+		if (strcmp(a->to->format, "json") == 0)
+			strbuf_put(&text, body);
+		else if (a->good)
+			strbuf_printf(&text, "whole: %llu records", (unsigned long long)records);
+		else
+			strbuf_printf(&text, "NOT WHOLE: " SPAN_FMT,
+				      SPAN_ARG(json_get_str(doc.root, "why")));
+		strbuf_puts(&text, "\n");
+		if (strbuf_rc(&text) != RMG_OK || !output_write(a->to, strbuf_cstr(&text), text.n))
+			rc = output_error(a->to, err);
+	}
+	json_done(&doc);
+	strbuf_done(&url);
+	strbuf_done(&text);
+	return rc;
+}
+
 /* The answer decides the exit code: a log that is not whole is what policy says no to. */
 int cmd_audit_verify(struct options *o)
 {
-	struct hub_client *hub = NULL;
-	struct json_doc doc = {0};
+	struct asking a = {.q = &questions[VERB_audit_verify], .o = o};
 	struct rmg_err err = {0};
-	struct span body = {0};
-	bool good = false;
-	enum rmg_rc rc = hub_client_open(o, &hub, &err);
+	enum rmg_rc rc = ask_for_each(&a, verdict_into, &err);
 
-	if (rc == RMG_OK)
-		rc = hub_client_get(hub, questions[VERB_audit_verify].path, &body, &err);
-	if (rc == RMG_OK)
-		rc = json_parse(&doc, body, MIB(1), &err);
-	if (rc == RMG_OK) {
-		struct span why = json_get_str(doc.root, "why");
-		uint64_t records = 0;
-
-		if (!json_get_u64(doc.root, "records", &records))
-			records = 0;
-		good = json_get_bool(doc.root, "good");
-		if (o->output.n)
-			printf(SPAN_FMT "\n", SPAN_ARG(body));
-		else if (good)
-			printf("whole: %llu records\n", (unsigned long long)records);
-		else
-			printf("NOT WHOLE: " SPAN_FMT "\n", SPAN_ARG(why));
-	}
-	json_done(&doc);
-	hub_client_close(hub);
 	if (rc != RMG_OK)
-		return say_failure("audit verify", &err, NULL);
-	return good ? EXIT_WHOLE : EXIT_POLICY;
+		return not_asked(VERB_audit_verify, rc, &err);
+	return a.good ? EXIT_WHOLE : EXIT_POLICY;
 }

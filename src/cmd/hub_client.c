@@ -8,6 +8,7 @@
 #include "format/json.h"
 #include "io/file.h"
 #include "io/http.h"
+#include "io/pem.h"
 
 enum { URL_BYTES = 70000 };
 
@@ -18,8 +19,8 @@ struct hub_client {
 	char ca[4200];
 };
 
-/* --token-file, the setting (or $RUMMAGE_HUB_TOKEN), else what a hub of this user left. No token at
- * all is for the hub to refuse. */
+/* --token-file, the setting (or $RUMMAGE_HUB_TOKEN), else, where no certificate is shown, what a
+ * hub of this user left. No token at all is for the hub to refuse. */
 static enum rmg_rc find_token(const struct options *o, struct strbuf *out, struct rmg_err *err)
 {
 	char dir[4096], path[4200];
@@ -30,10 +31,17 @@ static enum rmg_rc find_token(const struct options *o, struct strbuf *out, struc
 		strbuf_puts(out, o->token);
 		return RMG_OK;
 	}
-	if (!file_state_dir(dir, sizeof dir))
+	if (o->client_cert || !file_state_dir(dir, sizeof dir))
 		return RMG_OK;
 	snprintf(path, sizeof path, "%s/admin.token", dir);
 	return file_exists(path) ? file_first_line(path, out, err) : RMG_OK;
+}
+
+static enum rmg_rc check_certificate(const struct options *o, struct rmg_err *err)
+{
+	if ((o->client_cert == NULL) != (o->client_key == NULL))
+		return err_set(err, RMG_E_ARG, "--client-cert and --client-key need each other");
+	return o->client_cert ? pem_pair(o->client_cert, o->client_key, err) : RMG_OK;
 }
 
 /* A hub of this user on this machine vouches for itself by the certificate that it made. */
@@ -50,7 +58,10 @@ static const char *own_ca(struct hub_client *c)
 enum rmg_rc hub_client_open(const struct options *o, struct hub_client **out, struct rmg_err *err)
 {
 	struct hub_client *c = calloc(1, sizeof *c);
-	struct http_opts opts = {.ca_file = o->ca_cert};
+	struct http_opts opts = {.ca_file = o->ca_cert,
+				 .fingerprint = o->hub_fingerprint,
+				 .client_cert = o->client_cert,
+				 .client_key = o->client_key};
 	struct strbuf token = strbuf_of(KIB(16));
 	enum rmg_rc rc;
 
@@ -62,7 +73,9 @@ enum rmg_rc hub_client_open(const struct options *o, struct hub_client **out, st
 	c->header = strbuf_of(KIB(20));
 	if (opts.ca_file == NULL && strncmp(c->base, "https:", 6) == 0)
 		opts.ca_file = own_ca(c);
-	rc = find_token(o, &token, err);
+	rc = check_certificate(o, err);
+	if (rc == RMG_OK)
+		rc = find_token(o, &token, err);
 	if (rc == RMG_OK && token.n)
 		strbuf_printf(&c->header, "Authorization: Bearer %s", strbuf_cstr(&token));
 	strbuf_done(&token);
@@ -118,7 +131,7 @@ enum rmg_rc hub_client_get(struct hub_client *c, const char *path, struct span *
 	const char *headers[] = {c->header.n ? strbuf_cstr(&c->header) : NULL, NULL};
 	struct http_response resp;
 	struct http_request req = {
-	    .headers = headers, .max_bytes = MIB(256), .sink = take, .user = c};
+	    .headers = headers, .packed = true, .max_bytes = MIB(256), .sink = take, .user = c};
 	size_t n = strlen(c->base);
 	enum rmg_rc rc;
 

@@ -16,7 +16,8 @@ struct listing {
 	const struct ask *q;
 	struct page page;
 	VEC(struct listed) open;
-	uint32_t uses; /* of the row that is being written */
+	uint32_t uses;  /* of the row that is being written */
+	uint32_t image; /* the one that resolved alerts are asked of */
 	enum adv_severity least;
 };
 
@@ -35,6 +36,10 @@ static enum rmg_rc check(const struct ask *q, enum adv_severity *least, struct r
 	if (!known)
 		return err_set(err, RMG_E_ARG,
 			       "\"state\" is open, firing, acknowledged, suppressed or resolved");
+	if (span_is(q->state, S("resolved")) && ask_names_place(q))
+		return err_set(err, RMG_E_ARG,
+			       "where a resolved alert was is not known any more: it cannot be "
+			       "asked for by cluster, node, namespace or workload");
 	return RMG_OK;
 }
 
@@ -47,25 +52,12 @@ static uint32_t uses_of(const struct world *w, const struct alert *a)
 
 static bool place_fits(const struct ask *q, const struct world *w, const struct alert *a)
 {
-	const struct world_image *image;
-	uint32_t at = 0, id;
-
-	if (q->cluster.n + q->ns.n + q->workload.n == 0)
+	if (!ask_names_place(q))
 		return true;
 	if (a->workload && ask_workload(q, w, a->workload) &&
 	    ask_place(q, place_of(w, w->workloads.v[a->workload].place)))
 		return true;
-	if (a->image == 0)
-		return false;
-	image = &w->images.v[a->image];
-	for (uint32_t u = image->first_use; u; u = w->uses.v[u].next)
-		if (ask_place(q, place_of(w, w->uses.v[u].place)) &&
-		    ask_workload(q, w, w->uses.v[u].workload))
-			return true;
-	while ((id = world_would_next(w, a->image, &at)) != 0)
-		if (ask_workload(q, w, id) && ask_place(q, place_of(w, w->workloads.v[id].place)))
-			return true;
-	return false;
+	return a->image && ask_image_place(q, w, a->image, ASK_WOULD);
 }
 
 static bool fits(const struct listing *l, const struct world *w, const struct alert *a)
@@ -192,9 +184,22 @@ static enum rmg_rc next_resolved(void *user, const struct alert_row *row)
 	if (!span_is(row->state, S("resolved")) ||
 	    (severity_of(row->severity, &severity) && severity < l->least) ||
 	    (l->q->advisory.n && !span_is_icase(l->q->advisory, row->advisory)) ||
+	    (l->q->image.n && (row->image == 0 || row->image != l->image)) ||
 	    !page_at(&l->page, 0, row->id))
 		return RMG_OK;
 	return put_row(l, row);
+}
+
+static enum rmg_rc put_resolved(struct listing *l, struct store *st, struct rmg_err *err)
+{
+	const struct world *w;
+	enum rmg_rc rc = l->q->image.n ? hub_read_lock(l->hub, &w, NULL, err) : RMG_OK;
+
+	if (rc == RMG_OK && l->q->image.n) {
+		l->image = world_image_choose(w, l->q->image);
+		hub_read_unlock(l->hub);
+	}
+	return rc == RMG_OK ? store_alert_each(st, next_resolved, l, err) : rc;
 }
 
 enum rmg_rc ask_alerts(struct hub *h, const struct ask *q, struct strbuf *out, struct rmg_err *err)
@@ -210,8 +215,7 @@ enum rmg_rc ask_alerts(struct hub *h, const struct ask *q, struct strbuf *out, s
 	st = hub_store_lock(h, err);
 	if (st == NULL)
 		return RMG_E_IO;
-	rc = span_is(q->state, S("resolved")) ? store_alert_each(st, next_resolved, &l, err)
-					      : put_open(&l, st, err);
+	rc = span_is(q->state, S("resolved")) ? put_resolved(&l, st, err) : put_open(&l, st, err);
 	hub_store_unlock(h);
 	jsonw_array_end(&l.page.w);
 	page_end(&l.page, NULL, hub_now_ms(h));

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ask_lists.c - images, workloads, what sleeps, tags, and what is not covered: all from memory. */
-#include "base/vec.h"
+/* ask_lists.c - images, workloads, what sleeps, and what is not covered: all from memory. */
 #include "hub/ask_page.h"
 
 /* Whether an image has any finding of this severity or above; "" is any image. */
@@ -67,7 +66,8 @@ static bool image_asked(const struct ask *q, const struct world *w, uint32_t id)
 	const struct world_image *i = &w->images.v[id];
 	bool known;
 
-	if (q->running_only && i->n_uses == 0)
+	if ((q->running_only && i->n_uses == 0) ||
+	    !ask_image_place(q, w, id, q->running_only ? ASK_RUNNING : ASK_ANY))
 		return false;
 	if (q->image.n && !span_is(q->image, i->digest) && !span_is(q->image, i->ref)) {
 		uint32_t other;
@@ -263,7 +263,8 @@ enum rmg_rc ask_coverage(struct hub *h, const struct ask *q, struct strbuf *out,
 		const struct world_use *u = &w->uses.v[slot];
 		const char *reason;
 
-		if (u->id == 0 || u->cached || !ask_place(q, place_of(w, u->place)))
+		if (u->id == 0 || u->cached || !ask_place(q, place_of(w, u->place)) ||
+		    !ask_workload(q, w, u->workload))
 			continue;
 		c.total++;
 		reason = reason_of(w, u->image);
@@ -277,98 +278,4 @@ enum rmg_rc ask_coverage(struct hub *h, const struct ask *q, struct strbuf *out,
 	page_end(&p, db, hub_now_ms(h));
 	hub_read_unlock(h);
 	return RMG_OK;
-}
-
-struct skew {
-	const struct world *w;
-	struct span ref;
-	VEC(uint32_t) images; /* that run under this reference */
-};
-
-/* Contents that run now under one reference; more than one is a skew. */
-static bool gather_skew(struct skew *s)
-{
-	for (uint32_t slot = 1; slot < s->w->uses.n; slot++) {
-		const struct world_use *u = &s->w->uses.v[slot];
-		bool seen = false;
-
-		if (u->id == 0 || u->cached || u->image == 0 || !span_is(text_span(u->ref), s->ref))
-			continue;
-		for (size_t i = 0; i < s->images.n && !seen; i++)
-			seen = s->images.v[i] == u->image;
-		if (!seen && !VEC_PUSH(&s->images, u->image))
-			return false;
-	}
-	return true;
-}
-
-static enum rmg_rc put_tag(void *user, const struct tag_row *row)
-{
-	struct page *p = user;
-
-	/* Newest first: the place of a row is counted from there. */
-	jsonw_object(&p->w);
-	jsonw_put(&p->w, "ref", row->ref);
-	jsonw_put(&p->w, "digest", row->digest);
-	put_time(&p->w, "first", row->first_ms);
-	put_time(&p->w, "last", row->last_ms);
-	jsonw_put(&p->w, "source", row->source);
-	jsonw_object_end(&p->w);
-	return RMG_OK;
-}
-
-struct tags {
-	struct page *page;
-	uint64_t n;
-};
-
-static enum rmg_rc next_tag(void *user, const struct tag_row *row)
-{
-	struct tags *t = user;
-
-	if (page_at(t->page, ++t->n, 0))
-		return put_tag(t->page, row);
-	return t->page->more ? RMG_E_STOPPED : RMG_OK;
-}
-
-static enum rmg_rc put_skew(struct hub *h, const struct ask *q, struct page *p, struct rmg_err *err)
-{
-	struct skew s = {.ref = q->ref};
-	bool good;
-	enum rmg_rc rc = q->ref.n ? hub_read_lock(h, &s.w, NULL, err) : RMG_OK;
-
-	if (rc != RMG_OK || q->ref.n == 0)
-		return rc;
-	good = gather_skew(&s);
-	jsonw_key(&p->w, "running");
-	jsonw_array(&p->w);
-	for (size_t i = 0; good && i < s.images.n; i++)
-		jsonw_str(&p->w, s.w->images.v[s.images.v[i]].digest);
-	jsonw_array_end(&p->w);
-	jsonw_put_bool(&p->w, "skew", s.images.n > 1);
-	hub_read_unlock(h);
-	VEC_DONE(&s.images);
-	return good ? RMG_OK : err_set(err, RMG_E_NOMEM, "no memory for the answer");
-}
-
-enum rmg_rc ask_tags(struct hub *h, const struct ask *q, struct strbuf *out, struct rmg_err *err)
-{
-	struct page p;
-	struct tags t = {.page = &p};
-	struct store *st;
-	enum rmg_rc rc = page_begin(&p, q, out, err);
-
-	if (rc != RMG_OK)
-		return rc;
-	st = hub_store_lock(h, err);
-	if (st == NULL)
-		return RMG_E_IO;
-	rc = q->ref.n ? store_tag_history(st, q->ref, next_tag, &t, err)
-		      : store_tag_current_each(st, next_tag, &t, err);
-	hub_store_unlock(h);
-	jsonw_array_end(&p.w);
-	if (rc == RMG_OK)
-		rc = put_skew(h, q, &p, err);
-	page_end(&p, NULL, hub_now_ms(h));
-	return rc;
 }

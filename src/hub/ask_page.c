@@ -102,6 +102,33 @@ bool ask_workload(const struct ask *q, const struct world *w, uint32_t workload)
 	return workload_is_named(q->workload, place_of(w, l->place), l->kind, l->name);
 }
 
+bool ask_names_place(const struct ask *q)
+{
+	return q->cluster.n + q->node.n + q->ns.n + q->workload.n != 0;
+}
+
+static bool any_use(const struct ask *q, const struct world *w, uint32_t slot)
+{
+	for (; slot; slot = w->uses.v[slot].next)
+		if (ask_place(q, place_of(w, w->uses.v[slot].place)) &&
+		    ask_workload(q, w, w->uses.v[slot].workload))
+			return true;
+	return false;
+}
+
+bool ask_image_place(const struct ask *q, const struct world *w, uint32_t image, enum ask_use how)
+{
+	const struct world_image *i = &w->images.v[image];
+	uint32_t at = 0, id;
+
+	if (!ask_names_place(q) || any_use(q, w, i->first_use))
+		return true;
+	while (how != ASK_RUNNING && (id = world_would_next(w, image, &at)) != 0)
+		if (ask_workload(q, w, id) && ask_place(q, place_of(w, w->workloads.v[id].place)))
+			return true;
+	return how == ASK_ANY && any_use(q, w, i->first_cached);
+}
+
 const struct place *place_of(const struct world *w, uint32_t id)
 {
 	return &w->places.v[id].place;

@@ -29,6 +29,12 @@ void page_end(struct page *p, const struct advdb *db, int64_t now_ms);
 /* Whether a place, a workload is one that was asked for. */
 bool ask_place(const struct ask *q, const struct place *p);
 bool ask_workload(const struct ask *q, const struct world *w, uint32_t workload);
+/* Whether any place, or workload, is asked for at all. */
+bool ask_names_place(const struct ask *q);
+/* Whether an image is where it is asked for: a use of it is, or, beyond ASK_RUNNING, a workload
+ * that would run it; of ASK_ANY it may also lie there. */
+enum ask_use { ASK_RUNNING, ASK_WOULD, ASK_ANY };
+bool ask_image_place(const struct ask *q, const struct world *w, uint32_t image, enum ask_use how);
 /* "[NAMESPACE/][KIND/]NAME", as people write a workload, against one. */
 bool workload_is_named(struct span text, const struct place *p, struct span kind, struct span name);
 

@@ -316,6 +316,7 @@ static void set_request(CURL *c, const struct http_request *req)
 	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, secure ? "https" : "http,https");
 	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, req->no_redirect ? 0L : 1L);
+	curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, req->packed ? "gzip" : NULL);
 	curl_easy_setopt(c, CURLOPT_MAXREDIRS, (long)HTTP_REDIRECTS);
 	set_method(c, req);
 	if (req->range_last != 0)

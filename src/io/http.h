@@ -7,9 +7,9 @@
  * RMG_E_NET: none came, or it broke off, stalled (stall_s) or lied about ranges; RMG_E_LIMIT: the
  * body is above max_bytes; RMG_E_STOPPED: stop() said so (polled at least once a second); RMG_E_IO:
  * the sink refused. Only bodies of 2xx answers reach the sink, as sent (no Content-Encoding is
- * asked for); of others the first HTTP_ERROR_BYTES are in resp->error. Redirects are followed
- * (HTTP_REDIRECTS at most, never from https to http, credentials stay with the first host). Failure
- * texts name scheme, host and path only. */
+ * asked for, unless by `packed`); of others the first HTTP_ERROR_BYTES are in resp->error.
+ * Redirects are followed (HTTP_REDIRECTS at most, never from https to http, credentials stay with
+ * the first host). Failure texts name scheme, host and path only. */
 #ifndef IO_HTTP_H
 #define IO_HTTP_H
 
@@ -63,6 +63,7 @@ struct http_request {
 	uint64_t range_first, range_last; /* last 0: to the end; both 0: the whole */
 	uint64_t max_bytes;               /* of the body; 0: LIMIT_MANIFEST_BYTES */
 	bool no_redirect;
+	bool packed;        /* asks for gzip, and unpacks it: max_bytes is of what comes out */
 	bool secret_path;   /* failure texts name scheme and host only */
 	http_sink_fn *sink; /* NULL: the body is dropped */
 	void *user;
