@@ -10,6 +10,7 @@ import time
 import pytest
 
 from containerd import Containerd, app, waiting_program
+from cri import Cri
 from image import sha256
 from watching import Watching
 
@@ -153,17 +154,57 @@ def test_crash_and_restart(own, program):
 
 
 def test_many_short_lives(it, program):
-    """R31: 60 containers that end at once: each has its begin and its end, none twice"""
+    """R31: 30 containers that end at once: each has its begin and its end, none twice"""
     image = app(program, {"left-pad": "6.0.0"})
     it.add(image, NAME)
     with Watching("containerd", it.socket) as told:
-        for i in range(60):
+        for i in range(30):
             # A program that is not there fails to start; one that is ends by a signal.
             it.run(NAME, "c%d" % i)
             it.stop("c%d" % i)
-        for i in range(60):
+        for i in range(30):
             told.wait("use.ended", container="default/c%d" % i)
         for kind in ("use.began", "use.ended"):
             names = [e["container"] for e in told.find(kind)]
-            assert sorted(names) == sorted("default/c%d" % i for i in range(60)), json.dumps(names)
+            assert sorted(names) == sorted("default/c%d" % i for i in range(30)), json.dumps(names)
         assert all(e["image"]["digests"] == digests(image) for e in told.find("use.began"))
+
+
+# By Kubernetes' interface.
+
+@pytest.mark.parametrize("kind", ["cri", "containerd"])
+def test_pods(it, program, kind):
+    """R14, R36: pods by the CRI and by containerd itself: sandbox and container, with their pod's name"""
+    image, pause = app(program, {"left-pad": "7.0.0"}), app(program, {})
+    it.add(image, NAME, "k8s.io")
+    it.add(pause, "localhost/pause:1", "k8s.io")
+    cri = Cri(it.socket)
+    with Watching(kind, it.socket) as told:
+        pod = cri.pod("web-7d4", "shop")
+        container = cri.container(pod, "app", NAME, ["/bin/wait"])
+        began = [told.wait("use.began", container=c) for c in (pod.id, container)]
+        for event, what in zip(began, (pause, image)):
+            assert event["namespace"] == "shop" and event["runtime"] == "containerd"
+            assert event["workload"] == {"kind": "Pod", "name": "web-7d4"}
+            assert sha256(what.config()) in event["image"]["digests"]
+        assert [e["image"]["ref"] for e in began] == ["localhost/pause:1", NAME]
+        assert began[1]["name"] == "app"
+        cri.stop(container)
+        told.wait("use.ended", container=container)
+        cri.stop_pod(pod)
+        told.wait("use.ended", container=pod.id)
+        assert len(told.find("use.began")) == 2
+
+
+def test_images_by_the_cri(it, program):
+    """R15, R25: images that come, move and go between two questions"""
+    one, two = app(program, {"left-pad": "8.0.0"}), app(program, {"left-pad": "9.0.0"})
+    name = "example.test/shop/by-cri:1"
+    with Watching("cri", it.socket) as told:
+        it.add(one, name, "k8s.io")
+        assert sha256(one.config()) in told.wait("image.seen", ref=name)["image"]["digests"]
+        mark = told.mark()
+        it.add(two, name, "k8s.io")
+        told.wait("tag.resolved", mark, ref=name)
+        assert sha256(two.config()) in told.wait("image.seen", mark, ref=name)["image"]["digests"]
+        it.ctr("images", "rm", name, ns="k8s.io")

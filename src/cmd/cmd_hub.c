@@ -61,6 +61,16 @@ static const char *advice_of(const struct rmg_err *err)
 	return NULL;
 }
 
+/* One runtime by two of its interfaces would be counted twice. */
+static const char *watched_twice(const struct node_watch *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(v[i].address, v[k].address) == 0)
+				return v[i].address;
+	return NULL;
+}
+
 int cmd_hub(struct options *o)
 {
 	struct node_watch watches[16];
@@ -94,10 +104,14 @@ int cmd_hub(struct options *o)
 	if (o->feed_seconds > 86400)
 		return say_usage("hub", "--feed-seconds is at most a day");
 	opts.n_watches = add(watches, 0, COUNT_OF(watches), "containerd", &o->containerd);
+	opts.n_watches = add(watches, opts.n_watches, COUNT_OF(watches), "cri", &o->cri);
 	opts.n_watches = add(watches, opts.n_watches, COUNT_OF(watches), "docker", &o->docker);
 	opts.n_watches = add(watches, opts.n_watches, COUNT_OF(watches), "podman", &o->podman);
-	if (opts.n_watches < o->containerd.n + o->docker.n + o->podman.n)
+	if (opts.n_watches < o->containerd.n + o->cri.n + o->docker.n + o->podman.n)
 		return say_usage("hub", "at most %zu runtimes", COUNT_OF(watches));
+	if (watched_twice(watches, opts.n_watches))
+		return say_usage("hub", "%s is to be watched twice",
+				 watched_twice(watches, opts.n_watches));
 	sigaction(SIGHUP, &(struct sigaction){.sa_handler = hang_up, .sa_flags = SA_RESTART}, NULL);
 	if (serve_run(&opts, &err) != RMG_OK)
 		return say_failure("hub", &err, advice_of(&err));

@@ -25,7 +25,7 @@ struct options {
 	    *ns, *workload, *severity, *state, *image, *advisory, *rule;
 	uint64_t max_bytes, max_file_bytes, max_files, max_depth, max_seconds, stall_seconds;
 	uint64_t feed_seconds, limit;
-	struct opt_list output, insecure, mirror, feeds, ecosystems, urls, containerd, docker,
+	struct opt_list output, insecure, mirror, feeds, ecosystems, urls, containerd, cri, docker,
 	    podman;
 	const char **operands;
 	size_t n_operands;

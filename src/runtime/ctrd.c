@@ -7,21 +7,14 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "runtime/ask.h"
 #include "runtime/unpack.h"
 
 #define SERVICE "/containerd.services."
 
-enum { QUESTION_BYTES = 64 << 10, TIMEOUT_MS = 60000 };
-
 struct ctrd {
-	struct grpc *grpc;
-	struct strbuf question;
-	struct strbuf answer;
-	struct arena arena; /* of one message of a stream */
-
-	/* The subscription. */
-	struct grpc_call call;
-	ctrd_event_fn *fn;
+	struct asker ask;
+	ctrd_event_fn *fn; /* of the subscription */
 	void *user;
 };
 
@@ -32,10 +25,7 @@ enum rmg_rc ctrd_open(const struct grpc_opts *opts, struct ctrd **out, struct rm
 
 	if (c == NULL)
 		return err_set(err, RMG_E_NOMEM, "no memory for a connection");
-	c->question = strbuf_of(QUESTION_BYTES);
-	c->answer = strbuf_of(LIMIT_GRPC_BYTES);
-	arena_init(&c->arena, 2 * LIMIT_GRPC_BYTES);
-	rc = grpc_new(opts, &c->grpc, err);
+	rc = asker_open(&c->ask, opts, err);
 	if (rc != RMG_OK) {
 		ctrd_close(c);
 		return rc;
@@ -48,58 +38,8 @@ void ctrd_close(struct ctrd *c)
 {
 	if (c == NULL)
 		return;
-	grpc_free(c->grpc);
-	strbuf_done(&c->question);
-	strbuf_done(&c->answer);
-	arena_done(&c->arena);
+	asker_done(&c->ask);
 	free(c);
-}
-
-/* Questions are texts in fields 1, 2, 3. */
-static void say(struct ctrd *c, struct span first, struct span second, struct span third)
-{
-	strbuf_clear(&c->question);
-	pack_text(&c->question, 1, first);
-	pack_text(&c->question, 2, second);
-	pack_text(&c->question, 3, third);
-}
-
-/* What was said, to be asked of a namespace. */
-static enum rmg_rc ask(struct ctrd *c, const char *method, struct span ns, bool stream,
-		       grpc_sink_fn *sink, void *user, struct rmg_err *err)
-{
-	char text[256];
-	struct grpc_header header = {"containerd-namespace", text};
-	struct grpc_call call = {.method = method,
-				 .request = strbuf_span(&c->question),
-				 .headers = &header,
-				 .n_headers = ns.n ? 1 : 0,
-				 .stream = stream,
-				 .timeout_ms = stream ? 0 : TIMEOUT_MS,
-				 .sink = sink,
-				 .user = user};
-
-	if (strbuf_rc(&c->question) != RMG_OK || ns.n >= sizeof text)
-		return err_set(err, RMG_E_ARG, "too long for a question to containerd");
-	snprintf(text, sizeof text, SPAN_FMT, SPAN_ARG(ns));
-	return grpc_do(c->grpc, &call, NULL, err);
-}
-
-static enum rmg_rc keep(void *user, struct span message, struct rmg_err *err)
-{
-	struct ctrd *c = user;
-
-	strbuf_put(&c->answer, message);
-	return strbuf_rc(&c->answer) == RMG_OK
-		   ? RMG_OK
-		   : err_set(err, strbuf_rc(&c->answer), "no room for an answer");
-}
-
-/* The answer is kept until the next question. */
-static enum rmg_rc ask_one(struct ctrd *c, const char *method, struct span ns, struct rmg_err *err)
-{
-	strbuf_clear(&c->answer);
-	return ask(c, method, ns, false, keep, c, err);
 }
 
 enum rmg_rc ctrd_namespaces(struct ctrd *c, struct arena *a, struct span **out, size_t *n,
@@ -107,9 +47,10 @@ enum rmg_rc ctrd_namespaces(struct ctrd *c, struct arena *a, struct span **out, 
 {
 	enum rmg_rc rc;
 
-	say(c, S(""), S(""), S(""));
-	rc = ask_one(c, SERVICE "namespaces.v1.Namespaces/List", S(""), err);
-	return rc == RMG_OK ? ctrd_read_namespaces(strbuf_span(&c->answer), a, out, n, err) : rc;
+	asker_say(&c->ask, S(""), S(""), S(""));
+	rc = asker_ask(&c->ask, SERVICE "namespaces.v1.Namespaces/List", S(""), err);
+	return rc == RMG_OK ? ctrd_read_namespaces(strbuf_span(&c->ask.answer), a, out, n, err)
+			    : rc;
 }
 
 struct each {
@@ -125,8 +66,8 @@ static enum rmg_rc each_container(void *user, struct span message, struct rmg_er
 	size_t n;
 	enum rmg_rc rc;
 
-	arena_reset(&e->c->arena);
-	rc = ctrd_read_containers(message, &e->c->arena, &list, &n, err);
+	arena_reset(&e->c->ask.arena);
+	rc = ctrd_read_containers(message, &e->c->ask.arena, &list, &n, err);
 	for (size_t i = 0; rc == RMG_OK && i < n; i++)
 		rc = e->fn(e->user, &list[i], err);
 	return rc;
@@ -137,9 +78,9 @@ enum rmg_rc ctrd_containers_each(struct ctrd *c, struct span ns, ctrd_container_
 {
 	struct each e = {c, fn, user};
 
-	say(c, S(""), S(""), S(""));
-	return ask(c, SERVICE "containers.v1.Containers/ListStream", ns, true, each_container, &e,
-		   err);
+	asker_say(&c->ask, S(""), S(""), S(""));
+	return asker_stream(&c->ask, SERVICE "containers.v1.Containers/ListStream", ns,
+			    each_container, &e, err);
 }
 
 enum rmg_rc ctrd_container(struct ctrd *c, struct span ns, struct span id, struct arena *a,
@@ -149,10 +90,10 @@ enum rmg_rc ctrd_container(struct ctrd *c, struct span ns, struct span id, struc
 	size_t n = 0;
 	enum rmg_rc rc;
 
-	say(c, id, S(""), S(""));
-	rc = ask_one(c, SERVICE "containers.v1.Containers/Get", ns, err);
+	asker_say(&c->ask, id, S(""), S(""));
+	rc = asker_ask(&c->ask, SERVICE "containers.v1.Containers/Get", ns, err);
 	if (rc == RMG_OK)
-		rc = ctrd_read_containers(strbuf_span(&c->answer), a, &list, &n, err);
+		rc = ctrd_read_containers(strbuf_span(&c->ask.answer), a, &list, &n, err);
 	if (rc == RMG_OK && n != 1)
 		rc = err_set(err, RMG_E_FORMAT, "containerd says nothing of a container");
 	/* The spec borrows from the answer no more than the rest does: all is the arena's. */
@@ -166,9 +107,9 @@ enum rmg_rc ctrd_tasks(struct ctrd *c, struct span ns, struct arena *a, struct c
 {
 	enum rmg_rc rc;
 
-	say(c, S(""), S(""), S(""));
-	rc = ask_one(c, SERVICE "tasks.v1.Tasks/List", ns, err);
-	return rc == RMG_OK ? ctrd_read_tasks(strbuf_span(&c->answer), a, out, n, err) : rc;
+	asker_say(&c->ask, S(""), S(""), S(""));
+	rc = asker_ask(&c->ask, SERVICE "tasks.v1.Tasks/List", ns, err);
+	return rc == RMG_OK ? ctrd_read_tasks(strbuf_span(&c->ask.answer), a, out, n, err) : rc;
 }
 
 enum rmg_rc ctrd_images(struct ctrd *c, struct span ns, struct arena *a, struct ctrd_image **out,
@@ -176,9 +117,9 @@ enum rmg_rc ctrd_images(struct ctrd *c, struct span ns, struct arena *a, struct 
 {
 	enum rmg_rc rc;
 
-	say(c, S(""), S(""), S(""));
-	rc = ask_one(c, SERVICE "images.v1.Images/List", ns, err);
-	return rc == RMG_OK ? ctrd_read_images(strbuf_span(&c->answer), a, out, n, err) : rc;
+	asker_say(&c->ask, S(""), S(""), S(""));
+	rc = asker_ask(&c->ask, SERVICE "images.v1.Images/List", ns, err);
+	return rc == RMG_OK ? ctrd_read_images(strbuf_span(&c->ask.answer), a, out, n, err) : rc;
 }
 
 enum rmg_rc ctrd_image(struct ctrd *c, struct span ns, struct span name, struct arena *a,
@@ -188,10 +129,10 @@ enum rmg_rc ctrd_image(struct ctrd *c, struct span ns, struct span name, struct 
 	size_t n = 0;
 	enum rmg_rc rc;
 
-	say(c, name, S(""), S(""));
-	rc = ask_one(c, SERVICE "images.v1.Images/Get", ns, err);
+	asker_say(&c->ask, name, S(""), S(""));
+	rc = asker_ask(&c->ask, SERVICE "images.v1.Images/Get", ns, err);
 	if (rc == RMG_OK)
-		rc = ctrd_read_images(strbuf_span(&c->answer), a, &list, &n, err);
+		rc = ctrd_read_images(strbuf_span(&c->ask.answer), a, &list, &n, err);
 	if (rc == RMG_OK && n != 1)
 		rc = err_set(err, RMG_E_FORMAT, "containerd says nothing of an image");
 	if (rc == RMG_OK)
@@ -204,9 +145,9 @@ enum rmg_rc ctrd_blob_size(struct ctrd *c, struct span ns, struct span digest, u
 {
 	enum rmg_rc rc;
 
-	say(c, digest, S(""), S(""));
-	rc = ask_one(c, SERVICE "content.v1.Content/Info", ns, err);
-	return rc == RMG_OK ? ctrd_read_size(strbuf_span(&c->answer), out, err) : rc;
+	asker_say(&c->ask, digest, S(""), S(""));
+	rc = asker_ask(&c->ask, SERVICE "content.v1.Content/Info", ns, err);
+	return rc == RMG_OK ? ctrd_read_size(strbuf_span(&c->ask.answer), out, err) : rc;
 }
 
 struct reading {
@@ -223,8 +164,8 @@ static enum rmg_rc take_piece(void *user, struct span message, struct rmg_err *e
 	struct span data;
 	enum rmg_rc rc;
 
-	arena_reset(&r->c->arena);
-	rc = ctrd_read_piece(message, &r->c->arena, &offset, &data, err);
+	arena_reset(&r->c->ask.arena);
+	rc = ctrd_read_piece(message, &r->c->ask.arena, &offset, &data, err);
 	if (rc == RMG_OK && offset != r->at)
 		rc = err_set(err, RMG_E_FORMAT,
 			     "containerd gives byte %" PRIu64 " of a blob where %" PRIu64
@@ -241,8 +182,8 @@ enum rmg_rc ctrd_blob_read(struct ctrd *c, struct span ns, struct span digest, c
 {
 	struct reading r = {.c = c, .sink = sink, .user = user};
 
-	say(c, digest, S(""), S(""));
-	return ask(c, SERVICE "content.v1.Content/Read", ns, true, take_piece, &r, err);
+	asker_say(&c->ask, digest, S(""), S(""));
+	return asker_stream(&c->ask, SERVICE "content.v1.Content/Read", ns, take_piece, &r, err);
 }
 
 static enum rmg_rc gather(void *user, struct span bytes, struct rmg_err *err)
@@ -275,9 +216,9 @@ enum rmg_rc ctrd_snapshot_parent(struct ctrd *c, struct span ns, struct span sna
 {
 	enum rmg_rc rc;
 
-	say(c, snapshotter, key, S(""));
-	rc = ask_one(c, SERVICE "snapshots.v1.Snapshots/Stat", ns, err);
-	return rc == RMG_OK ? ctrd_read_parent(strbuf_span(&c->answer), a, out, err) : rc;
+	asker_say(&c->ask, snapshotter, key, S(""));
+	rc = asker_ask(&c->ask, SERVICE "snapshots.v1.Snapshots/Stat", ns, err);
+	return rc == RMG_OK ? ctrd_read_parent(strbuf_span(&c->ask.answer), a, out, err) : rc;
 }
 
 enum rmg_rc ctrd_snapshot_folders(struct ctrd *c, struct span ns, struct span snapshotter,
@@ -290,14 +231,14 @@ enum rmg_rc ctrd_snapshot_folders(struct ctrd *c, struct span ns, struct span sn
 
 	snprintf(text, sizeof text, "rummage-%d-%" PRId64, (int)getpid(), clock_tick_ms());
 	key = span_cstr(text);
-	say(c, snapshotter, key, name);
-	rc = ask_one(c, SERVICE "snapshots.v1.Snapshots/View", ns, err);
+	asker_say(&c->ask, snapshotter, key, name);
+	rc = asker_ask(&c->ask, SERVICE "snapshots.v1.Snapshots/View", ns, err);
 	if (rc != RMG_OK)
 		return rc;
-	rc = ctrd_read_folders(strbuf_span(&c->answer), a, out, n, err);
+	rc = ctrd_read_folders(strbuf_span(&c->ask.answer), a, out, n, err);
 	/* One that stays behind, nothing holds: containerd's own collector takes it away. */
-	say(c, snapshotter, key, S(""));
-	gone = ask_one(c, SERVICE "snapshots.v1.Snapshots/Remove", ns, NULL);
+	asker_say(&c->ask, snapshotter, key, S(""));
+	gone = asker_ask(&c->ask, SERVICE "snapshots.v1.Snapshots/Remove", ns, NULL);
 	return rc == RMG_OK && gone == RMG_E_STOPPED ? err_set(err, gone, "stopped") : rc;
 }
 
@@ -306,9 +247,10 @@ enum rmg_rc ctrd_plugin_root(struct ctrd *c, struct span type, struct span id, s
 {
 	enum rmg_rc rc;
 
-	say(c, S(""), S(""), S(""));
-	rc = ask_one(c, SERVICE "introspection.v1.Introspection/Plugins", S(""), err);
-	return rc == RMG_OK ? ctrd_read_root(strbuf_span(&c->answer), type, id, a, out, err) : rc;
+	asker_say(&c->ask, S(""), S(""), S(""));
+	rc = asker_ask(&c->ask, SERVICE "introspection.v1.Introspection/Plugins", S(""), err);
+	return rc == RMG_OK ? ctrd_read_root(strbuf_span(&c->ask.answer), type, id, a, out, err)
+			    : rc;
 }
 
 static enum rmg_rc take_event(void *user, struct span message, struct rmg_err *err)
@@ -317,8 +259,8 @@ static enum rmg_rc take_event(void *user, struct span message, struct rmg_err *e
 	struct ctrd_event e;
 	enum rmg_rc rc;
 
-	arena_reset(&c->arena);
-	rc = ctrd_read_event(message, &c->arena, &e, err);
+	arena_reset(&c->ask.arena);
+	rc = ctrd_read_event(message, &c->ask.arena, &e, err);
 	if (rc != RMG_OK || e.what == CTRD_OTHER)
 		return rc;
 	return c->fn(c->user, &e, err);
@@ -333,22 +275,16 @@ enum rmg_rc ctrd_subscribe(struct ctrd *c, uint32_t stall_s, ctrd_event_fn *fn, 
 	    "topic~=\"^/tasks/(start|exit|delete)$\"",
 	};
 
-	strbuf_clear(&c->question);
+	strbuf_clear(&c->ask.question);
 	for (size_t i = 0; i < COUNT_OF(filters); i++)
-		pack_text(&c->question, 1, span_cstr(filters[i]));
+		pack_text(&c->ask.question, 1, span_cstr(filters[i]));
 	c->fn = fn;
 	c->user = user;
-	c->call = (struct grpc_call){.method = SERVICE "events.v1.Events/Subscribe",
-				     .request = strbuf_span(&c->question),
-				     .stream = true,
-				     .stall_s = stall_s,
-				     .max_bytes = LIMIT_EVENT_BYTES,
-				     .sink = take_event,
-				     .user = c};
-	return grpc_begin(c->grpc, &c->call, err);
+	return asker_begin(&c->ask, SERVICE "events.v1.Events/Subscribe", stall_s, take_event, c,
+			   err);
 }
 
 enum rmg_rc ctrd_wait(struct ctrd *c, uint32_t ms, bool *over, struct rmg_err *err)
 {
-	return grpc_wait(c->grpc, ms, over, err);
+	return grpc_wait(c->ask.grpc, ms, over, err);
 }

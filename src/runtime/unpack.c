@@ -63,3 +63,9 @@ void pack_text(struct strbuf *b, unsigned field, struct span text)
 	pack_varint(b, text.n);
 	strbuf_put(b, text);
 }
+
+void pack_flag(struct strbuf *b, unsigned field)
+{
+	pack_varint(b, field << 3);
+	pack_varint(b, 1);
+}

@@ -28,6 +28,7 @@ int64_t unpack_time_ms(int64_t seconds, int32_t nanos);
 
 /* Requests are made of texts in numbered fields: those that are empty are left out. */
 void pack_text(struct strbuf *b, unsigned field, struct span text);
+void pack_flag(struct strbuf *b, unsigned field); /* true */
 
 /* Declares what unpack() gives, and returns where it gives nothing. */
 #define UNPACK(type, descriptor, name, bytes, arena, what, err)                                    \
