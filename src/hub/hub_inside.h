@@ -135,6 +135,8 @@ MUST enum rmg_rc hub_judge_all(struct world *w, struct advdb *db, struct rmg_err
 MUST enum rmg_rc hub_ready(struct hub *h, struct rmg_err *err);
 /* Everything anew from the store, in place of what memory has. Both locks are held. */
 MUST enum rmg_rc hub_load(struct hub *h, struct rmg_err *err);
+/* Whether others took anything for the leader that is not applied yet. */
+MUST enum rmg_rc hub_inbox_waits(struct tx *tx, bool *waits);
 /* Applies what others took for the leader before now. Where it is a row's fault that it failed,
  * that one is left out the next time. */
 MUST enum rmg_rc hub_take_inbox(struct hub *h, struct rmg_err *err);

@@ -66,9 +66,7 @@ static void count(struct hub *h, const struct batch *b)
 		hub_count_event(h, &b->results[i]);
 }
 
-/* A source may have told another hub what came before this: that is applied first, or what it said
- * earlier would be taken for known. */
-static enum rmg_rc in_order(struct hub *h, struct rmg_err *err)
+static enum rmg_rc take_inbox(struct hub *h, struct rmg_err *err)
 {
 	enum rmg_rc rc = hub_take_inbox(h, err);
 
@@ -81,14 +79,36 @@ static enum rmg_rc in_order(struct hub *h, struct rmg_err *err)
 	return rc;
 }
 
+/* A source may have told another hub what came before this: that is applied first, or what it said
+ * earlier would be taken for known. Looked for inside the transaction: until it has begun, this hub
+ * may come to lead. */
+static enum rmg_rc begin_in_order(struct tx *tx, struct hub *h, struct rmg_err *err)
+{
+	bool waits = true;
+	enum rmg_rc rc;
+
+	for (;;) {
+		rc = tx_begin(tx, h, err);
+		if (rc != RMG_OK || !h->leads)
+			return rc;
+		rc = hub_inbox_waits(tx, &waits);
+		if (rc == RMG_OK && !waits)
+			return RMG_OK;
+		tx->apart = true; /* nothing has changed */
+		rc = tx_end(tx, rc);
+		if (rc == RMG_OK)
+			rc = take_inbox(h, err);
+		if (rc != RMG_OK)
+			return rc;
+	}
+}
+
 static void serve(struct hub *h, struct batch *first)
 {
 	struct rmg_err err = {0};
 	struct tx tx;
-	enum rmg_rc rc = in_order(h, &err);
+	enum rmg_rc rc = begin_in_order(&tx, h, &err);
 
-	if (rc == RMG_OK)
-		rc = tx_begin(&tx, h, &err);
 	if (rc == RMG_OK)
 		rc = tx_end(&tx, write_all(&tx, first));
 	for (struct batch *b = first; b; b = b->next) {

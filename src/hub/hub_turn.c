@@ -486,16 +486,17 @@ static enum rmg_rc see_row(void *user, const struct inbox_row *row)
 	return RMG_E_STOPPED;
 }
 
+enum rmg_rc hub_inbox_waits(struct tx *tx, bool *waits)
+{
+	*waits = false;
+	return store_inbox_each(tx->st, 1, see_row, waits, tx->err);
+}
+
 enum rmg_rc hub_take_inbox(struct hub *h, struct rmg_err *err)
 {
-	bool more = false;
-	enum rmg_rc rc;
+	bool more = true;
+	enum rmg_rc rc = RMG_OK;
 
-	pthread_mutex_lock(&h->writing);
-	rc = hub_ready(h, err);
-	if (rc == RMG_OK && h->leads)
-		rc = store_inbox_each(h->st, 1, see_row, &more, err);
-	pthread_mutex_unlock(&h->writing);
 	while (rc == RMG_OK && more)
 		rc = take_rows(h, &more, err);
 	return rc;
