@@ -134,18 +134,24 @@ enum rmg_rc hub_judge_all(struct world *w, struct advdb *db, struct rmg_err *err
 	return rc;
 }
 
+/* All of it is of one moment, whatever another hub writes meanwhile: a use that is in no list and
+ * below the last number has ended, and the stream goes on from there. */
 static enum rmg_rc load_into(struct hub *h, struct world *w, struct alerts *a, uint64_t *seq,
 			     struct rmg_err *err)
 {
 	struct alerts_env env;
-	enum rmg_rc rc = store_stream_last(h->st, seq, err);
+	enum rmg_rc rc = store_begin_reading(h->st, err);
 
+	if (rc != RMG_OK)
+		return rc;
 	fill_env(h, w, &env);
+	rc = store_stream_last(h->st, seq, err);
 	if (rc == RMG_OK)
 		rc = world_load(w, h->st, err);
 	if (rc == RMG_OK)
-		rc = hub_judge_all(w, hub_db(h), err);
-	return rc == RMG_OK ? alerts_load(a, &env, err) : rc;
+		rc = alerts_load(a, &env, err);
+	rc = store_end(h->st, rc, err);
+	return rc == RMG_OK ? hub_judge_all(w, hub_db(h), err) : rc;
 }
 
 enum rmg_rc hub_load(struct hub *h, struct rmg_err *err)

@@ -433,6 +433,47 @@ static void test_much_for_the_leader(void **state)
 	free(results);
 }
 
+/* A hub that starts while another one writes has all of one moment, and follows from there. */
+static void *come_and_go(void *user)
+{
+	struct caller *c = user;
+	char container[32];
+
+	for (unsigned i = 0; i < 600; i++) {
+		struct event e = {.type = EVENT_USE_BEGAN, .epoch = 1, .seq = i + 1};
+		struct hub_result r;
+
+		if (i % 3 == 2)
+			e.type = EVENT_USE_ENDED;
+		(void)snprintf(container, sizeof container, "c%u", i % 3 == 2 ? i / 2 : i);
+		e.source = S("caller");
+		e.container = span_cstr(container);
+		e.image.digests[e.image.n_digests++] = span_cstr(DIGEST("a"));
+		c->applied += hub_apply(c->f->h, &e, 1, &r, NULL) == RMG_OK;
+	}
+	return NULL;
+}
+
+static void test_starts_while_written(void **state)
+{
+	struct fixture *f = *state;
+	struct caller c = {.f = f};
+	struct hub *hubs[12];
+	bool leads;
+
+	assert_int_equal(pthread_create(&c.thread, NULL, come_and_go, &c), 0);
+	for (size_t i = 0; i < COUNT_OF(hubs); i++)
+		hubs[i] = open_hub(f);
+	assert_int_equal(pthread_join(c.thread, NULL), 0);
+	assert_int_equal(c.applied, 600);
+	for (size_t i = 0; i < COUNT_OF(hubs); i++) {
+		assert_int_equal(hub_turn(hubs[i], &leads, NULL), RMG_OK);
+		assert_false(leads);
+		assert_int_equal(uses(hubs[i]), uses(f->h));
+		hub_close(hubs[i]);
+	}
+}
+
 /* Another reader of a layer says other than the first: the first stays. */
 static enum rmg_rc keep_bytes(void *user, struct span bytes)
 {
@@ -604,6 +645,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_follows_and_leads, begin, end),
 	    cmocka_unit_test_setup_teardown(test_hands_on, begin, end),
 	    cmocka_unit_test_setup_teardown(test_many_callers, begin, end),
+	    cmocka_unit_test_setup_teardown(test_starts_while_written, begin, end),
 	    cmocka_unit_test_setup_teardown(test_facts, begin, end),
 	    cmocka_unit_test_setup_teardown(test_inventories_that_are_none, begin, end),
 	    cmocka_unit_test_setup_teardown(test_long_subjects, begin, end),
@@ -618,6 +660,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_hands_on, begin_pg, end),
 	    cmocka_unit_test_setup_teardown(test_a_source_of_two_hubs, begin_pg, end),
 	    cmocka_unit_test_setup_teardown(test_many_callers, begin_pg, end),
+	    cmocka_unit_test_setup_teardown(test_starts_while_written, begin_pg, end),
 	    cmocka_unit_test_setup_teardown(test_neither_on_nor_back, begin_pg, end),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
