@@ -158,9 +158,20 @@ receivers:
   - name: all
     webhook_configs: [{url: "%s/hook", send_resolved: true}]
 """ % self.hook.url)
-        self.folder.start(program, "--config.file=" + config, "--storage.path=" + self.folder.path,
-                          "--web.listen-address=" + self.url[7:], "--cluster.listen-address=")
-        wait_until(lambda: self.get("/-/ready") is not None, "Alertmanager does not start")
+        self.command = [program, "--config.file=" + config, "--storage.path=" + self.folder.file("data"),
+                        "--web.listen-address=" + self.url[7:], "--cluster.listen-address="]
+        self.start()
+
+    def start(self):
+        self.folder.start(*self.command)
+        wait_until(lambda: self.get("/-/ready") is not None, "Alertmanager does not start", 60)
+
+    def forget(self):
+        """It is killed, and starts again with an empty storage."""
+        self.folder.child.kill()
+        self.folder.child.wait()
+        shutil.rmtree(self.folder.file("data"), ignore_errors=True)
+        self.start()
 
     def get(self, path):
         try:

@@ -17,10 +17,10 @@ SECONDS = 60  # until a condition holds, on a machine that has other work
 
 
 def settings(folder, **of_sinks):
-    """The hub's file: sinks as {name: {setting: value}}."""
+    """The hub's file, with an address and sinks as {name: {setting: value}}."""
     path = os.path.join(str(folder), "hub.yaml")
     with open(path, "w", encoding="ascii") as f:
-        f.write("sinks:\n")
+        f.write("address: https://hub.example.com\nsinks:\n")
         for name, values in of_sinks.items():
             f.write("  %s:\n" % name)
             f.writelines("    %s: %s\n" % pair for pair in values.items())
@@ -77,3 +77,64 @@ def test_each_alert_of_a_large_group(tmp_path, feeds, policy):
     finally:
         for receiver in (pager, chat, am):
             receiver.close()
+
+
+def firing(am):
+    return {a["labels"]["alert_key"] for a in am.alerts()}
+
+
+def test_alertmanager_is_told_again(tmp_path, feeds, policy):
+    """R30: an Alertmanager that forgot all hears of it within a repeat; what is suppressed or resolved ends"""
+    am = sinks.Alertmanager()
+    try:
+        config = settings(tmp_path, am={"kind": "alertmanager", "url": am.url, "repeat": 2})
+        with Hub(tmp_path / "hub", feeds=feeds, policy=policy, config=config) as hub:
+            node = use(hub, 3, "core-0")
+            write_record(feeds, "CVE-2026-8001", "core-0", "2.0.0")
+            wait_for(lambda: len(am.alerts()) == 3, SECONDS, 0.1, hub.said)
+            alerts = {a["key"]: a["id"] for a in hub.alerts(advisory="CVE-2026-8001")}
+            first = {a["labels"]["alert_key"]: a for a in am.alerts()}
+            assert set(first) == set(alerts)
+            # Again and again: it lasts longer each time, and is the same alert otherwise.
+            wait_for(lambda: all(a["endsAt"] > first[a["labels"]["alert_key"]]["endsAt"] for a in am.alerts()),
+                     SECONDS, 0.1, hub.said)
+            for alert in am.alerts():
+                was = first[alert["labels"]["alert_key"]]
+                assert all(alert[k] == was[k] for k in ("labels", "startsAt", "generatorURL"))
+                assert alert["annotations"].pop("marks") == was["annotations"].pop("marks").replace(", new", "")
+                assert alert["annotations"] == was["annotations"]
+            sent = len(hub.items("/api/v1/outbox", state="sent"))
+            am.forget()
+            wait_for(lambda: firing(am) == set(alerts), SECONDS, 0.1, hub.said)
+            gone, kept, known = sorted(alerts)
+            hub.post("/api/v1/alerts/%d" % alerts[gone],
+                     {"act": "suppress", "until": "2100-01-01T00:00:00Z", "reason": "no"})
+            hub.post("/api/v1/alerts/%d" % alerts[known], {"act": "acknowledge", "reason": "seen"})
+            wait_for(lambda: firing(am) == {kept, known}, SECONDS, 0.1, hub.said)
+            am.forget()
+            wait_for(lambda: firing(am) == {kept, known}, SECONDS, 0.1, hub.said)
+            assert len(hub.items("/api/v1/outbox", state="sent")) == sent  # repeats are not in it
+            node.send(*[node.ended("%064x" % i) for i in range(3)])
+            wait_for(lambda: not am.alerts(), SECONDS, 0.1, hub.said)
+    finally:
+        am.close()
+
+
+def test_a_dead_hubs_alerts_end(tmp_path, feeds, policy):
+    """R30, R39: the hub is killed: its alerts end in Alertmanager by themselves, and fire again when it is back"""
+    am = sinks.Alertmanager()
+    try:
+        config = settings(tmp_path, am={"kind": "alertmanager", "url": am.url, "repeat": 1})
+        with Hub(tmp_path / "hub", feeds=feeds, policy=policy, config=config) as hub:
+            use(hub, 3, "core-0")
+            write_record(feeds, "CVE-2026-8001", "core-0", "2.0.0")
+            wait_for(lambda: len(am.alerts()) == 3, SECONDS, 0.1, hub.said)
+            keys = firing(am)
+            hub.kill()
+            wait_for(lambda: not am.alerts(), SECONDS, 0.1)
+            sinks.wait_until(lambda: any(r.json["status"] == "resolved" for r in am.hook.requests),
+                             "Alertmanager does not tell that they are over", SECONDS)
+            hub.start()
+            wait_for(lambda: firing(am) == keys, SECONDS, 0.1, hub.said)
+    finally:
+        am.close()

@@ -6,10 +6,10 @@
  * may have, the same alert with every other severity is ended, which is nothing where there was
  * none.
  *
- * Without an end, Alertmanager would take an alert for resolved after its resolve_timeout (5
- * minutes). We say when it ends, and until then the end is a year away. A nearer one would be a
- * false "resolved" whenever nothing is said for so long; this one costs nothing, since Alertmanager
- * forgets what it holds when it restarts. It hears of an alert then when that changes next. */
+ * As Prometheus does, what fires is told again and again, with an end some repeats ahead: alerts of
+ * a hub that died end by themselves, an Alertmanager that forgot them (it keeps them in memory
+ * only) has them back within a repeat, and one repeat that did not come through ends nothing. What
+ * is not repeated lasts a year, or until its end is told. */
 #include <time.h>
 
 #include "alert/sink_inside.h"
@@ -17,7 +17,7 @@
 #include "base/rfc3339.h"
 #include "format/jsonw.h"
 
-enum { USES_BYTES = 2000 };
+enum { USES_BYTES = 2000, REPEAT_S = 60, REPEATS_AHEAD = 4 };
 #define YEAR_MS (INT64_C(365) * 86400 * 1000)
 #define TEST_MS (INT64_C(5) * 60 * 1000)
 
@@ -27,6 +27,7 @@ static const struct sink_setting settings[] = {
     {"user", false, false, "for basic authentication"},
     {"password", false, true, "for basic authentication"},
     {"token", false, true, "sent as \"Authorization: Bearer TOKEN\""},
+    SINK_REPEAT_SETTING("0: never; default: 60"),
     SINK_NET_SETTINGS,
     {0},
 };
@@ -37,7 +38,7 @@ static const char *const severities[] = {"critical",   "high",    "medium", "low
 struct body {
 	const struct message *m;
 	const char *cluster;
-	int64_t now_ms;
+	int64_t now_ms, lasts_ms;
 	struct jsonw w;
 };
 
@@ -98,7 +99,7 @@ static void put_alert(struct body *b, const struct message_item *item, struct sp
 	if (!rfc3339_parse(item->opened, &begin) && !rfc3339_parse(b->m->at, &begin))
 		begin = b->now_ms;
 	if (!ended)
-		end += b->m->kind == MESSAGE_TEST ? TEST_MS : YEAR_MS;
+		end += b->m->kind == MESSAGE_TEST ? TEST_MS : b->lasts_ms;
 	begin = MIN_OF(begin, end);
 	jsonw_object(&b->w);
 	put_labels(b, item, severity);
@@ -123,9 +124,10 @@ static void put_item(struct body *b, const struct message_item *item)
 }
 
 void alertmanager_body(const struct message *m, const char *cluster, int64_t now_ms,
-		       struct strbuf *out)
+		       int64_t lasts_ms, struct strbuf *out)
 {
-	struct body b = {.m = m, .cluster = cluster, .now_ms = now_ms, .w = jsonw_of(out)};
+	struct body b = {
+	    .m = m, .cluster = cluster, .now_ms = now_ms, .lasts_ms = lasts_ms, .w = jsonw_of(out)};
 	struct message_item rest = {.key = m->id, .title = m->title, .severity = m->severity};
 
 	jsonw_array(&b.w);
@@ -151,6 +153,15 @@ static enum rmg_rc open_alertmanager(const struct sink_values *v, struct sink **
 	return rc;
 }
 
+static int64_t lasts_ms(const struct sink *s)
+{
+	uint32_t repeat_s = 0;
+
+	if (!sink_repeat_s(s->kind, sink_get(s, "repeat"), &repeat_s) || repeat_s == 0)
+		return YEAR_MS;
+	return REPEATS_AHEAD * INT64_C(1000) * repeat_s;
+}
+
 static enum rmg_rc send_alertmanager(struct sink *s, const struct message *m,
 				     struct sink_retry *retry, struct rmg_err *err)
 {
@@ -161,7 +172,8 @@ static enum rmg_rc send_alertmanager(struct sink *s, const struct message *m,
 	enum rmg_rc rc;
 
 	sink_begin(s);
-	alertmanager_body(m, sink_get(s, "cluster"), (int64_t)time(NULL) * 1000, &s->body);
+	alertmanager_body(m, sink_get(s, "cluster"), (int64_t)time(NULL) * 1000, lasts_ms(s),
+			  &s->body);
 	rc = sink_body_rc(s, err);
 	strbuf_printf(&url, SPAN_FMT "/api/v2/alerts",
 		      SPAN_ARG(span_rtrim_chr(span_cstr(sink_get(s, "url")), '/')));
@@ -185,6 +197,7 @@ const struct sink_kind sink_alertmanager = {
     .what = "Prometheus Alertmanager, API v2",
     .settings = settings,
     .each = true,
+    .repeat_s = REPEAT_S,
     .open = open_alertmanager,
     .send = send_alertmanager,
     .close = sink_close,

@@ -93,6 +93,7 @@ void brief_title(const struct message *m, const struct message_item *item, struc
 	    [MESSAGE_ESCALATED] = "Still in use: ",
 	    [MESSAGE_RESOLVED] = "Resolved: ",
 	    [MESSAGE_TEST] = "Test: ",
+	    [MESSAGE_FIRING] = "",
 	};
 	struct span title = item->title.n ? item->title : m->title;
 

@@ -49,6 +49,7 @@ static const char *const kind_names[] = {
     [MESSAGE_FIRED] = "fired",       [MESSAGE_REOPENED] = "reopened",
     [MESSAGE_WORSENED] = "worsened", [MESSAGE_ESCALATED] = "escalated",
     [MESSAGE_RESOLVED] = "resolved", [MESSAGE_TEST] = "test",
+    [MESSAGE_FIRING] = "firing",
 };
 
 const char *message_kind_name(enum message_kind k)

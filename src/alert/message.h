@@ -34,6 +34,8 @@ enum message_kind {
 	MESSAGE_ESCALATED, /* still in use after so many days */
 	MESSAGE_RESOLVED,
 	MESSAGE_TEST,
+	MESSAGE_FIRING, /* as it was told before, for sinks that are to hear of it again and again
+			 */
 };
 
 struct message_use {

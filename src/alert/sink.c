@@ -66,8 +66,22 @@ enum rmg_rc sink_check_url(const struct sink *s, struct rmg_err *err)
 	return rc == RMG_OK ? rc : err_set(err, rc, "\"url\" %s", why.msg);
 }
 
+bool sink_repeat_s(const struct sink_kind *kind, const char *value, uint32_t *out)
+{
+	uint64_t s = kind->repeat_s;
+
+	if (kind->repeat_s && value && *value && !span_u64(span_cstr(value), 10, 86400, &s))
+		return false;
+	*out = (uint32_t)s;
+	return true;
+}
+
 static enum rmg_rc check(const struct sink_kind *kind, const struct sink *s, struct rmg_err *err)
 {
+	uint32_t repeat_s;
+
+	if (!sink_repeat_s(kind, sink_get(s, "repeat"), &repeat_s))
+		return err_set(err, RMG_E_ARG, "\"repeat\" is no number of seconds up to a day");
 	for (const struct sink_setting *row = kind->settings; row->name; row++) {
 		const char *value = sink_get(s, row->name);
 

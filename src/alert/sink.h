@@ -38,6 +38,9 @@ struct sink_kind {
 	const char *name, *what;
 	const struct sink_setting *settings; /* ends with a NULL name */
 	bool each; /* something of its own is made of each alert: none may only be counted */
+	/* Every so many seconds what still fires is told again (MESSAGE_FIRING), unless the setting
+	 * "repeat" says otherwise; 0: never, and there is no such setting. */
+	uint32_t repeat_s;
 	enum rmg_rc (*open)(const struct sink_values *v, struct sink **out, struct rmg_err *err);
 	enum rmg_rc (*send)(struct sink *s, const struct message *m, struct sink_retry *retry,
 			    struct rmg_err *err);
@@ -46,5 +49,9 @@ struct sink_kind {
 
 const struct sink_kind *sink_kind_at(size_t i); /* NULL: end */
 const struct sink_kind *sink_kind_of(const char *name);
+
+/* How often a sink of a kind is told again, by its setting "repeat" (NULL: as the kind has it); 0
+ * never. false: that is no number of seconds up to a day. */
+MUST bool sink_repeat_s(const struct sink_kind *kind, const char *value, uint32_t *out);
 
 #endif

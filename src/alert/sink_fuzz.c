@@ -62,7 +62,7 @@ static void check_all(const struct message *m, struct strbuf *body)
 {
 	webhook_body(m, NULL, body);
 	check_json(body);
-	alertmanager_body(m, NULL, 0, body);
+	alertmanager_body(m, NULL, 0, 1000, body);
 	check_json(body);
 	slack_body(m, body);
 	check_json(body);

@@ -79,12 +79,18 @@ MUST enum rmg_rc sink_each(struct sink *s, const struct message *m, sink_item_fn
 		"ca", false, false, "file of certificates (PEM) to trust instead of the system's"  \
 	}
 
+#define SINK_REPEAT_SETTING(what)                                                                  \
+	{                                                                                          \
+		"repeat", false, false, "seconds until what still fires is told again; " what      \
+	}
+
 /* "v1,BASE64": Standard Webhooks 1.0. false: the secret is no base64 after "whsec_". */
 MUST bool webhook_sign(struct span secret, struct span id, uint64_t at_s, struct span body,
 		       struct strbuf *out);
 void webhook_body(const struct message *m, const char *source, struct strbuf *out);
+/* lasts_ms: for how long what fires does, unless it is told again. */
 void alertmanager_body(const struct message *m, const char *cluster, int64_t now_ms,
-		       struct strbuf *out);
+		       int64_t lasts_ms, struct strbuf *out);
 void slack_body(const struct message *m, struct strbuf *out);
 void teams_body(const struct message *m, struct strbuf *out);
 void pagerduty_body(const struct message *m, const struct message_item *item, const char *key,

@@ -168,7 +168,7 @@ static void alertmanager_gets_labels_that_last(void **state)
 	json *v;
 
 	(void)state;
-	alertmanager_body(m, "prod", INT64_C(1795550401000), &body);
+	alertmanager_body(m, "prod", INT64_C(1795550401000), 240000, &body);
 	v = parsed();
 	assert_int_equal(json_len(v), 2); /* the other 2,900 are one */
 	assert_at(v, "0.labels.alertname", "VulnerableImageInUse");
@@ -182,7 +182,7 @@ static void alertmanager_gets_labels_that_last(void **state)
 	    v, "0.annotations.uses",
 	    "prod/shop/Deployment/web on node-a; prod/shop/CronJob/report (dormant); and 1 more");
 	assert_at(v, "0.startsAt", "2026-11-24T20:00:01Z");
-	assert_at(v, "0.endsAt", "2027-11-24T20:00:01Z");
+	assert_at(v, "0.endsAt", "2026-11-24T20:04:01Z");
 	assert_at(v, "0.generatorURL", "https://hub.example.com/alerts");
 	message_free(m);
 }
@@ -195,7 +195,7 @@ static void alertmanager_is_told_of_the_end(void **state)
 	(void)state;
 	m->kind = MESSAGE_RESOLVED;
 	m->items_left_out = 0;
-	alertmanager_body(m, NULL, INT64_C(1795550401000) + 1000, &body);
+	alertmanager_body(m, NULL, INT64_C(1795550401000) + 1000, 240000, &body);
 	v = parsed();
 	assert_at(v, "0.labels.severity", "critical");
 	assert_at(v, "0.endsAt", "2026-11-24T20:00:02Z");
@@ -500,6 +500,10 @@ static void settings_are_checked(void **state)
 	     {"url", "tls://x.example", "client_cert", "/etc/passwd", "client_key", "/etc/passwd"},
 	     RMG_E_FORMAT},
 	    {"stdout", {NULL}, RMG_OK},
+	    {"alertmanager", {"url", "http://x.example", "repeat", "300"}, RMG_OK},
+	    {"alertmanager", {"url", "http://x.example", "repeat", "0"}, RMG_OK},
+	    {"alertmanager", {"url", "http://x.example", "repeat", "1m"}, RMG_E_ARG},
+	    {"alertmanager", {"url", "http://x.example", "repeat", "86401"}, RMG_E_ARG},
 	};
 
 	(void)state;

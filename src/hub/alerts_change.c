@@ -7,7 +7,7 @@
 
 enum { TITLE_BYTES = 4096 };
 
-/* Rows. A row's spans are the note arena's. */
+/* Rows. A row's spans are of c->items. */
 
 struct reader {
 	struct arena *a;
@@ -29,7 +29,7 @@ static enum rmg_rc keep_row(void *user, const struct alert_row *row)
 
 static enum rmg_rc read_row(struct call *c, uint32_t id, struct alert_row *out)
 {
-	struct reader r = {.a = &c->a->scratch};
+	struct reader r = {.a = c->items};
 	enum rmg_rc rc = store_alert_get(c->env->store, id, keep_row, &r, c->err);
 
 	if (rc == RMG_OK)
@@ -156,7 +156,7 @@ static void write_details(const struct opening *said, struct strbuf *out)
 
 static void read_details(struct call *c, const struct alert_row *row, struct opening *out)
 {
-	struct arena *a = &c->a->scratch;
+	struct arena *a = c->items;
 	struct json_doc doc = {0};
 
 	*out = (struct opening){.title = row->title};
@@ -177,6 +177,19 @@ static const struct opening *said_by_row(struct call *c, const struct alert *x,
 		return NULL;
 	read_details(c, row, buf);
 	return buf;
+}
+
+enum rmg_rc alert_texts(struct call *c, uint32_t id, struct notice_text *out)
+{
+	struct alert_row row;
+	struct opening said;
+	enum rmg_rc rc = read_row(c, id, &row);
+
+	if (rc != RMG_OK)
+		return rc;
+	read_details(c, &row, &said);
+	*out = (struct notice_text){row.key, row.title, said.text, said.before, said.after};
+	return arena_rc(c->items) == RMG_OK ? RMG_OK : call_no_memory(c);
 }
 
 /* Opening. */

@@ -8,7 +8,8 @@
  *     alerts_tick.c       what time brings
  *     alerts_unknown.c    uses of which nobody knows the image
  *     alerts_item.c       one alert as a message tells it
- *     alerts_tell.c       messages: grouping, what must wait, what waited */
+ *     alerts_tell.c       messages: grouping, what must wait, what waited
+ *     alerts_firing.c     what fires, for those who want to hear of it again and again */
 #ifndef HUB_ALERTS_INSIDE_H
 #define HUB_ALERTS_INSIDE_H
 
@@ -25,7 +26,7 @@ struct image_alerts {
 	bool waiting;   /* nobody has read it yet; in the list of those */
 	uint64_t rules; /* hash of which rules hold for its uses */
 	int64_t read_ms,
-	    closing_ms; /* closing: when the last use has really ended; 0: it has not */
+	    closing_ms;    /* closing: when the last use has really ended; 0: it has not */
 	int64_t judged_ms; /* the reading by which the lines that run it were judged */
 };
 
@@ -185,6 +186,8 @@ struct turn {
 	bool told; /* it fires again: say so */
 };
 MUST enum rmg_rc alert_turn(struct call *c, struct alert *x, const struct turn *t);
+/* The texts of an alert that is no finding, from the store, into c->items. */
+MUST enum rmg_rc alert_texts(struct call *c, uint32_t id, struct notice_text *out);
 /* The texts of something that still happens. */
 MUST enum rmg_rc alert_say(struct call *c, struct alert *x, const struct opening *said,
 			   enum adv_severity severity);
@@ -225,6 +228,7 @@ MUST enum rmg_rc ref_read(struct call *c, uint32_t image);
 MUST enum rmg_rc line_read(struct call *c, uint32_t image);
 
 /* alerts_tell.c */
+bool rule_tells(const struct policy *p, uint16_t rule, const char *sink);
 MUST enum rmg_rc held_load(struct call *c);
 MUST enum rmg_rc held_release(struct call *c);
 

@@ -121,6 +121,7 @@ static const char *kind_says(enum message_kind kind)
 {
 	switch (kind) {
 	case MESSAGE_FIRED:
+	case MESSAGE_FIRING:
 		return "";
 	case MESSAGE_REOPENED:
 		return "again: ";
@@ -225,10 +226,9 @@ static int notice_cmp(const void *a, const void *b)
 	return (x->alert > y->alert) - (x->alert < y->alert);
 }
 
-static bool goes_to(const struct call *c, const struct notice *n, const char *sink)
+bool rule_tells(const struct policy *p, uint16_t rule, const char *sink)
 {
-	const struct policy *p = c->env->policy;
-	const struct rule *r = n->rule < p->n_rules ? &p->rules[n->rule] : NULL;
+	const struct rule *r = rule < p->n_rules ? &p->rules[rule] : NULL;
 
 	if (r == NULL || r->n_sinks == 0)
 		return true;
@@ -365,7 +365,7 @@ static enum rmg_rc tell_lane(struct teller *t, const struct telling *x, size_t f
 	t->picked.n = 0;
 	for (size_t i = first; i < end; i++) {
 		if (lane_of(t->c, &notices[i], x->quiet, together) != lane ||
-		    !goes_to(t->c, &notices[i], x->s->name))
+		    !rule_tells(t->c->env->policy, notices[i].rule, x->s->name))
 			continue;
 		if (!VEC_PUSH(&t->picked, (uint32_t)i))
 			return call_no_memory(t->c);

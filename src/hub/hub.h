@@ -15,6 +15,7 @@
 #define HUB_HUB_H
 
 #include "base/strbuf.h"
+#include "hub/packed.h"
 #include "hub/policy.h"
 #include "hub/world.h"
 #include "model/event.h"
@@ -129,6 +130,13 @@ struct hub_record {
 typedef enum rmg_rc hub_change_fn(void *user, struct store *st, struct rmg_err *err);
 MUST enum rmg_rc hub_change(struct hub *h, const struct hub_record *record, hub_change_fn *fn,
 			    void *user, struct rmg_err *err);
+
+/* What fires, for sinks that are to hear of it again and again (alerts_firing.h): ids of all that a
+ * sink is told of; and of some of these (MESSAGE_ITEMS at most) those that still fire as a message,
+ * nothing where none does. st is the caller's own. */
+MUST enum rmg_rc hub_firing(struct hub *h, const char *sink, struct ids *out, struct rmg_err *err);
+MUST enum rmg_rc hub_firing_message(struct hub *h, struct store *st, const uint32_t *ids, size_t n,
+				    struct span id, struct strbuf *out, struct rmg_err *err);
 
 int64_t hub_now_ms(const struct hub *h); /* by its clock */
 

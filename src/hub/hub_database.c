@@ -227,8 +227,10 @@ enum rmg_rc hub_policy_set(struct hub *h, const struct policy *p, struct rmg_err
 void hub_sinks_set(struct hub *h, const struct hub_opts *opts)
 {
 	pthread_mutex_lock(&h->writing);
+	hub_write_lock(h); /* who looks at what fires names the link */
 	h->opts.sinks = opts->sinks;
 	h->opts.sinks_each = opts->sinks_each;
 	h->opts.link = opts->link;
+	hub_write_unlock(h);
 	pthread_mutex_unlock(&h->writing);
 }

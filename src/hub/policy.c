@@ -204,3 +204,13 @@ int64_t policy_quiet_until(const struct policy *p, int64_t now_ms)
 		day += 86400000;
 	return day + (int64_t)q->to_minute * 60000;
 }
+
+int64_t policy_quiet_since(const struct policy *p, int64_t now_ms)
+{
+	int64_t until = policy_quiet_until(p, now_ms), since;
+
+	if (until == 0)
+		return 0;
+	since = until + ((int64_t)p->quiet.from_minute - p->quiet.to_minute) * 60000;
+	return since > now_ms ? since - 86400000 : since;
+}

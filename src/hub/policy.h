@@ -111,5 +111,7 @@ size_t policy_epss_step(const struct policy *p, uint32_t permille);
 
 /* Until when quiet hours last that hold at now_ms; 0: they do not. */
 int64_t policy_quiet_until(const struct policy *p, int64_t now_ms);
+/* ... and since when. */
+int64_t policy_quiet_since(const struct policy *p, int64_t now_ms);
 
 #endif

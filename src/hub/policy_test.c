@@ -283,17 +283,19 @@ static void quiet_hours_end(void **state)
 {
 	static const struct {
 		const char *hours, *now, *until;
+		int lasts_h;
 	} rows[] = {
 	    {"22:00-06:00", "2026-11-24T21:59:59Z", NULL},
-	    {"22:00-06:00", "2026-11-24T22:00:00Z", "2026-11-25T06:00:00Z"},
-	    {"22:00-06:00", "2026-11-25T00:00:00Z", "2026-11-25T06:00:00Z"},
-	    {"22:00-06:00", "2026-11-25T05:59:59Z", "2026-11-25T06:00:00Z"},
+	    {"22:00-06:00", "2026-11-24T22:00:00Z", "2026-11-25T06:00:00Z", 8},
+	    {"22:00-06:00", "2026-11-25T00:00:00Z", "2026-11-25T06:00:00Z", 8},
+	    {"22:00-06:00", "2026-11-25T05:59:59Z", "2026-11-25T06:00:00Z", 8},
 	    {"22:00-06:00", "2026-11-25T06:00:00Z", NULL},
-	    {"12:00-13:00", "2026-11-25T12:30:00Z", "2026-11-25T13:00:00Z"},
+	    {"12:00-13:00", "2026-11-25T12:30:00Z", "2026-11-25T13:00:00Z", 1},
 	    {"12:00-13:00", "2026-11-25T13:00:00Z", NULL},
 	    {"12:00-13:00", "2026-11-25T11:59:00Z", NULL},
 	};
 	struct policy *p = taken("rules: [{name: a}]");
+	int64_t since;
 
 	(void)state;
 	assert_int_equal(policy_quiet_until(p, at("2026-11-24T23:00:00Z")), 0);
@@ -305,6 +307,8 @@ static void quiet_hours_end(void **state)
 		p = taken(strbuf_cstr(&text));
 		assert_int_equal(policy_quiet_until(p, at(rows[i].now)),
 				 rows[i].until ? at(rows[i].until) : 0);
+		since = rows[i].until ? at(rows[i].until) - rows[i].lasts_h * INT64_C(3600000) : 0;
+		assert_int_equal(policy_quiet_since(p, at(rows[i].now)), since);
 		policy_free(p);
 		strbuf_done(&text);
 	}

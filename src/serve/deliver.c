@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* deliver.c - the outbox to one sink. What is sent twice (a crash between sending and writing that
  * down) carries the same id. A message that its sink refuses for good, or that could not be
- * delivered for DAYS_TRIED, is dead: kept, counted and shown, and sent again when somebody asks. */
+ * delivered for DAYS_TRIED, is dead: kept, counted and shown, and sent again when somebody asks.
+ *
+ * Beside the outbox, a sink that wants to is told again and again of what fires (repeat.h). What is
+ * composed after an alert ended does not name it, and its end is sent after what was composed
+ * before: the thread is one. */
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
+#include "base/limits.h"
 #include "base/vec.h"
 #include "serve/parts.h"
+#include "serve/repeat.h"
 
 enum { ORDERLY = 10, ORDERLY_PAUSE_MS = 60 * 1000 };
 enum { PAGE = 16, FIRST_PAUSE_MS = 1000, LONGEST_PAUSE_MS = 15 * 60 * 1000, DAYS_TRIED = 3 };
@@ -29,6 +36,9 @@ struct deliver {
 	pthread_t thread;
 	bool troubled;
 	int64_t not_before_ms; /* the sink is left alone until then */
+	struct repeat repeat;
+	struct strbuf text; /* of a repeat */
+	char repeat_text[16];
 	VEC(struct letter) letters;
 };
 
@@ -36,7 +46,8 @@ static const char *value_of(void *user, const char *name)
 {
 	const struct deliver *d = user;
 
-	return config_sink_value(d->config, name);
+	return d->repeat.slow_s && strcmp(name, "repeat") == 0 ? d->repeat_text
+							       : config_sink_value(d->config, name);
 }
 
 static bool stop(void *user)
@@ -126,6 +137,46 @@ static void put_off(struct deliver *d, struct outbox_row *row, int64_t now, uint
 		d->not_before_ms = row->next_ms;
 }
 
+static enum rmg_rc open_store(struct deliver *d, struct rmg_err *err)
+{
+	return d->store ? RMG_OK : store_open(d->env->store, &d->store, err);
+}
+
+static void forget_lost_store(struct deliver *d)
+{
+	if (d->store && store_lost(d->store)) {
+		store_close(d->store);
+		d->store = NULL;
+	}
+}
+
+/* One batch of what fires, where one is due. */
+static void repeat(struct deliver *d)
+{
+	struct sink_retry retry = {.again = true};
+	struct rmg_err why = {0};
+	enum rmg_rc rc = RMG_OK;
+
+	if (repeat_wait_ms(&d->repeat, clock_tick_ms(), 1) != 0)
+		return;
+	rc = open_store(d, &why);
+	if (rc == RMG_OK)
+		rc = repeat_next(&d->repeat, d->store, clock_tick_ms(), &d->text, &why);
+	forget_lost_store(d);
+	if (rc != RMG_OK) { /* not the sink's fault */
+		repeat_went(&d->repeat, rc, &retry, clock_tick_ms());
+		return;
+	}
+	if (d->text.n == 0)
+		return;
+	retry.again = false;
+	rc = try_send(d, strbuf_cstr(&d->text), &retry, &why);
+	say_change(d, rc, &why);
+	repeat_went(&d->repeat, rc, &retry, clock_tick_ms());
+	/* A round that takes longer is known to who says how long what fires lasts. */
+	snprintf(d->repeat_text, sizeof d->repeat_text, "%u", d->repeat.slow_s);
+}
+
 /* RMG_OK: go on with the next; else the store or the sink is not to be had now. */
 static enum rmg_rc deliver_one(struct deliver *d, const struct letter *l, struct rmg_err *err)
 {
@@ -159,22 +210,29 @@ static void deliver_due(struct deliver *d)
 	/* A clock that was set back must not make this wait for long. */
 	if (now < d->not_before_ms && d->not_before_ms - now <= LONGEST_PAUSE_MS)
 		return;
-	if (d->store == NULL)
-		rc = store_open(d->env->store, &d->store, &err);
 	while (rc == RMG_OK && atomic_load(&d->env->leads) && !stop(d)) {
 		drop_letters(d);
-		rc = store_outbox_due(d->store, span_cstr(d->config->name), env_now_ms(d->env),
-				      PAGE, take, d, &err);
+		rc = open_store(d, &err);
+		if (rc == RMG_OK)
+			rc = store_outbox_due(d->store, span_cstr(d->config->name),
+					      env_now_ms(d->env), PAGE, take, d, &err);
 		if (rc != RMG_OK || d->letters.n == 0)
 			break;
 		for (size_t i = 0; rc == RMG_OK && i < d->letters.n; i++)
 			rc = deliver_one(d, &d->letters.v[i], &err);
+		if (rc == RMG_OK)
+			repeat(d);
 	}
 	drop_letters(d);
-	if (d->store && store_lost(d->store)) {
-		store_close(d->store);
-		d->store = NULL;
-	}
+	forget_lost_store(d);
+}
+
+static int64_t wait_ms(const struct deliver *d)
+{
+	enum { LONGEST_MS = 1000 };
+
+	return atomic_load(&d->env->leads) ? repeat_wait_ms(&d->repeat, clock_tick_ms(), LONGEST_MS)
+					   : LONGEST_MS;
 }
 
 static void *run(void *user)
@@ -183,9 +241,13 @@ static void *run(void *user)
 	uint64_t heard = 0;
 
 	while (!stop(d)) {
-		if (atomic_load(&d->env->leads))
+		if (atomic_load(&d->env->leads)) {
 			deliver_due(d);
-		bell_wait(&d->env->sent, &heard, 1000);
+			repeat(d);
+		} else {
+			repeat_reset(&d->repeat);
+		}
+		bell_wait(&d->env->sent, &heard, (unsigned)wait_ms(d));
 	}
 	return NULL;
 }
@@ -200,6 +262,10 @@ static enum rmg_rc start(struct env *env, struct config *config, const struct co
 	d->env = env;
 	d->config = sink;
 	d->values = (struct sink_values){.value = value_of, .user = d, .stop = stop};
+	d->repeat = (struct repeat){.hub = env->hub, .sink = sink->name};
+	d->text = strbuf_of(LIMIT_MESSAGE_BYTES);
+	if (!sink_repeat_s(sink->kind, config_sink_value(sink, "repeat"), &d->repeat.every_s))
+		d->repeat.every_s = 0; /* the settings were checked */
 	if (pthread_create(&d->thread, NULL, run, d) != 0) {
 		free(d);
 		return err_set(err, RMG_E_NOMEM, "no thread for sink %s", sink->name);
@@ -215,6 +281,8 @@ static void end(struct deliver *d)
 	if (d->sink)
 		d->config->kind->close(d->sink);
 	store_close(d->store);
+	repeat_done(&d->repeat);
+	strbuf_done(&d->text);
 	VEC_DONE(&d->letters);
 	config_free(d->held);
 	free(d);
