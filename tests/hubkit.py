@@ -70,17 +70,20 @@ class Refused(AssertionError):
 
 
 class Client:
-    """A caller with a token; one connection a thread."""
+    """A caller with a token; one connection a thread. tls: an ssl.SSLContext; source: the address that it
+    calls from."""
 
     scheme = "http"
 
-    def __init__(self, port, token=None, timeout=60):
-        self.port, self.token, self.timeout = port, token, timeout
+    def __init__(self, port, token=None, timeout=60, tls=None, source=None):
+        self.port, self.token, self.timeout, self.tls, self.source = port, token, timeout, tls, source
         self.local = threading.local()
 
     def connection(self):
         if getattr(self.local, "it", None) is None:
-            self.local.it = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout)
+            how = {"timeout": self.timeout, "source_address": (self.source, 0) if self.source else None}
+            self.local.it = http.client.HTTPSConnection("127.0.0.1", self.port, context=self.tls, **how) \
+                if self.tls else http.client.HTTPConnection("127.0.0.1", self.port, **how)
         return self.local.it
 
     def forget(self):
@@ -279,7 +282,7 @@ class Hub(Client):
 
     def make_token(self, name, role, **place):
         made = self.post("/api/v1/tokens", dict({"name": name, "role": role}, **place))
-        return Client(self.port, made["token"])
+        return Client(self.port, made["token"], tls=self.tls)
 
     def memory_bytes(self):
         """Proportional set size of the hub's own process."""

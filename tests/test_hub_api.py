@@ -328,27 +328,98 @@ def test_rate(hub):
 
 # Answers.
 
-def test_what_has_not_changed_is_not_sent(hub, image):
-    """R30: ETag and 304"""
-    path = "/api/v1/openapi.json"
+def questions():
+    """The paths of all GET that are lists or documents: what is said twice is then the same."""
+    with open(os.path.join(kit.TOP, "src", "serve", "route.def"), encoding="utf-8") as f:
+        paths = re.findall(r'^X\(\w+, "GET", "([^"{]+)"', f.read(), re.M)
+    more = {"/api/v1/who-runs": "?query=shop/web:1", "/api/v1/timeline": "?workload=once/web"}
+    return [p + more.get(p, "") for p in paths if p not in ("/metrics", "/api/v1/changes")]
+
+
+@pytest.fixture(scope="module")
+def settled(hub, image):
+    """Something in every list, and nothing that moves."""
+    node = Source(hub, "settled", cluster="once")
+    node.send(node.began("a" * 64, image.name, image.digests, "web", "once"),
+              node.declared("CronJob/night", [(image.name, image.digests)], "once", replicas=0),
+              node.tag(image.name, image.digests[0]), node.seen("other/unread:1", ["sha256:" + "9" * 64]))
+    hub.post("/api/v1/exceptions", {"advisory": "CVE-2026-5999", "purl": "pkg:npm/x@1.0.0", "owner": "o",
+                                    "reason": "r", "until": "2099-01-01T00:00:00Z"})
+    wait_for(lambda: hub.alerts(advisory="CVE-2026-5000"), 30)
+    return hub
+
+
+@pytest.mark.parametrize("path", questions() + ["/api/v1/images/DIGEST", "/api/v1/alerts/ID"])
+def test_what_has_not_changed_is_not_sent(settled, image, path):
+    """R30: ETag and 304, on every list, whatever the moment of asking"""
+    hub = settled
+    path = path.replace("DIGEST", image.digests[0]).replace("ID", "%d" % hub.alerts()[0]["id"])
     first = hub.request("GET", path)
-    again = hub.request("GET", path, headers={"If-None-Match": first.headers["ETag"]})
-    assert again.status == 304 and again.body == b""
-    first = hub.request("GET", "/api/v1/images")
-    time.sleep(0.01)
-    again = hub.request("GET", "/api/v1/images", headers={"If-None-Match": first.headers["ETag"]})
-    assert again.status == 304, "as_of makes each answer another one"
-    other = hub.request("GET", "/api/v1/images", headers={"If-None-Match": '"0"'})
-    assert other.status == 200 and other.json["items"] == first.json["items"]
+    assert first.status == 200 and first.headers["ETag"].startswith('W/"'), first
+    assert first.headers["Vary"] == "Accept-Encoding" and first.headers["Cache-Control"] == "no-cache"
+    time.sleep(0.005)
+    for tags in ("%s", '"0", %s', '"a,b" , %s', "%s".replace("W/", ""), "*"):
+        again = hub.request("GET", path, headers={"If-None-Match": tags.replace("%s", first.headers["ETag"])})
+        assert again.status == 304 and again.body == b"", "as_of makes each answer another one"
+        for name in ("ETag", "Vary", "Cache-Control"):
+            assert again.headers[name] == first.headers[name]
+    for tags in ('"0"', 'W/"0"', first.headers["ETag"][:-2] + '"', ""):
+        assert hub.request("GET", path, headers={"If-None-Match": tags}).status == 200, tags
+    head = hub.request("HEAD", path)
+    assert (head.status, head.body, head.headers["ETag"]) == (200, b"", first.headers["ETag"])
 
 
-def test_answers_may_be_packed(hub, image):
-    """R30: gzip where the caller takes it, the same bytes"""
-    plain = hub.request("GET", "/api/v1/openapi.json")
-    packed = hub.request("GET", "/api/v1/openapi.json", headers={"Accept-Encoding": "gzip"})
-    if packed.headers.get("Content-Encoding") is None:
-        pytest.skip("this hub does not pack its answers")
-    assert zlib.decompress(packed.body, 31) == plain.body
+def test_what_has_changed_is_sent(settled, image, node):
+    """R30: a tag is another one as soon as the list is"""
+    path = "/api/v1/who-runs?query=shop/web:1&node=" + node.node
+    tags = set()
+    for i in range(3):
+        answer = settled.request("GET", path)
+        tags.add(answer.headers["ETag"])
+        old = {"If-None-Match": answer.headers["ETag"]}
+        assert settled.request("GET", path, headers=old).status == 304
+        node.send(node.began("%064x" % i, image.name, image.digests))
+        again = settled.request("GET", path, headers=old)
+        assert again.status == 200 and len(again.json["items"]) == i + 1
+    assert len(tags) == 3
+
+
+def test_answers_are_packed(settled, image, node):
+    """R30: gzip where the caller takes it and it pays, the same bytes, and the same tag"""
+    hub = settled
+    node.send(*[node.began("%064x" % i, image.name, image.digests) for i in range(200)])
+    path = "/api/v1/who-runs?query=shop/web:1&limit=1000"
+    for path in ("/api/v1/openapi.json", path):
+        plain = hub.request("GET", path)
+        assert plain.headers["Content-Encoding"] is None
+        for takes in ("gzip", "br, gzip;q=0.5", "*", "x-gzip, identity"):
+            packed = hub.request("GET", path, headers={"Accept-Encoding": takes})
+            assert packed.headers["Content-Encoding"] == "gzip" and packed.headers["Vary"] == "Accept-Encoding"
+            body = json.loads(zlib.decompress(packed.body, 31))
+            assert dict(body, as_of=None) == dict(plain.json, as_of=None)
+            assert packed.headers["ETag"] == plain.headers["ETag"]
+            assert int(packed.headers["Content-Length"]) == len(packed.body) < len(plain.body) // 4
+        for takes in ("", "br", "gzip;q=0", "identity, *;q=0", "gzip;q=0.0, *"):
+            answer = hub.request("GET", path, headers={"Accept-Encoding": takes})
+            assert answer.headers["Content-Encoding"] is None and len(answer.body) == len(plain.body), takes
+        again = hub.request("GET", path, headers={"Accept-Encoding": "gzip", "If-None-Match": plain.headers["ETag"]})
+        assert again.status == 304 and again.headers["Content-Encoding"] is None
+    short = hub.request("GET", "/healthz", headers={"Accept-Encoding": "gzip"})
+    assert short.headers["Content-Encoding"] is None and short.headers["Vary"] == "Accept-Encoding"
+    refused = hub.request("GET", "/api/v1/images?limit=x", headers={"Accept-Encoding": "gzip"})
+    assert refused.status == 400 and refused.headers["ETag"] is None
+
+
+def test_methods(hub):
+    """R30: 405 says which methods there are; HEAD is answered as GET, without a body"""
+    for method, path, allowed in (("DELETE", "/api/v1/images", "GET, HEAD"), ("PUT", "/api/v1/tokens", "GET, HEAD, POST"),
+                                  ("GET", "/api/v1/events", "POST"), ("OPTIONS", "/api/v1/alerts/1", "GET, HEAD, POST")):
+        answer = hub.request(method, path, b"x" * 100 if method == "PUT" else None)
+        assert answer.status == 405 and answer.headers["Allow"] == allowed, answer
+    assert hub.request("HEAD", "/api/v1/nothing").status == 404
+    assert hub.request("POST", "/api/v1/nothing", b"x" * 100).status == 404
+    stream = hub.request("HEAD", "/api/v1/changes")
+    assert stream.status == 200 and stream.headers["Content-Type"].startswith("text/event-stream")
 
 
 class Stream:

@@ -3,6 +3,7 @@
 
 import json
 import os
+import signal
 import ssl
 import subprocess
 import threading
@@ -11,6 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 import kit
+from hubkit import Client, Clock, Hub, wait_for, with_hub  # noqa: F401
+from test_hub import write_record
 
 jwt = pytest.importorskip("jwt", reason="PyJWT makes the tokens")
 pytest.importorskip("cryptography", reason="PyJWT needs it for these algorithms")
@@ -272,3 +275,144 @@ def test_noise(issuer):
         for text in ("", ".", "..", "a.b.c", "e30.e30.e30", issuer.token() + "=", "A" * 20000):
             assert check(text).startswith("refused: "), text
     assert issuer.asked == []
+
+
+# Through a whole hub.
+
+CONFIG = """oidc:
+  issuer: %s
+  audience: %s
+  roles:
+    root: admin
+    ops: operator
+    everyone: reader
+"""
+
+
+class Realm:
+    """A hub that believes an issuer; its clock can be moved."""
+
+    def __init__(self, folder, issuer, more=""):
+        self.issuer, self.config, self.clock = issuer, folder / "hub.yaml", Clock(str(folder))
+        self.configure("rummage", more)
+        write_record(folder / "feeds", "CVE-2026-6400", "other", "2.0.0")
+        self.hub = Hub(folder / "hub", feeds=folder / "feeds", config=self.config, clock=self.clock)
+
+    def configure(self, audience, more=""):
+        self.config.write_text(CONFIG % (self.issuer.url, audience) + more)
+
+    def token(self, key=None, **claims):
+        return self.issuer.token(key, **dict({"exp": int(self.clock.now()) + 600}, **claims))
+
+    def ask(self, token, path="/api/v1/images", method="GET", body=None):
+        return Client(self.hub.port, token).request(method, path, body)
+
+    def status(self, token, path="/api/v1/images"):
+        return self.ask(token, path).status
+
+
+@pytest.fixture
+def realm(tmp_path, issuer, with_hub):  # noqa: F811
+    made = Realm(tmp_path, issuer)
+    with made.hub:
+        yield made
+
+
+def test_a_hub_believes_its_issuer(realm):
+    """R39: a token of the identity provider has the role of its groups, and its subject is in the audit log"""
+    ops, reader, root = (realm.token(groups=[g]) for g in ("ops", "everyone", "root"))
+    assert realm.status(reader) == 200 and realm.status(reader, "/api/v1/tokens") == 403
+    made = realm.ask(ops, "/api/v1/exceptions", "POST", json.dumps({
+        "advisory": "CVE-2026-6400", "owner": "ops", "reason": "x", "until": "2099-01-01T00:00:00Z"}).encode())
+    assert made.status == 200
+    assert realm.status(ops, "/api/v1/tokens") == 403 and realm.status(root, "/api/v1/tokens") == 200
+    assert "oidc:alice" in {i["actor"] for i in realm.hub.items("/api/v1/audit")}
+    assert len(realm.issuer.asked) == 2, "keys are asked for once"
+    assert realm.hub.get("/api/v1/images"), "its own tokens go on"
+
+
+def test_a_hub_refuses_what_is_not_for_it(realm):
+    """R39: another audience, another issuer, a token that has expired or is not signed by the issuer: 401, with why"""
+    now = int(realm.clock.now())
+    for token, says in ((realm.token(aud="another"), "audience"), (realm.token(exp=now - 120), "expired"),
+                        (realm.token(iss="https://id.example.com"), "issuer"),
+                        (realm.token(nbf=now + 600), "not valid yet"), (realm.token(Key("first")), "key"),
+                        (realm.token()[:-8] + "AAAAAAAA", "key"), ("a.b.c", "token")):
+        answer = realm.ask(token)
+        assert answer.status == 401 and says in answer.json["error"], answer
+        assert answer.headers["WWW-Authenticate"] == 'Bearer realm="rummage", error="invalid_token"'
+
+
+def test_a_login_without_a_role(realm):
+    """R39: whom the issuer knows and the hub gives nothing is 403"""
+    answer = realm.ask(realm.token(groups=["visitors"]))
+    assert answer.status == 403 and "no role" in answer.json["error"]
+    assert "insufficient_scope" in answer.headers["WWW-Authenticate"]
+    for _ in range(30):
+        assert realm.status(realm.token(groups=[])) == 403, "and is no guess"
+
+
+def test_a_hub_follows_the_issuer_s_keys(realm):
+    """R39: a new key is taken a minute after at the latest, one that was taken back for an hour at most"""
+    old, new = realm.issuer.keys[0], Key("second", "RS256")
+    assert realm.status(realm.token(old)) == 200
+    realm.issuer.keys.append(new)
+    assert realm.status(realm.token(new)) == 401
+    realm.clock.move(seconds=61)
+    assert realm.status(realm.token(new)) == 200
+    realm.issuer.keys.remove(old)
+    realm.clock.move(seconds=1800)
+    assert realm.status(realm.token(old)) == 200
+    realm.clock.move(seconds=1900)
+    assert realm.status(realm.token(new)) == 200
+    assert realm.status(realm.token(old)) == 401
+
+
+def test_an_issuer_that_is_away(realm):
+    """R39: without the issuer's keys a login is 503 and may be tried again; the hub and its own tokens go on"""
+    realm.issuer.status = 503
+    answer = realm.ask(realm.token())
+    assert answer.status == 503 and int(answer.headers["Retry-After"]) >= 1, answer
+    assert realm.hub.get("/api/v1/images")
+    for _ in range(30):
+        assert realm.status(realm.token()) == 503, "and is nobody's guess"
+    realm.issuer.status = 200
+    realm.clock.move(seconds=61)
+    assert realm.status(realm.token()) == 200
+    realm.issuer.status = 503
+    realm.clock.move(seconds=7200)
+    assert realm.status(realm.token()) == 200, "keys are kept while it is away"
+
+
+def test_a_token_ends_while_it_is_used(realm):
+    """R39: expiry is held against the hub's clock at each request"""
+    token = realm.token()
+    assert realm.status(token) == 200
+    realm.clock.move(seconds=700)
+    assert realm.status(token) == 401
+
+
+def test_an_issuer_is_told_anew(realm):
+    """R39: SIGHUP takes another audience, and keeps what it knows of an issuer that is as it was"""
+    token, other = realm.token(), realm.token(aud="other")
+    assert (realm.status(token), realm.status(other)) == (200, 401)
+    asked = len(realm.issuer.asked)
+    realm.configure("rummage", "open_metrics: true\n")
+    realm.hub.child.send_signal(signal.SIGHUP)
+    wait_for(lambda: Client(realm.hub.port).request("GET", "/metrics").status == 200, 30)
+    assert realm.status(token) == 200 and len(realm.issuer.asked) == asked
+    realm.configure("other")
+    realm.hub.child.send_signal(signal.SIGHUP)
+    wait_for(lambda: realm.status(other) == 200, 30, 0.1)
+    assert realm.status(token) in (401, 429)
+    realm.config.write_text("")
+    realm.hub.child.send_signal(signal.SIGHUP)
+    wait_for(lambda: realm.status(other) in (401, 429), 30, 0.1)
+
+
+def test_keys_from_their_own_place(tmp_path, issuer, with_hub):  # noqa: F811
+    """R39: with the place of the keys in the settings the issuer is not asked where they are"""
+    made = Realm(tmp_path, issuer, "  jwks: %s/keys\n" % issuer.url)
+    with made.hub:
+        assert made.status(made.token()) == 200
+    assert issuer.asked == ["/realm/keys"]

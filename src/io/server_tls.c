@@ -39,12 +39,16 @@ static bool common_name(gnutls_x509_crt_t cert, char *name, size_t size)
 
 void server_tls_peer(void *session, char *name, size_t size)
 {
+	/* A server's certificate of the same authority says who answers, not who asks. */
+	static const char purpose[] = GNUTLS_KP_TLS_WWW_CLIENT;
+	gnutls_typed_vdata_st want = {.type = GNUTLS_DT_KEY_PURPOSE_OID,
+				      .data = (unsigned char *)(uintptr_t)purpose};
 	unsigned status = 1, n = 0;
 	const gnutls_datum_t *chain;
 	gnutls_x509_crt_t cert;
 
 	name[0] = '\0';
-	if (gnutls_certificate_verify_peers2(session, &status) != 0 || status != 0)
+	if (gnutls_certificate_verify_peers(session, &want, 1, &status) != 0 || status != 0)
 		return;
 	chain = gnutls_certificate_get_peers(session, &n);
 	if (chain == NULL || n == 0 || gnutls_x509_crt_init(&cert) != 0)

@@ -10,7 +10,7 @@
 #include "base/strbuf.h"
 
 /* The first DNS name of the peer's certificate, else its common name, where its chain leads to what
- * the server trusts; "" in every other case. */
+ * the server trusts and it is for clients; "" in every other case. */
 void server_tls_peer(void *session, char *name, size_t size);
 
 /* A self-signed certificate and its key (P-256), valid for ten years for these DNS names and
