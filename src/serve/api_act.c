@@ -10,14 +10,37 @@
 #include "format/jsonw.h"
 #include "serve/api.h"
 
-/* The body as an object; else the response says what is wrong. */
-static bool object(const struct call *c, struct json_doc *doc, struct server_response *out)
+/* Each member is one of these names, and text or null: one that was misspelt, or is of another
+ * kind, would else make the scope of a token or an exception wider than was meant. */
+static enum rmg_rc check_members(json *root, const char *names, struct rmg_err *err)
+{
+	for (struct json_iter it = json_iter(root); json_next(&it);) {
+		struct span left = span_cstr(names), name;
+		bool known = false;
+
+		while (!known && span_word(&left, &name))
+			known = span_is(name, it.key);
+		if (!known)
+			return err_set(err, RMG_E_FORMAT, "there is no \"" SPAN_FMT "\" here",
+				       SPAN_ARG(span_head(it.key, 40)));
+		if (!json_is_str(it.value) && !yyjson_is_null(it.value))
+			return err_set(err, RMG_E_FORMAT, "\"" SPAN_FMT "\" is not text",
+				       SPAN_ARG(it.key));
+	}
+	return RMG_OK;
+}
+
+/* The body as an object of these members; else the response says what is wrong. */
+static bool object(const struct call *c, struct json_doc *doc, const char *names,
+		   struct server_response *out)
 {
 	struct rmg_err err = {0};
 	enum rmg_rc rc = json_parse(doc, server_body(c->request), MIB(16), &err);
 
 	if (rc == RMG_OK && !json_is_object(doc->root))
 		rc = err_set(&err, RMG_E_FORMAT, "send a JSON object");
+	if (rc == RMG_OK)
+		rc = check_members(doc->root, names, &err);
 	if (rc != RMG_OK)
 		api_fail(out, rc, &err);
 	return rc == RMG_OK;
@@ -66,7 +89,7 @@ void api_alert_act(struct api *api, const struct call *c, struct server_response
 	int64_t when = 0;
 	size_t i = 0;
 
-	if (!object(c, &doc, out) || !until(doc.root, &when, out) ||
+	if (!object(c, &doc, "act reason until", out) || !until(doc.root, &when, out) ||
 	    !id_of(c, UINT32_MAX, &id, out)) {
 		json_done(&doc);
 		return;
@@ -96,7 +119,8 @@ void api_exceptions_put(struct api *api, const struct call *c, struct server_res
 	struct exception_row row = {0};
 	enum rmg_rc rc;
 
-	if (!object(c, &doc, out) || !until(doc.root, &row.until_ms, out)) {
+	if (!object(c, &doc, "owner reason until advisory purl image namespace workload", out) ||
+	    !until(doc.root, &row.until_ms, out)) {
 		json_done(&doc);
 		return;
 	}
@@ -281,7 +305,8 @@ void api_tokens_put(struct api *api, const struct call *c, struct server_respons
 	enum role role;
 	enum rmg_rc rc;
 
-	if (!object(c, &doc, out) || !until(doc.root, &row.until_ms, out)) {
+	if (!object(c, &doc, "name role cluster node until", out) ||
+	    !until(doc.root, &row.until_ms, out)) {
 		json_done(&doc);
 		return;
 	}

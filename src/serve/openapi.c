@@ -5,31 +5,47 @@
 #include "base/limits.h"
 #include "format/jsonw.h"
 #include "serve/api.h"
+#include "serve/shape.h"
 
-static void put_schema(struct jsonw *w, const char *type, bool must)
+/* What parameters are, wherever they stand; others are texts. */
+static const struct number {
+	const char *name;
+	uint64_t least, most;
+} numbers[] = {
+    {"limit", 1, 1000},
+    {"id", 1, INT64_MAX},
+    {"after", 0, INT64_MAX},
+};
+
+static void put_schema(struct jsonw *w, struct span name, bool must)
 {
-	bool number = strcmp(type, "integer") == 0;
+	const struct number *n = numbers;
 
+	while (n < numbers + COUNT_OF(numbers) && !span_is(name, span_cstr(n->name)))
+		n++;
 	jsonw_key(w, "schema");
 	jsonw_object(w);
-	jsonw_put_cstr(w, "type", type);
-	if (number) {
-		jsonw_put_u64(w, "minimum", 1);
-		jsonw_put_u64(w, "maximum", 1000);
-	} else if (must) {
-		jsonw_put_u64(w, "minLength", 1);
+	if (n < numbers + COUNT_OF(numbers)) {
+		jsonw_put_cstr(w, "type", "integer");
+		jsonw_put_u64(w, "minimum", n->least);
+		jsonw_put_u64(w, "maximum", n->most);
+	} else if (span_is(name, S("severity"))) {
+		shape_put_words(w, S("|negligible|low|medium|high|critical"));
+	} else {
+		jsonw_put_cstr(w, "type", "string");
+		if (must)
+			jsonw_put_u64(w, "minLength", 1);
 	}
 	jsonw_object_end(w);
 }
 
-static void put_parameter(struct jsonw *w, struct span name, const char *in, bool must,
-			  const char *type)
+static void put_parameter(struct jsonw *w, struct span name, const char *in, bool must)
 {
 	jsonw_object(w);
 	jsonw_put(w, "name", name);
 	jsonw_put_cstr(w, "in", in);
 	jsonw_put_bool(w, "required", must);
-	put_schema(w, type, must);
+	put_schema(w, name, must);
 	jsonw_object_end(w);
 }
 
@@ -52,27 +68,31 @@ static void put_parameters(struct jsonw *w, const struct route *r)
 	jsonw_key(w, "parameters");
 	jsonw_array(w);
 	if (brace)
-		put_parameter(w, span_of(brace + 1, strlen(brace) - 2), "path", true, "string");
+		put_parameter(w, span_of(brace + 1, strlen(brace) - 2), "path", true);
 	while (route_parameter(&left, &name, &must))
-		put_parameter(w, name, "query", must,
-			      span_is(name, S("limit")) ? "integer" : "string");
+		put_parameter(w, name, "query", must);
 	if (is_stream(r))
-		put_parameter(w, S("Last-Event-ID"), "header", false, "string");
+		put_parameter(w, S("Last-Event-ID"), "header", false);
 	else if (is_get(r))
-		put_parameter(w, S("If-None-Match"), "header", false, "string");
+		put_parameter(w, S("If-None-Match"), "header", false);
 	jsonw_array_end(w);
 }
 
-static void put_content(struct jsonw *w, const char *type, const char *schema)
+/* shape: members, or "#Name"; NULL: text or bytes. */
+static void put_content(struct jsonw *w, const char *type, const char *shape)
 {
 	jsonw_key(w, "content");
 	jsonw_object(w);
 	jsonw_key_span(w, span_cstr(type));
 	jsonw_object(w);
 	jsonw_key(w, "schema");
-	jsonw_object(w);
-	jsonw_put_cstr(w, schema[0] == '#' ? "$ref" : "type", schema);
-	jsonw_object_end(w);
+	if (shape) {
+		shape_put(w, shape);
+	} else {
+		jsonw_object(w);
+		jsonw_put_cstr(w, "type", "string");
+		jsonw_object_end(w);
+	}
 	jsonw_object_end(w);
 	jsonw_object_end(w);
 }
@@ -160,14 +180,12 @@ static void put_header_refs(struct jsonw *w, const char *names)
 
 static void put_answer(struct jsonw *w, const struct route *r)
 {
-	bool json = strcmp(route_type(r), "application/json") == 0;
-
 	jsonw_key(w, "200");
 	jsonw_object(w);
 	jsonw_put_cstr(w, "description", r->what);
 	put_header_refs(w, is_get(r) && !is_stream(r) ? "ETag Vary Content-Encoding Cache-Control"
 						      : "Cache-Control");
-	put_content(w, route_type(r), json ? "object" : "string");
+	put_content(w, route_type(r), shape_answered(r->name));
 	jsonw_object_end(w);
 }
 
@@ -195,6 +213,20 @@ static void put_raw(struct jsonw *w, const char *key, const char *json)
 	w->comma = true;
 }
 
+static void put_body(struct jsonw *w, const struct route *r)
+{
+	const char *sent = shape_sent(r->name);
+
+	jsonw_key(w, "requestBody");
+	jsonw_object(w);
+	jsonw_put_bool(w, "required", r->fn != api_events && (sent == NULL || *sent != '\0'));
+	if (r->fn == api_events)
+		put_content(w, "application/x-ndjson", "#Event"); /* one a line */
+	else
+		put_content(w, sent ? "application/json" : "application/octet-stream", sent);
+	jsonw_object_end(w);
+}
+
 static void put_operation(struct jsonw *w, const struct route *r)
 {
 	static const char *const needs[] = {"no token", "reader", "agent", "operator", "admin"};
@@ -213,19 +245,8 @@ static void put_operation(struct jsonw *w, const struct route *r)
 	jsonw_put_cstr(w, "summary", r->what);
 	jsonw_put_cstr(w, "x-role", needs[r->need]);
 	put_parameters(w, r);
-	if (r->max_body) {
-		bool json_body = r->fn != api_events && r->fn != api_facts_put;
-
-		jsonw_key(w, "requestBody");
-		jsonw_object(w);
-		jsonw_put_bool(w, "required", true);
-		put_content(w,
-			    json_body             ? "application/json"
-			    : r->fn == api_events ? "application/x-ndjson"
-						  : "application/octet-stream",
-			    json_body ? "object" : "string");
-		jsonw_object_end(w);
-	}
+	if (r->max_body)
+		put_body(w, r);
 	put_responses(w, r);
 	if (r->need != NEED_NOTHING)
 		put_raw(w, "security", "[{\"token\":[]}]");
@@ -269,9 +290,10 @@ static void put_components(struct jsonw *w)
 	    "{\"token\":{\"type\":\"http\",\"scheme\":\"bearer\",\"description\":\"A token of the "
 	    "hub or of its identity provider. Without one, a client certificate counts, where a "
 	    "token called cert:NAME gives it a role.\"}}");
-	put_raw(w, "schemas",
-		"{\"Error\":{\"type\":\"object\",\"required\":[\"error\"],\"properties\":{"
-		"\"error\":{\"type\":\"string\"}}}}");
+	jsonw_key(w, "schemas");
+	jsonw_object(w);
+	shape_put_named(w);
+	jsonw_object_end(w);
 	jsonw_key(w, "headers");
 	jsonw_object(w);
 	for (size_t i = 0; i < COUNT_OF(headers); i++) {
@@ -290,7 +312,7 @@ static void put_components(struct jsonw *w)
 		jsonw_put_cstr(w, "description", replies[i].what);
 		put_header_refs(w, replies[i].headers);
 		if (replies[i].status != 304)
-			put_content(w, "application/json", "#/components/schemas/Error");
+			put_content(w, "application/json", "#Error");
 		jsonw_object_end(w);
 	}
 	jsonw_object_end(w);
