@@ -354,7 +354,8 @@ static enum rmg_rc take_row(void *user, const struct alert_row *row)
 	return call_no_memory(c);
 }
 
-/* What workloads went through was judged when it happened, or when their images were read. */
+/* What workloads went through was judged when it happened, or when their images were read; and then
+ * their references were looked at. Neither is asked of the store once more, image by image. */
 static enum rmg_rc lines_are_judged(struct call *c)
 {
 	for (uint32_t i = 1; i < c->w->images.n; i++) {
@@ -362,7 +363,7 @@ static enum rmg_rc lines_are_judged(struct call *c)
 
 		if (of == NULL)
 			return call_no_memory(c);
-		of->judged_ms = c->w->images.v[i].read_ms;
+		of->judged_ms = of->read_ms = c->w->images.v[i].read_ms;
 	}
 	return RMG_OK;
 }
