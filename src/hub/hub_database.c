@@ -35,19 +35,63 @@ static void add_step(struct setting *s, uint32_t permille)
 /* Where crossing matters: the policy's steps, and what its rules ask for. */
 static void find_steps(struct setting *s, const struct policy *p)
 {
+	s->n_steps = 0;
 	for (size_t i = 0; i < p->n_epss_steps; i++)
 		add_step(s, p->epss_steps[i]);
 	for (size_t i = 0; i < p->n_rules; i++)
 		add_step(s, p->rules[i].epss_permille);
 }
 
-/* Asking again all that may have changed, a batch at a time under the read lock. Where the world
- * was loaded anew meanwhile its components may be others: from the beginning then. */
+static enum rmg_rc ask_some(struct setting *s, bool *more, struct rmg_err *err)
+{
+	const struct world *w;
+	enum rmg_rc rc = hub_read_lock(s->h, &w, NULL, err);
+
+	if (rc != RMG_OK)
+		return rc;
+	*more = s->h->loads == s->loads;
+	if (*more)
+		rc = judge_some(w, s->j, more, err);
+	hub_read_unlock(s->h);
+	return rc;
+}
+
+static enum rmg_rc number_some(struct setting *s, bool *more, struct rmg_err *err)
+{
+	enum rmg_rc rc = RMG_OK;
+
+	hub_write_lock(s->h);
+	*more = s->h->loads == s->loads;
+	if (*more)
+		rc = judge_number(s->h->world, s->j, more, err);
+	hub_write_unlock(s->h);
+	return rc;
+}
+
+static enum rmg_rc look_at_some(struct setting *s, bool *more, struct rmg_err *err)
+{
+	const struct world *w;
+	enum rmg_rc rc = hub_read_lock(s->h, &w, NULL, err);
+
+	if (rc != RMG_OK)
+		return rc;
+	*more = s->h->loads == s->loads;
+	find_steps(s, s->h->policy);
+	if (*more)
+		rc = judge_look(w, s->j, (struct judge_steps){s->steps, s->n_steps}, more, err);
+	hub_read_unlock(s->h);
+	return rc;
+}
+
+/* All that can be done without holding up others: a little at a time, with the lock given back in
+ * between. Where the world was loaded anew meanwhile its components may be others: from the
+ * beginning then. */
 static enum rmg_rc prepare(struct setting *s, struct rmg_err *err)
 {
+	enum rmg_rc (*const parts[])(struct setting * s, bool *more,
+				     struct rmg_err *err) = {ask_some, number_some, look_at_some};
 	struct advdb *older;
 	const struct world *w;
-	bool more = true;
 	enum rmg_rc rc = hub_read_lock(s->h, &w, &older, err);
 
 	judge_free(s->j);
@@ -57,16 +101,11 @@ static enum rmg_rc prepare(struct setting *s, struct rmg_err *err)
 	s->loads = s->h->loads;
 	rc = older ? judge_begin(w, older, &s->db.db, &s->j, err) : RMG_OK;
 	hub_read_unlock(s->h);
-	if (s->j == NULL)
-		return rc;
-	while (rc == RMG_OK && more) {
-		rc = hub_read_lock(s->h, &w, NULL, err);
-		if (rc != RMG_OK)
-			return rc;
-		more = s->h->loads == s->loads;
-		if (more)
-			rc = judge_some(w, s->j, &more, err);
-		hub_read_unlock(s->h);
+	for (size_t i = 0; s->j && i < COUNT_OF(parts) && rc == RMG_OK; i++) {
+		bool more = i == 0 || judge_is_much(s->j);
+
+		while (rc == RMG_OK && more)
+			rc = parts[i](s, &more, err);
 	}
 	return rc;
 }

@@ -43,14 +43,21 @@ MUST enum rmg_rc judge_database(struct world *w, struct advdb *older, struct adv
 				struct judge_steps steps, delta_fn *fn, void *user,
 				struct judge_figures *out, struct rmg_err *err);
 
-/* The same in parts, so that others may go on meanwhile: _begin and _some read the world (read
- * lock, each call), _end changes it (write lock) and takes in what came between. Between them
- * components are judged against older, as before. */
+/* The same in parts, so that others may go on meanwhile; each call is short. _begin and _some read
+ * the world (read lock): which components have other findings. Where that is much, _number makes
+ * room for new advisories in it (write lock), and _look sees what it will be for images (read
+ * lock); else, and of what came between, that is left to _end, which changes the world (write
+ * lock). Until then components are judged against older, as before. */
 struct judgement;
 MUST enum rmg_rc judge_begin(const struct world *w, struct advdb *older, struct advdb *newer,
 			     struct judgement **out, struct rmg_err *err);
 MUST enum rmg_rc judge_some(const struct world *w, struct judgement *j, bool *more,
 			    struct rmg_err *err);
+bool judge_is_much(const struct judgement *j);
+MUST enum rmg_rc judge_number(struct world *w, struct judgement *j, bool *more,
+			      struct rmg_err *err);
+MUST enum rmg_rc judge_look(const struct world *w, struct judgement *j, struct judge_steps steps,
+			    bool *more, struct rmg_err *err);
 MUST enum rmg_rc judge_end(struct world *w, struct judgement *j, struct judge_steps steps,
 			   delta_fn *fn, void *user, struct judge_figures *out,
 			   struct rmg_err *err);

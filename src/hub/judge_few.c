@@ -102,13 +102,10 @@ static void mark_advisory(struct few *f, uint32_t advisory)
 	f->round++;
 	f->hit.n = 0;
 	for (uint32_t k = 0; k < a->n; k++) {
-		const struct world_component *c = &w->components.v[a->components[k]];
-		const struct world_finding *was, *is;
-		uint32_t n;
+		struct sides s = sides_of(f->t, a->components[k]);
+		const struct world_finding *was = finding_find(s.were, s.n_were, advisory);
+		const struct world_finding *is = finding_find(s.are, s.n_are, advisory);
 
-		was = findings_were(f->t, a->components[k], &n);
-		was = finding_find(was, n, advisory);
-		is = finding_find(c->findings, c->n_findings, advisory);
 		if (was || is)
 			mark_images(f, a->components[k], was, is);
 	}
@@ -186,13 +183,35 @@ static bool run(struct few *f)
 	return f->changes.n < UINT32_MAX && sort_changes(f) && tell_sorted(f);
 }
 
-enum rmg_rc tell_few(struct telling *t, bool *fits)
+static bool fits(const struct few *f, size_t more)
+{
+	return cost_of(f) + more <= f->t->w->n_pairs / PART + PAIRS_AT_LEAST;
+}
+
+/* The lists of advisories do not have yet what the changed components are given. */
+bool few_fits(struct telling *t, bool *yes)
+{
+	const struct world_index *x = t->w->index;
+	struct few f = {.t = t};
+	bool good = copy_touched(&f);
+	size_t more = 0;
+
+	VEC_EACH (c, &t->j->changed)
+		if (c->component + 1 < x->n_offsets)
+			more += (x->offsets[c->component + 1] - x->offsets[c->component]) *
+				(size_t)c->n_touched;
+	*yes = good && fits(&f, more);
+	VEC_DONE(&f.advisories);
+	return good;
+}
+
+enum rmg_rc tell_few(struct telling *t, bool *few)
 {
 	struct few f = {.t = t};
 	bool good = copy_touched(&f);
 
-	*fits = good && cost_of(&f) <= t->w->n_pairs / PART + PAIRS_AT_LEAST;
-	if (good && *fits)
+	*few = good && fits(&f, 0);
+	if (good && *few)
 		good = run(&f);
 	VEC_DONE(&f.advisories);
 	VEC_DONE(&f.hit);

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "hub/judge.h"
+#include "hub/judge_inside.h"
 #include "hub/sample.h"
 
 enum { COMPONENTS = 60, IMAGES = 25, ROUNDS = 12 };
@@ -176,10 +176,59 @@ static void judge_all(struct world *w, struct advdb *db)
 		assert_int_equal(judge_counts(w, i), RMG_OK);
 }
 
+static const uint32_t step_list[] = {100, 500};
+static const struct judge_steps steps = {step_list, 2};
+
+/* From one database to the next in parts, as if much had changed. */
+static void judge_ahead(struct world *w, struct judgement *j, const struct judge_steps *asked)
+{
+	bool more = true;
+
+	j->much = 0;
+	while (more)
+		assert_int_equal(judge_some(w, j, &more, NULL), RMG_OK);
+	assert_true(judge_is_much(j));
+	for (more = true; more;)
+		assert_int_equal(judge_number(w, j, &more, NULL), RMG_OK);
+	for (more = true; more;)
+		assert_int_equal(judge_look(w, j, *asked, &more, NULL), RMG_OK);
+}
+
+/* An image is read again, with what another has, and is judged by what is known before. */
+static void read_other(struct world *w, uint32_t image, uint32_t like)
+{
+	const struct world_image *i = &w->images.v[image], *from = &w->images.v[like];
+	struct image_row row = {
+	    .digest = i->digest, .read_ms = i->read_ms + 1, .os = 1, .complete = true};
+	uint32_t components[COMPONENTS], n = from->n_components;
+
+	memcpy(components, from->components, n * sizeof *components);
+	assert_int_equal(world_image_read(w, image, &row, components, n), RMG_OK);
+	assert_int_equal(judge_counts(w, image), RMG_OK);
+}
+
+static void judge_parts(struct world *w, struct advdb *older, struct advdb *newer, struct told *t,
+			uint32_t *random)
+{
+	struct judge_steps other = {step_list, 1};
+	struct judgement *j;
+
+	assert_int_equal(judge_begin(w, older, newer, &j, NULL), RMG_OK);
+	judge_ahead(w, j, sample_random(random, 4) ? &steps : &other);
+	assert_int_equal(judge_end(w, j, steps, hear, t, NULL, NULL), RMG_OK);
+	judge_free(j);
+}
+
+static void judge_whole(struct world *w, struct advdb *older, struct advdb *newer, struct told *t)
+{
+	struct judge_figures figures;
+
+	assert_int_equal(judge_database(w, older, newer, steps, hear, t, &figures, NULL), RMG_OK);
+}
+
 static void history(uint32_t seed)
 {
 	struct world *w = world_made(IMAGES, seed % 2);
-	static const uint32_t steps[] = {100, 500};
 	struct sample_said said[SAMPLE_ADVISORIES] = {0};
 	struct told told = {.w = w};
 	struct sample_db older = {0}, newer;
@@ -188,14 +237,14 @@ static void history(uint32_t seed)
 	sample_say(said, &random, SAMPLE_ADVISORIES);
 	for (uint32_t round = 0; round < ROUNDS; round++) {
 		struct world *fresh = world_made(IMAGES, true);
-		struct judge_figures figures;
+		struct advdb *was = older.b ? &older.db : NULL;
 
 		sample_db(&newer, said);
 		told.last_image = 0;
-		assert_int_equal(judge_database(w, older.b ? &older.db : NULL, &newer.db,
-						(struct judge_steps){steps, 2}, hear, &told,
-						&figures, NULL),
-				 RMG_OK);
+		if (sample_random(&random, 2))
+			judge_whole(w, was, &newer.db, &told);
+		else
+			judge_parts(w, was, &newer.db, &told, &random);
 		judge_all(fresh, &newer.db);
 		same_world(w, fresh);
 		check_told(&told);
@@ -243,6 +292,41 @@ static void test_comes_between(void **state)
 	world_free(w);
 	world_free(fresh);
 	advdb_builder_free(d.b);
+}
+
+/* Images that come, and that are read again, after they were looked at and before the end. */
+static void test_read_between(void **state)
+{
+	struct world *w = world_made(IMAGES, true), *fresh = world_made(IMAGES, true);
+	struct sample_said said[SAMPLE_ADVISORIES] = {0};
+	uint32_t random = 11, seen[2] = {5, 5};
+	struct sample_db older, newer;
+	struct judgement *j;
+
+	(void)state;
+	sample_say(said, &random, 4 * SAMPLE_ADVISORIES);
+	sample_db(&older, said);
+	sample_say(said, &random, SAMPLE_ADVISORIES);
+	sample_db(&newer, said);
+	judge_all(w, &older.db);
+	assert_int_equal(judge_begin(w, &older.db, &newer.db, &j, NULL), RMG_OK);
+	judge_ahead(w, j, &steps);
+	assert_true(j->looked.n == w->images.n);
+	for (uint32_t i = 1; i < 9; i++)
+		read_other(w, i, i + 9);
+	add_image(w, 99, &seen[0]);
+	assert_int_equal(judge_counts(w, (uint32_t)w->images.n - 1), RMG_OK);
+	assert_int_equal(judge_end(w, j, steps, NULL, NULL, NULL, NULL), RMG_OK);
+	judge_free(j);
+	for (uint32_t i = 1; i < 9; i++)
+		read_other(fresh, i, i + 9);
+	add_image(fresh, 99, &seen[1]);
+	judge_all(fresh, &newer.db);
+	same_world(w, fresh);
+	world_free(w);
+	world_free(fresh);
+	advdb_builder_free(older.b);
+	advdb_builder_free(newer.b);
 }
 
 /* An image that is read again is no longer among those that have what it had. */
@@ -349,9 +433,8 @@ static void test_doubling(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_deltas_equal_all),
-	    cmocka_unit_test(test_comes_between),
-	    cmocka_unit_test(test_read_again),
+	    cmocka_unit_test(test_deltas_equal_all), cmocka_unit_test(test_comes_between),
+	    cmocka_unit_test(test_read_between),     cmocka_unit_test(test_read_again),
 	    cmocka_unit_test(test_doubling),
 	};
 
