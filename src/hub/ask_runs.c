@@ -391,7 +391,8 @@ static void put_row(struct runs *r, uint32_t image, const struct row *row)
 	jsonw_object_end(&r->page.w);
 }
 
-/* All images are gone through, for the totals; only rows of this page are written. */
+/* All images are gone through for the totals, which the first page alone has; only rows of this
+ * page are written. */
 static enum rmg_rc put_images(struct runs *r, struct rmg_err *err)
 {
 	for (size_t i = 0; i < r->images.n; i++) {
@@ -399,10 +400,12 @@ static enum rmg_rc put_images(struct runs *r, struct rmg_err *err)
 
 		if (r->page.more && !r->page.first)
 			break;
+		if (image < r->page.from[0]) /* earlier pages had it */
+			continue;
 		if (!add_rows(r, image))
 			return no_memory(err);
 		r->n_images += r->rows.n != 0;
-		if (r->page.more || image < r->page.from[0])
+		if (r->page.more)
 			continue;
 		if (r->rows.n)
 			qsort(r->rows.v, r->rows.n, sizeof *r->rows.v, by_kind_and_id);
