@@ -145,12 +145,16 @@ struct span span_dirname(struct span path)
 	return span_head(path, slash == SIZE_MAX ? 0 : slash);
 }
 
+/* What a digit is worth and one, so that what is no digit is worth most. */
+static const uint8_t digits[256] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+    ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
+
 static unsigned digit_value(uint8_t c)
 {
-	if (is_digit(c))
-		return c - '0';
-	c = to_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10u : 99;
+	return digits[c] - 1u;
 }
 
 bool span_u64(struct span s, unsigned base, uint64_t max, uint64_t *out)
