@@ -46,6 +46,8 @@ void alerts_free(struct alerts *a)
 	VEC_DONE(&a->excuses_of_any);
 	VEC_DONE(&a->rules);
 	VEC_DONE(&a->stamp);
+	VEC_DONE(&a->worst);
+	VEC_DONE(&a->found);
 	VEC_DONE(&a->workload_stamp);
 	VEC_DONE(&a->closing);
 	VEC_DONE(&a->waiting);

@@ -159,31 +159,34 @@ static bool advisories_grow(struct alerts *a, const struct world *w)
 	size_t n = a->stamp.n, want = w->advisories.n + 1;
 
 	if (n < want) {
-		if (!VEC_RESERVE(&a->stamp, want))
+		if (!VEC_RESERVE(&a->stamp, want) || !VEC_RESERVE(&a->worst, want))
 			return false;
 		memset(a->stamp.v + n, 0, (want - n) * sizeof(uint32_t));
-		a->stamp.n = want;
+		a->stamp.n = a->worst.n = want;
 	}
 	a->stamp_now++;
+	a->found.n = 0;
 	return true;
 }
 
-static enum rmg_rc decide_component(struct call *c, uint32_t image, uint32_t component)
+/* What each advisory is for the image: the worst of its components' findings. */
+static bool find_worst(struct alerts *a, const struct world_component *in)
 {
-	const struct world_component *in = &c->w->components.v[component];
-	enum rmg_rc rc = RMG_OK;
+	for (uint32_t i = 0; i < in->n_findings; i++) {
+		const struct world_finding *f = &in->findings[i];
+		struct world_finding *worst = &a->worst.v[f->advisory];
 
-	for (uint32_t i = 0; i < in->n_findings && rc == RMG_OK; i++) {
-		uint32_t advisory = in->findings[i].advisory;
-		struct world_finding f;
-
-		if (c->a->stamp.v[advisory] == c->a->stamp_now)
+		if (a->stamp.v[f->advisory] == a->stamp_now) {
+			if (finding_is_worse(f, worst))
+				*worst = *f;
 			continue;
-		c->a->stamp.v[advisory] = c->a->stamp_now;
-		if (world_finding_of(c->w, image, advisory, &f))
-			rc = decide(c, image, advisory, &f);
+		}
+		a->stamp.v[f->advisory] = a->stamp_now;
+		*worst = *f;
+		if (!VEC_PUSH(&a->found, f->advisory))
+			return false;
 	}
-	return rc;
+	return true;
 }
 
 /* Alerts of an image about what is not in it any more. Each that is resolved leaves its place to
@@ -210,6 +213,7 @@ static enum rmg_rc resolve_gone(struct call *c, uint32_t image)
 
 static enum rmg_rc hold_findings(struct call *c, uint32_t image)
 {
+	const struct world_image *im = &c->w->images.v[image];
 	enum rmg_rc rc = RMG_OK;
 
 	/* Without a database nothing is known, which ends nothing. */
@@ -217,8 +221,14 @@ static enum rmg_rc hold_findings(struct call *c, uint32_t image)
 		return RMG_OK;
 	if (!advisories_grow(c->a, c->w))
 		return call_no_memory(c);
-	for (uint32_t i = 0; i < c->w->images.v[image].n_components && rc == RMG_OK; i++)
-		rc = decide_component(c, image, c->w->images.v[image].components[i]);
+	for (uint32_t i = 0; i < im->n_components; i++)
+		if (!find_worst(c->a, &c->w->components.v[im->components[i]]))
+			return call_no_memory(c);
+	for (size_t i = 0; i < c->a->found.n && rc == RMG_OK; i++) {
+		uint32_t advisory = c->a->found.v[i];
+
+		rc = decide(c, image, advisory, &c->a->worst.v[advisory]);
+	}
 	return rc == RMG_OK ? resolve_gone(c, image) : rc;
 }
 

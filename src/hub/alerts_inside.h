@@ -101,6 +101,8 @@ struct alerts {
 	bool in_use;
 	VEC(uint32_t) stamp; /* by advisory: seen in the image that is looked at */
 	uint32_t stamp_now;
+	VEC(struct world_finding) worst; /* ... and what it is for it */
+	VEC(uint32_t) found;             /* the advisories that were seen */
 	VEC(uint32_t) workload_stamp;
 	uint32_t workload_stamp_now;
 

@@ -219,6 +219,8 @@ typedef bool world_image_fn(void *user, uint32_t image);
 MUST enum rmg_rc world_images_with(const struct world *w, const uint32_t *components, size_t n,
 				   world_image_fn *fn, void *user);
 
+/* Of two findings of one advisory on one image the one that counts. */
+bool finding_is_worse(const struct world_finding *a, const struct world_finding *b);
 /* What one advisory is for one image: the worst of its components' findings; false: none. */
 MUST bool world_finding_of(const struct world *w, uint32_t image, uint32_t advisory,
 			   struct world_finding *out);

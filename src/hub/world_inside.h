@@ -65,8 +65,6 @@ void world_advisory_remove(struct world *w, uint32_t advisory, uint32_t componen
 /* Whether an ascending array has it: position, or SIZE_MAX. */
 size_t ids_find(const uint32_t *ids, size_t n, uint32_t id);
 
-/* Of two findings of one advisory on one image the one that counts. */
-bool finding_is_worse(const struct world_finding *a, const struct world_finding *b);
 /* By advisory; NULL: none. */
 const struct world_finding *finding_find(const struct world_finding *f, size_t n,
 					 uint32_t advisory);
