@@ -46,16 +46,36 @@ static void calm(struct feeder *f)
 	f->troubled = false;
 }
 
+static bool stop(void *user)
+{
+	struct feeder *f = user;
+
+	return atomic_load(&f->env->stopping);
+}
+
+/* The hub, once it is open: meanwhile its store is read there and the advisories here. NULL: it
+ * ends before that. */
+static struct hub *hub_of(struct feeder *f)
+{
+	uint64_t heard = 0;
+
+	while (f->env->hub == NULL && !stop(f))
+		bell_wait(&f->env->opened, &heard, STEP_MS);
+	return f->env->hub;
+}
+
 /* The hub has it from here on, or it is released. */
 static void hand_over(struct feeder *f, const struct hub_database *db)
 {
 	struct hub_database_result r = {0};
 	struct rmg_err err = {0};
-	enum rmg_rc rc = hub_database_set(f->env->hub, db, &r, &err);
+	struct hub *hub = hub_of(f);
+	enum rmg_rc rc = hub ? hub_database_set(hub, db, &r, &err) : RMG_E_STOPPED;
 
 	if (rc != RMG_OK) {
 		db->release(db->user);
-		trouble(f, err.msg);
+		if (hub)
+			trouble(f, err.msg);
 		return;
 	}
 	f->have = true;
@@ -134,17 +154,11 @@ static void warned(void *user, const char *text)
 	trouble(f, text);
 }
 
-static bool stop(void *user)
-{
-	struct feeder *f = user;
-
-	return atomic_load(&f->env->stopping);
-}
-
 static void fetch(struct feeder *f)
 {
 	struct rmg_db_opts opts = RMG_DB_OPTS;
 	struct rmg_err err = {0};
+	struct hub *hub;
 	bool changed = false;
 
 	opts.out = f->path;
@@ -156,8 +170,9 @@ static void fetch(struct feeder *f)
 	f->warned = false;
 	if (rmg_db_update(&opts, &changed, &err) == RMG_OK) {
 		calm(f);
-		if (!f->warned)
-			hub_feeds_checked(f->env->hub);
+		hub = f->warned ? NULL : hub_of(f);
+		if (hub)
+			hub_feeds_checked(hub);
 	} else if (!stop(f))
 		trouble(f, err.msg);
 	take_file(f);
@@ -223,6 +238,7 @@ static void *run(void *user)
 static enum rmg_rc set_up(struct feeder *f, struct rmg_err *err)
 {
 	const struct serve_opts *o = f->env->opts;
+	struct rmg_db_opts opts = RMG_DB_OPTS;
 	enum rmg_rc rc = RMG_OK;
 
 	if (o->db)
@@ -231,7 +247,9 @@ static enum rmg_rc set_up(struct feeder *f, struct rmg_err *err)
 		rmg_db_default_path(o->scan ? o->scan->cache_dir : NULL, f->path, sizeof f->path);
 	if (o->feed_dir == NULL)
 		return RMG_OK;
-	rc = feed_folder_open(o->feed_dir, NULL, &f->folder, err);
+	opts.stop = stop;
+	opts.user = f;
+	rc = feed_folder_open(o->feed_dir, &opts, &f->folder, err);
 	if (rc == RMG_OK && notify_open(o->feed_dir, &f->notify, err) != RMG_OK)
 		env_say(f->env, "warn", "advisories: %s is looked at now and then only: %s",
 			o->feed_dir, err->msg);

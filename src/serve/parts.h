@@ -3,7 +3,8 @@
  * (node/node.h): each is a struct, a start and a stop that waits for it.
  *
  * delivers one a sink: takes what is due from the outbox and sends it, while this hub leads
- * feeder   keeps the advisory database current, and hands each new one to the hub
+ * feeder   keeps the advisory database current, and hands each new one to the hub; begins to read
+ *          before that is open
  * keeper   gives up what was kept for as long as the hub's file says, while this hub leads
  *
  * Each says what a person should know through env->say, once when a trouble begins and once when it
@@ -20,12 +21,13 @@
 
 struct env {
 	const struct serve_opts *opts;
-	struct hub *hub;
-	const char *store; /* its URL */
+	struct hub *_Atomic hub; /* NULL until it is open, which the feeder alone sees */
+	const char *store;       /* its URL */
 	int64_t (*now_ms)(void *user);
 	void *clock_user;
-	struct node node; /* this machine */
-	struct bell sent; /* something is in the outbox */
+	struct node node;   /* this machine */
+	struct bell opened; /* the hub is there */
+	struct bell sent;   /* something is in the outbox */
 	atomic_bool stopping, leads;
 	atomic_uint ended_uses_days, changes_days, sent_messages_days; /* 0: for ever */
 };

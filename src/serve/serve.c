@@ -273,24 +273,37 @@ static void tell_threads(struct running *r)
 	atomic_store(&r->env.sent_messages_days, c->sent_messages_days);
 }
 
-static enum rmg_rc open_hub(struct running *r, struct rmg_err *err)
+static enum rmg_rc read_orders(struct running *r, struct rmg_err *err)
 {
-	struct hub_opts hub = {.store = r->opts.store, .now_ms = now_ms, .user = r->env.clock_user};
 	enum rmg_rc rc = orders_read(&r->opts, NULL, &r->orders, err);
 
-	if (rc != RMG_OK)
-		return rc;
-	tell_threads(r);
-	hub.policy = r->orders.policy;
-	hub.sinks = r->orders.config->sink_names;
-	hub.sinks_each = r->orders.config->sinks_each;
-	hub.link = r->orders.config->address;
+	if (rc == RMG_OK)
+		tell_threads(r);
+	return rc;
+}
+
+static enum rmg_rc open_hub(struct running *r, struct rmg_err *err)
+{
+	struct hub_opts hub = {
+	    .store = r->opts.store,
+	    .now_ms = now_ms,
+	    .user = r->env.clock_user,
+	    .policy = r->orders.policy,
+	    .sinks = r->orders.config->sink_names,
+	    .sinks_each = r->orders.config->sinks_each,
+	    .link = r->orders.config->address,
+	};
+	enum rmg_rc rc;
+
+	r->env.store = r->opts.store;
 	rc = hub_open(&hub, &r->hub, err);
+	if (rc == RMG_OK)
+		rc = first_token(r, err);
 	if (rc != RMG_OK)
 		return rc;
 	r->env.hub = r->hub;
-	r->env.store = r->opts.store;
-	return first_token(r, err);
+	bell_ring(&r->env.opened);
+	return RMG_OK;
 }
 
 static enum rmg_rc open_server(struct running *r, struct rmg_err *err)
@@ -342,7 +355,7 @@ static void say_address(struct running *r)
 static enum rmg_rc start_parts(struct running *r, struct rmg_err *err)
 {
 	const struct serve_opts *o = &r->opts;
-	enum rmg_rc rc = feeder_start(&r->env, &r->feeder, err);
+	enum rmg_rc rc = RMG_OK;
 
 	fill_node(r);
 	if (o->n_watches > WATCHES)
@@ -437,6 +450,7 @@ static void turn(struct running *r)
 static void stop_parts(struct running *r)
 {
 	atomic_store(&r->env.stopping, true);
+	bell_ring(&r->env.opened);
 	bell_ring(&r->env.sent);
 	bell_ring(&r->env.node.wanted);
 	for (size_t i = 0; i < WATCHES; i++)
@@ -463,6 +477,7 @@ static void end(struct running *r)
 		explicit_bzero((void *)(uintptr_t)r->key.p, r->key.n);
 	file_free(&r->key);
 	file_free(&r->client_ca);
+	bell_done(&r->env.opened);
 	bell_done(&r->env.sent);
 	bell_done(&r->env.node.wanted);
 	free(r);
@@ -479,9 +494,14 @@ enum rmg_rc serve_run(const struct serve_opts *opts, struct rmg_err *err)
 	r->env.opts = &r->opts;
 	r->env.now_ms = now_ms;
 	r->env.clock_user = getenv("RUMMAGE_TEST_CLOCK");
+	bell_init(&r->env.opened);
 	bell_init(&r->env.sent);
 	bell_init(&r->env.node.wanted);
 	rc = fill_defaults(r, err);
+	if (rc == RMG_OK)
+		rc = read_orders(r, err);
+	if (rc == RMG_OK)
+		rc = feeder_start(&r->env, &r->feeder, err);
 	if (rc == RMG_OK)
 		rc = open_hub(r, err);
 	if (rc == RMG_OK)
