@@ -18,6 +18,7 @@ facts.proto.
 
 import argparse
 import bisect
+import functools
 import hashlib
 import http.client
 import itertools
@@ -26,6 +27,7 @@ import os
 import queue
 import random
 import re
+import struct
 import sys
 import threading
 import time
@@ -54,6 +56,7 @@ def hash_mix(x):
     return x ^ x >> 32
 
 
+@functools.lru_cache(65536)
 def hash_span(name):
     """base/hash.h: how facts name a file."""
     name = name.encode()
@@ -66,7 +69,12 @@ def hash_span(name):
 
 # Messages of facts.proto.
 
+SMALL = [bytes([n]) for n in range(128)]
+
+
 def varint(n):
+    if n < 128:
+        return SMALL[n]
     out = bytearray()
     while n > 127:
         out.append(n & 127 | 128)
@@ -87,28 +95,35 @@ def read_proto(path=os.path.join(TOP, "src", "box", "facts.proto")):
 PROTO = read_proto()
 
 
+def pack_many(kind, values):
+    """The body of a repeated field of numbers."""
+    if kind == "fixed64":
+        return struct.pack("<%dQ" % len(values), *values)
+    return b"".join(map(varint, values))
+
+
 def pack_one(kind, number, value):
     if kind in ("uint32", "uint64", "bool"):
         return varint(number << 3) + varint(int(value))
-    if kind != "bytes":
-        value = pack(kind, value)
-    elif isinstance(value, str):
+    if isinstance(value, str):
         value = value.encode()
+    elif kind != "bytes" and not isinstance(value, bytes):  # else packed before
+        value = pack(kind, value)
     return varint(number << 3 | 2) + varint(len(value)) + value
 
 
 def pack(message, values):
     """A message of facts.proto; what is zero or empty is left out, as the language has it."""
-    out = []
+    out, fields = [], PROTO[message]
     for field, value in values.items():
-        number, kind, repeated = PROTO[message][field]
+        if not value:
+            continue
+        number, kind, repeated = fields[field]
         if not repeated:
-            if value:
-                out.append(pack_one(kind, number, value))
+            out.append(pack_one(kind, number, value))
         elif kind == "fixed64" or kind.startswith("uint"):
-            body = b"".join(v.to_bytes(8, "little") if kind == "fixed64" else varint(v) for v in value)
-            if body:
-                out.append(varint(number << 3 | 2) + varint(len(body)) + body)
+            body = pack_many(kind, value)
+            out.append(varint(number << 3 | 2) + varint(len(body)) + body)
         else:
             out += [pack_one(kind, number, v) for v in value]
     return b"".join(out)
@@ -159,6 +174,14 @@ def version_of(c):
 def purl_of(c):
     """As the hub writes it; without qualifiers, and for those of npm whole."""
     return "pkg:%s/%s@%s" % ("npm" if c >> 28 else "deb/debian", name_of(c), version_of(c))
+
+
+@functools.lru_cache(1 << 18)
+def package_of(c):
+    """What a layer's facts say of a component wherever it lies, packed."""
+    said = {"type": "npm"} if c >> 28 else {"type": "deb", "arch": "amd64"}
+    said.update(name=name_of(c), version=version_of(c), cataloger="node" if c >> 28 else "dpkg")
+    return pack("PbPkg", said)
 
 
 class Zipf:
@@ -221,14 +244,13 @@ class Layer:
         for c in self.components:
             if c >> 28:
                 path = "%s/node_modules/%s/package.json" % (self.where, name_of(c))
-                pkgs.append({"type": "npm", "name": name_of(c), "version": version_of(c),
-                             "cataloger": "node", "path": path, "dir": tree.file(path)})
+                pkgs.append(package_of(c) + pack("PbPkg", {"path": path, "dir": tree.file(path)}))
         distribution = [c for c in self.components if c >> 28 == DEB]
         if distribution:
             status = "var/lib/dpkg/status"
             at = tree.file(status)
-            pkgs += [{"type": "deb", "name": name_of(c), "version": version_of(c), "arch": "amd64",
-                      "cataloger": "dpkg", "path": status, "dir": at} for c in distribution]
+            lies = pack("PbPkg", {"path": status, "dir": at})
+            pkgs += [package_of(c) + lies for c in distribution]
         if self.key[0] == "base":
             oses = [{"path": "etc/os-release", "dir": tree.file("etc/os-release"), "id": "debian",
                      "version_id": "12", "codename": "bookworm", "name": "Debian GNU/Linux"}]

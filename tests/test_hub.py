@@ -12,11 +12,12 @@ import pytest
 
 import kit
 import small
+from disclosed import Disclosed, rows
 from engines import docker, docker_image  # noqa: F401
 from hubkit import (Clock, Hub, Receiver, Source, rfc3339, receiver, wait_for,  # noqa: F401
                     with_hub)
 from postgres import postgres  # noqa: F401
-from synth import Fleet, Small, Teller
+from synth import Small
 
 pytestmark = pytest.mark.usefixtures("with_hub")
 
@@ -86,20 +87,6 @@ def node(hub):
     return made
 
 
-def rows(items):
-    """Items of who-runs as the fleet says what it expects."""
-    return {(i["cluster"], i["node"], i["namespace"], i["workload"], i["container"], i["image"]):
-            set(i["matched"]) for i in items}
-
-
-def counts(hub):
-    """All that the hub judges, by itself: images with their figures, and what fires."""
-    images = {i["digest"]: (i["findings"], i["uses"], i["components"], i["complete"])
-              for i in hub.items("/api/v1/images")}
-    alerts = {a["key"]: (a["id"], a["state"], a["severity"], a["uses"]) for a in hub.alerts()}
-    return images, alerts
-
-
 def store_of(request, name):
     """For the parameter "sqlite" or "postgresql": the --store."""
     if request.param == "sqlite":
@@ -108,40 +95,6 @@ def store_of(request, name):
 
 
 # Disclosure.
-
-class Disclosed:
-    """A fleet, and a hub that knows it."""
-
-    def __init__(self, folder, images, containers, store=None, advisories=300, **how):
-        self.fleet = Fleet(images, containers)
-        self.feeds = os.path.join(str(folder), "feeds")
-        self.fleet.write_feeds(self.feeds, advisories)
-        self.receiver = Receiver()
-        self.hub = Hub(os.path.join(str(folder), "hub"), store=store, feeds=self.feeds,
-                       sink=self.receiver.url, **how).start()
-        Teller("127.0.0.1:%d" % self.hub.port, self.hub.token).tell(self.fleet)
-
-    def close(self):
-        self.hub.kill()
-        self.receiver.close()
-
-    def disclose(self, advisory, seconds):
-        """Writes it; (seconds to the alert, seconds to the exact list)."""
-        begun = advisory.write(self.feeds)
-        told = self.receiver.wait(seconds, advisory=advisory.id).at
-        asked = time.time()
-        found = self.hub.who_runs(advisory.id)
-        listed = time.time() - asked
-        assert rows(found) == self.fleet.expected(advisory)
-        assert {i["state"] for i in found} <= {"running"}
-        return told - begun, listed
-
-    def same_as_matched_anew(self):
-        """Deltas have led where a hub that starts and judges everything gets to."""
-        before = counts(self.hub)
-        self.hub.restart(seconds=120)
-        assert counts(self.hub) == before
-
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def disclosed(request, tmp_path_factory):
@@ -255,24 +208,6 @@ def test_verbs_ask_the_hub(disclosed, tmp_path):
     table = kit.run("who-runs", query, "--hub", "http://127.0.0.1:%d" % hub.port, "--token-file", token,
                     "-o", "table")
     assert table.code == 0 and fleet.container(0)[4][:12] in table.out
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("store", ["sqlite", "postgresql"])
-@pytest.mark.parametrize("images, containers, most", [(5000, 100000, 1.0), (50000, 1000000, 2.0)])
-def test_disclosure_to_a_fleet(request, tmp_path, store, images, containers, most):
-    """R34: 100,000 containers within a second, 1,000,000 within two and in a GiB"""
-    url = request.getfixturevalue("postgres").database("big_%d" % images) if store != "sqlite" else None
-    made = Disclosed(tmp_path, images, containers, url, advisories=2000)
-    try:
-        told, _ = made.disclose(made.fleet.popular(0.1), 30)
-        made.hub.restart(seconds=120)
-        assert rows(made.hub.who_runs("CVE-2026-0001")) == made.fleet.expected(made.fleet.popular(0.1))
-        again, _ = made.disclose(made.fleet.popular(0.02, "CVE-2026-0002"), 30)
-        assert max(told, again) <= most, (told, again)
-        assert made.hub.memory_bytes() <= 1 << 30, made.hub.memory_bytes()
-    finally:
-        made.close()
 
 
 # Rollback.
