@@ -331,7 +331,9 @@ static enum rmg_rc hold_image(struct call *c, uint32_t image)
 	if (rc != RMG_OK)
 		return rc;
 	rules = hash_span(span_of(a->rules.v, a->rules.n));
-	if (!a->in_use) {
+	if (!a->in_use) { /* of who uses it from now on is told when that begins */
+		of->read_ms = read_ms;
+		of->judged_ms = c->env->db ? read_ms : of->judged_ms;
 		of->settled = false;
 		return begin_closing(c, of, image);
 	}

@@ -110,7 +110,10 @@ static enum rmg_rc workload_of(struct tx *tx, const struct event *e, uint32_t *i
 	row.id = *id;
 	if (world_workload_set(tx->w, *id, &row) != RMG_OK)
 		return tx_no_memory(tx);
-	return tx->st ? store_workload_put(tx->st, &row, tx->err) : RMG_OK;
+	if (tx->st == NULL)
+		return RMG_OK;
+	rc = store_workload_put(tx->st, &row, tx->err);
+	return rc == RMG_OK ? lineage_made(tx->h->alerts, &tx->env, *id, tx->err) : rc;
 }
 
 static struct span digests_text(struct tx *tx, const struct event_image *i)

@@ -71,6 +71,7 @@ static enum rmg_rc meet_images(struct tx *tx, const struct event *e)
 static enum rmg_rc put_workload(struct tx *tx, struct workload_row *row)
 {
 	struct world_workload *l;
+	enum rmg_rc rc;
 	bool made;
 
 	if (world_workload(tx->w, row->place, row->kind, row->name, &row->id, &made) != RMG_OK)
@@ -84,7 +85,10 @@ static enum rmg_rc put_workload(struct tx *tx, struct workload_row *row)
 	row->labels = l->labels; /* what they were may have been l's own */
 	row->images = l->images;
 	row->schedule = l->schedule;
-	return tx->st ? store_workload_put(tx->st, row, tx->err) : RMG_OK;
+	if (tx->st == NULL)
+		return RMG_OK;
+	rc = store_workload_put(tx->st, row, tx->err);
+	return rc == RMG_OK && made ? lineage_made(tx->h->alerts, &tx->env, row->id, tx->err) : rc;
 }
 
 static enum rmg_rc declare(struct tx *tx, const struct event *e, struct span labels,

@@ -179,16 +179,22 @@ static enum rmg_rc take_end(void *user, const struct use_row *row)
 	return --r->left ? RMG_OK : RMG_E_STOPPED;
 }
 
+static bool is_read_grow(struct lineage *l, uint32_t workload)
+{
+	while (l->is_read.n <= workload)
+		if (!VEC_PUSH(&l->is_read, 0))
+			return false;
+	return true;
+}
+
 static enum rmg_rc read_workload(struct call *c, struct lineage *l, uint32_t workload)
 {
 	struct reading r = {.c = c, .l = l, .left = USES_ASKED};
 	size_t first = l->lines.n;
 	enum rmg_rc rc;
 
-	while (l->is_read.n <= workload) {
-		if (!VEC_PUSH(&l->is_read, 0))
-			return call_no_memory(c);
-	}
+	if (!is_read_grow(l, workload))
+		return call_no_memory(c);
 	if (l->is_read.v[workload])
 		return RMG_OK;
 	l->is_read.v[workload] = 1;
@@ -577,6 +583,18 @@ enum rmg_rc line_read(struct call *c, uint32_t image)
 		rc = line_began(c, u, true);
 	}
 	return rc;
+}
+
+enum rmg_rc lineage_made(struct alerts *a, const struct alerts_env *env, uint32_t workload,
+			 struct rmg_err *err)
+{
+	struct call c = call_of(a, env, err);
+	struct lineage *l = lineage_of(&c);
+
+	if (l == NULL || !is_read_grow(l, workload))
+		return call_no_memory(&c);
+	l->is_read.v[workload] = 1;
+	return RMG_OK;
 }
 
 enum rmg_rc lineage_began(struct alerts *a, const struct alerts_env *env, uint32_t use,

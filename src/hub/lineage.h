@@ -25,6 +25,9 @@
 
 enum { LINEAGE_DORMANT_DAYS = 7 };
 
+/* A workload that nobody had heard of: the store, which is asked of others once, has nothing of it. */
+MUST enum rmg_rc lineage_made(struct alerts *a, const struct alerts_env *env, uint32_t workload,
+			      struct rmg_err *err);
 /* A use of this workload began; the use is in the world already. Writes lineage rows, and tells
  * alerts. To be called again for a use whose image was not known, once it is. */
 MUST enum rmg_rc lineage_began(struct alerts *a, const struct alerts_env *env, uint32_t use,
