@@ -63,6 +63,7 @@ struct node_to {
 
 struct node {
 	const char *cluster, *name; /* of this machine */
+	const char *state_dir;      /* what is remembered beyond this process; NULL: nothing */
 	const struct node_watch *watches;
 	atomic_size_t n_watches;     /* may grow */
 	const struct rmg_opts *scan; /* how images are read; NULL: as by default */

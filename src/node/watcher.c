@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/strbuf.h"
 #include "base/vec.h"
+#include "node/recent.h"
 #include "node/teller.h"
 #include "watch/watch.h"
 
@@ -16,9 +18,10 @@ struct watcher {
 	struct watch_opts opts;
 	pthread_t thread;
 	VEC(struct teller *) tellers; /* one a source */
-	bool well;                    /* the runtime answers */
-	bool ill, healed;             /* a trouble was said; its end will be */
-	bool again;                   /* a snapshot is asked for */
+	struct recent *recent;
+	bool well;        /* the runtime answers */
+	bool ill, healed; /* a trouble was said; its end will be */
+	bool again;       /* a snapshot is asked for */
 };
 
 static struct teller *teller_of(struct watcher *w, struct span source)
@@ -72,9 +75,8 @@ static void look_well(struct watcher *w, const struct event *e, size_t n)
 	}
 }
 
-static enum rmg_rc take(void *user, const struct event *e, size_t n, struct rmg_err *err)
+static enum rmg_rc say(struct watcher *w, const struct event *e, size_t n, struct rmg_err *err)
 {
-	struct watcher *w = user;
 	bool resync = false;
 	enum rmg_rc rc = RMG_OK;
 
@@ -92,6 +94,27 @@ static enum rmg_rc take(void *user, const struct event *e, size_t n, struct rmg_
 	bell_ring(&w->node->wanted);
 	if (rc == RMG_OK && resync)
 		return err_set(err, RMG_E_STOPPED, "the hub asks for a snapshot");
+	return rc;
+}
+
+/* What was said before is left out. It is remembered before it is said: where the agent ends
+ * between the two, the end of a use is seen in its absence from the next snapshot. */
+static enum rmg_rc take(void *user, const struct event *e, size_t n, struct rmg_err *err)
+{
+	struct watcher *w = user;
+	struct event *news = calloc(n + 1, sizeof *news);
+	size_t kept = 0;
+	enum rmg_rc rc;
+
+	if (news == NULL)
+		return err_set(err, RMG_E_NOMEM, "no memory for events");
+	for (size_t i = 0; i < n; i++)
+		if (recent_take(w->recent, &e[i]))
+			news[kept++] = e[i];
+	rc = say(w, news, kept, err);
+	free(news);
+	if (rc == RMG_OK && w->well)
+		recent_alive(w->recent, node_now_ms(w->node));
 	return rc;
 }
 
@@ -117,6 +140,8 @@ static bool stop(void *user)
 		return true;
 	VEC_EACH (it, &w->tellers)
 		w->again |= w->well ? teller_beat(*it) : teller_asked(*it);
+	if (w->well)
+		recent_alive(w->recent, node_now_ms(w->node));
 	return w->again;
 }
 
@@ -128,13 +153,31 @@ static void *run(void *user)
 
 	while (rc == RMG_OK && !node_stopping(w->node)) {
 		forget(w);
-		w->again = false;
+		w->again = w->well = false;
+		w->opts.since_ms = recent_alive_ms(w->recent);
 		rc = watch_run(&w->opts, &err);
 	}
 	if (rc != RMG_OK)
 		node_say(w->node, "error", "%s at %s is not watched: %s", w->opts.kind,
 			 w->opts.address, err.msg);
 	return NULL;
+}
+
+static enum rmg_rc remember(struct watcher *w, struct rmg_err *err)
+{
+	struct strbuf path = strbuf_of(8192);
+	const char *dir = w->node->state_dir;
+	enum rmg_rc rc = RMG_OK;
+
+	if (dir) {
+		strbuf_printf(&path, "%s/recent-", dir);
+		strbuf_percent(&path, span_cstr(w->name + strlen(w->node->name) + 1), S("-_."));
+		rc = strbuf_rc(&path);
+	}
+	if (rc == RMG_OK)
+		rc = recent_open(dir ? strbuf_cstr(&path) : NULL, &w->recent, err);
+	strbuf_done(&path);
+	return rc;
 }
 
 static bool has_docker(const struct node *n)
@@ -149,6 +192,7 @@ enum rmg_rc watcher_start(struct node *n, const struct node_watch *what, struct 
 			  struct rmg_err *err)
 {
 	struct watcher *w = calloc(1, sizeof *w);
+	enum rmg_rc rc;
 
 	if (w == NULL)
 		return err_set(err, RMG_E_NOMEM, "no memory for a watcher");
@@ -165,9 +209,13 @@ enum rmg_rc watcher_start(struct node *n, const struct node_watch *what, struct 
 	    .warn = warned,
 	    .user = w,
 	};
-	if (pthread_create(&w->thread, NULL, run, w) != 0) {
+	rc = remember(w, err);
+	if (rc == RMG_OK && pthread_create(&w->thread, NULL, run, w) != 0)
+		rc = err_set(err, RMG_E_NOMEM, "no thread for a watcher");
+	if (rc != RMG_OK) {
+		recent_close(w->recent);
 		free(w);
-		return err_set(err, RMG_E_NOMEM, "no thread for a watcher");
+		return rc;
 	}
 	*out = w;
 	return RMG_OK;
@@ -179,5 +227,6 @@ void watcher_stop(struct watcher *w)
 		return;
 	pthread_join(w->thread, NULL);
 	forget(w);
+	recent_close(w->recent);
 	free(w);
 }

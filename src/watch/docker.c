@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* docker.c - a Docker engine (and Podman's service, which speaks the same) over its socket.
  *
- * Each round: note the time, list everything (a snapshot), then follow /events from the noted time
- * on. The engine remembers 256 events only, so that a gap is never trusted to be filled: whatever
- * ends the stream, a silence of WATCH_ROUND_S included, is followed by another snapshot. */
+ * Each round: note the time, tell what started and died since the last event that was seen, list
+ * everything (a snapshot), then follow /events from the noted time on. The engine remembers 256
+ * events only, so that a gap is never trusted to be filled by them: whatever ends the stream, a
+ * silence of WATCH_ROUND_S included, is followed by another snapshot, and containers that ran
+ * meanwhile and are still listed are told of with their times. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -21,6 +23,9 @@ struct engine {
 	struct http *ask, *stream; /* two connections: events flow while questions are asked */
 	struct strbuf url, body, line;
 	struct batch batch;
+	int64_t seen_ms;     /* what came before has been told */
+	int64_t gap_ms;      /* in a snapshot: what came after may not have been */
+	bool replays;        /* events are told of what is listed next */
 	struct rmg_err *err; /* of the stream's sink */
 	enum rmg_rc rc;
 };
@@ -113,13 +118,28 @@ static void declare(struct engine *g, const struct docker_container *c,
 static void begin_use(struct engine *g, const struct docker_container *c,
 		      const struct event_image *image, int64_t at_ms)
 {
-	struct event *e =
-	    batch_next(&g->batch, EVENT_USE_BEGAN, c->started_ms ? c->started_ms : at_ms);
+	struct event *e = batch_next(&g->batch, EVENT_USE_BEGAN, at_ms);
 
 	fill(e, g, c);
 	e->container = c->id;
 	e->container_name = c->name;
 	e->image = *image;
+}
+
+/* When a use began that the engine told of at at_ms: a little before, unless the container was
+ * started again since. */
+static int64_t began(const struct docker_container *c, int64_t at_ms)
+{
+	enum { LATER_MS = 50 };
+
+	return c->started_ms && c->started_ms <= at_ms + LATER_MS ? c->started_ms : at_ms;
+}
+
+/* It ran while nobody looked: that it did is told, with its times. */
+static bool ran_in_gap(const struct engine *g, const struct docker_container *c)
+{
+	return !c->running && c->started_ms && c->finished_ms >= c->started_ms &&
+	       c->finished_ms >= g->gap_ms;
 }
 
 /* What is known of a container now, said. started: it did run, even where it has ended since. */
@@ -139,8 +159,14 @@ static enum rmg_rc say_state(struct engine *g, struct span id, int64_t at_ms, bo
 		return rc;
 	if (c.named)
 		declare(g, &c, &image, at_ms);
-	if (c.running || started)
-		begin_use(g, &c, &image, at_ms);
+	if (started) {
+		begin_use(g, &c, &image, began(&c, at_ms));
+	} else if (c.running) {
+		begin_use(g, &c, &image, c.started_ms ? c.started_ms : at_ms);
+	} else if (at_ms == 0 && ran_in_gap(g, &c)) {
+		begin_use(g, &c, &image, c.started_ms);
+		batch_next(&g->batch, EVENT_USE_ENDED, c.finished_ms)->container = c.id;
+	}
 	return RMG_OK;
 }
 
@@ -207,12 +233,16 @@ static enum rmg_rc say_all(struct engine *g, const char *list, say_fn *say, stru
 	return rc;
 }
 
-static enum rmg_rc snapshot(struct engine *g, struct rmg_err *err)
+static enum rmg_rc replay(struct engine *g, int64_t until_ms, struct rmg_err *err);
+
+static enum rmg_rc snapshot(struct engine *g, int64_t now_ms, struct rmg_err *err)
 {
 	enum rmg_rc rc;
 
 	batch_next(&g->batch, EVENT_SNAPSHOT_BEGAN, 0);
-	rc = say_all(g, "containers/json?all=1", say_container, err);
+	rc = replay(g, now_ms, err);
+	if (rc == RMG_OK)
+		rc = say_all(g, "containers/json?all=1", say_container, err);
 	if (rc == RMG_OK)
 		rc = say_all(g, "images/json", say_image, err);
 	if (rc == RMG_OK)
@@ -246,10 +276,14 @@ static void say_destroyed(struct engine *g, const struct docker_event *ev)
 static enum rmg_rc apply(struct engine *g, struct span line, struct rmg_err *err)
 {
 	struct docker_event ev;
-	enum rmg_rc rc = docker_event_parse(line, &g->batch.arena, &ev, err);
+	enum rmg_rc rc = batch_room(&g->batch, ROOM, err);
 
+	if (rc == RMG_OK)
+		rc = docker_event_parse(line, &g->batch.arena, &ev, err);
 	if (rc != RMG_OK)
 		return rc;
+	if (g->replays && ev.what != DOCKER_STARTED && ev.what != DOCKER_DIED)
+		return RMG_OK; /* the list says how it ended */
 	switch (ev.what) {
 	case DOCKER_CREATED:
 		rc = say_container(g, ev.id, ev.at_ms, err);
@@ -274,7 +308,11 @@ static enum rmg_rc apply(struct engine *g, struct span line, struct rmg_err *err
 	case DOCKER_OTHER:
 		break;
 	}
-	return rc == RMG_OK ? batch_flush(&g->batch, err) : rc;
+	if (rc == RMG_OK)
+		rc = batch_flush(&g->batch, err);
+	if (rc == RMG_OK && !g->replays)
+		g->seen_ms = MAX_OF(g->seen_ms, ev.at_ms);
+	return rc;
 }
 
 /* The stream's bytes, cut into lines. */
@@ -300,16 +338,20 @@ static bool follow(void *user, const struct http_response *resp, struct span byt
 	return g->rc == RMG_OK;
 }
 
-static enum rmg_rc stream(struct engine *g, int64_t since_ms, struct rmg_err *err)
+/* until_ms 0: for ever. */
+static enum rmg_rc stream(struct engine *g, int64_t since_ms, int64_t until_ms, struct rmg_err *err)
 {
 	struct http_response resp;
 	struct http_request req = {
 	    .unix_socket = g->opts->address, .max_bytes = UINT64_MAX, .sink = follow, .user = g};
-	char url[128];
+	char url[160];
+	int n = snprintf(url, sizeof url, "http://engine/events?since=%" PRId64 ".%03d",
+			 since_ms / 1000, (int)(since_ms % 1000));
 	enum rmg_rc rc;
 
-	snprintf(url, sizeof url, "http://engine/events?since=%" PRId64 ".%03d", since_ms / 1000,
-		 (int)(since_ms % 1000));
+	if (until_ms)
+		snprintf(url + n, sizeof url - (size_t)n, "&until=%" PRId64 ".%03d",
+			 until_ms / 1000, (int)(until_ms % 1000));
 	req.url = url;
 	g->rc = RMG_OK;
 	g->err = err;
@@ -322,6 +364,25 @@ static enum rmg_rc stream(struct engine *g, int64_t since_ms, struct rmg_err *er
 	return rc;
 }
 
+/* What the engine remembers of the time since it was heard last. Its events come in their order,
+ * but their times are not quite. */
+static enum rmg_rc replay(struct engine *g, int64_t now_ms, struct rmg_err *err)
+{
+	enum { OVERLAP_MS = 2000 };
+	enum rmg_rc rc = RMG_OK;
+
+	g->gap_ms = INT64_MAX;
+	if (g->seen_ms == 0)
+		return RMG_OK;
+	g->gap_ms = g->seen_ms - OVERLAP_MS;
+	if (g->gap_ms < now_ms) {
+		g->replays = true;
+		rc = stream(g, g->gap_ms, now_ms, err);
+		g->replays = false;
+	}
+	return rc;
+}
+
 /* A silent stream ends in RMG_E_NET as a broken one does: both mean another round, no alarm. */
 static void go_on(struct engine *g, struct rmg_err *err)
 {
@@ -329,14 +390,15 @@ static void go_on(struct engine *g, struct rmg_err *err)
 
 	while (!rounds_over(&r)) {
 		int64_t since = clock_ms();
-		enum rmg_rc rc = snapshot(g, err);
+		enum rmg_rc rc = snapshot(g, since, err);
 
 		if (rc != RMG_OK) {
 			rounds_bad(&r, rc, err);
 			continue;
 		}
 		rounds_good(&r);
-		(void)stream(g, since, err);
+		g->seen_ms = since;
+		(void)stream(g, since, 0, err);
 		(void)clock_rest(200, g->opts->stop, g->opts->user);
 	}
 }
@@ -355,6 +417,7 @@ static enum rmg_rc engine_run(const struct watch_opts *opts, struct rmg_err *err
 	g->body = strbuf_of(LIMIT_JSON_BYTES);
 	g->line = strbuf_of(LIMIT_EVENT_BYTES);
 	batch_init(&g->batch, opts);
+	g->seen_ms = opts->since_ms;
 	rc = http_new(&http, &g->ask, err);
 	http.stall_s = (uint32_t)LIMIT_WATCH_ROUND_S;
 	if (rc == RMG_OK)

@@ -158,6 +158,14 @@ static void read_labels(struct docker_container *c, struct arena *a, json *label
 	}
 }
 
+/* "0001-01-01T00:00:00Z" is never. */
+static int64_t time_of(json *v, const char *key)
+{
+	int64_t ms;
+
+	return rfc3339_parse(json_get_str(v, key), &ms) && ms > 0 ? ms : 0;
+}
+
 enum rmg_rc docker_container_parse(struct span bytes, struct arena *a, struct docker_container *out,
 				   struct rmg_err *err)
 {
@@ -177,8 +185,8 @@ enum rmg_rc docker_container_parse(struct span bytes, struct arena *a, struct do
 	if (span_starts(c.name, S("/")))
 		c.name = span_from(c.name, 1);
 	c.running = json_get_bool(state, "Running");
-	if (!rfc3339_parse(json_get_str(state, "StartedAt"), &c.started_ms) || c.started_ms < 0)
-		c.started_ms = 0;
+	c.started_ms = time_of(state, "StartedAt");
+	c.finished_ms = time_of(state, "FinishedAt");
 	read_labels(&c, a, json_get(config, "Labels"));
 	name_workload(&c, a, json_get(config, "Labels"));
 	if (c.id.n == 0) {

@@ -38,7 +38,7 @@ struct docker_container {
 	struct span workload_kind, workload_name, ns, revision;
 	bool running;
 	bool named; /* by somebody, not by the engine: it may be started again as what it is */
-	int64_t started_ms;
+	int64_t started_ms, finished_ms; /* last; 0 never, or not known */
 	struct event_label labels[EVENT_LABELS];
 	size_t n_labels;
 };

@@ -5,7 +5,10 @@
  * says so. It subscribes first, lists then (a snapshot), and goes on with the stream; a broken
  * stream is followed by another snapshot, with a growing pause, so that nothing is lost but time.
  * Events are handed over in order; a refusal (anything but RMG_OK) makes it pause and take a
- * snapshot again. */
+ * snapshot again. stop() is asked at least once a second or so, on that thread.
+ *
+ * What began and ended between two rounds is told where the runtime remembers it, beginning with
+ * since_ms; some of it is then told twice, which the caller leaves out. */
 #ifndef WATCH_WATCH_H
 #define WATCH_WATCH_H
 
@@ -16,6 +19,7 @@ struct watch_opts {
 	const char *kind;    /* "docker" */
 	const char *address; /* a socket's path, or a URL */
 	struct place place;  /* cluster and node that it speaks of */
+	int64_t since_ms;    /* what came before has been told; 0: all, or it does not matter */
 	bool with_docker;    /* a Docker engine of this machine is watched too */
 	enum rmg_rc (*events)(void *user, const struct event *e, size_t n, struct rmg_err *err);
 	bool (*stop)(void *user);
