@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """An agent of the tests' own, as hubkit.py has hubs: started, killed, asked to end."""
 
+import http.client
+import json
 import os
 import signal
+import socket
 import subprocess
+import threading
 
 import kit
 from hubkit import wait_for
@@ -73,3 +77,80 @@ class Agent:
 
     def __exit__(self, *_):
         self.kill()
+
+
+class Cut:
+    """A socket that leads to an engine's, until it is cut: then every connection through it ends."""
+
+    def __init__(self, path, to):
+        self.path, self.to, self.open, self.lock = str(path), to, [], threading.Lock()
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.path)
+        self.listener.listen(64)
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return
+            far = socket.socket(socket.AF_UNIX)
+            far.connect(self.to)
+            with self.lock:
+                self.open += [near, far]
+            for pair in ((near, far), (far, near)):
+                threading.Thread(target=self.pump, args=pair, daemon=True).start()
+
+    def pump(self, source, sink):
+        try:
+            while data := source.recv(65536):
+                sink.sendall(data)
+        except OSError:
+            pass
+        for end in (source, sink):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def cut(self):
+        with self.lock:
+            ends, self.open = self.open, []
+        for end in ends:
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            end.close()
+
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.cut()
+
+
+class Engine:
+    """A Docker engine's API, without the client's own time. One thread."""
+
+    def __init__(self, path):
+        self.http = http.client.HTTPConnection("engine", timeout=120)
+        self.http.sock = socket.socket(socket.AF_UNIX)
+        self.http.sock.connect(path)
+
+    def call(self, method, path, body=None):
+        self.http.request(method, path, json.dumps(body) if body is not None else None,
+                          {"Content-Type": "application/json"})
+        answer = self.http.getresponse()
+        data = answer.read()
+        assert answer.status < 300, (method, path, answer.status, data)
+        return json.loads(data) if data else None
+
+    def start(self, image, name, remove=False):
+        made = self.call("POST", "/containers/create?name=" + name,
+                         {"Image": image, "NetworkDisabled": True, "HostConfig": {"AutoRemove": remove}})
+        self.call("POST", "/containers/%s/start" % made["Id"])
+        return made["Id"]
+
+    def kill(self, container):
+        self.call("POST", "/containers/%s/kill" % container)

@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The agent of a machine against a real dockerd, and a hub that is another process."""
 
+import calendar
+import contextlib
 import http.client
 import json
 import os
+import random
+import sqlite3
 import ssl
 import subprocess
+import threading
 import time
 
 import pytest
@@ -14,7 +19,7 @@ import kit
 import small
 from engines import docker, docker_image  # noqa: F401
 from hubkit import Hub, wait_for, with_hub  # noqa: F401
-from nodekit import CLUSTER, NODE, Agent
+from nodekit import CLUSTER, NODE, Agent, Cut, Engine
 from registries import certificate
 
 pytestmark = pytest.mark.usefixtures("with_hub")
@@ -163,3 +168,241 @@ def test_one_agent_per_state(tmp_path, docker, hub):  # noqa: F811
         agent.wait_said("watches docker")
         second = subprocess.run(agent.command(), capture_output=True, text=True, timeout=60, check=False)
         assert second.returncode == 1 and "another agent" in second.stderr
+
+
+# What happens meanwhile.
+
+def uses(hub):
+    """(container, began, ended) of every use that the hub's store has, in the order of their begins."""
+    with contextlib.closing(sqlite3.connect("file:%s/hub.db?mode=ro" % hub.state, uri=True)) as db:
+        return db.execute("SELECT container, began_ms, ended_ms FROM use WHERE cached = 0 "
+                          "AND runtime = 'docker' ORDER BY began_ms, id").fetchall()
+
+
+def in_ms(text):
+    whole, _, fraction = text.rstrip("Z").partition(".")
+    at = calendar.timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S"))
+    return at * 1000 + int((fraction + "000")[:3])
+
+
+def lived(docker, *ids):  # noqa: F811
+    """{container: (started, finished)} by the engine's own word."""
+    rows = json.loads(docker.run("inspect", *ids).stdout)
+    return {r["Id"]: (in_ms(r["State"]["StartedAt"]), in_ms(r["State"]["FinishedAt"])) for r in rows}
+
+
+def same_lives(hub, want, tolerance_ms=1000):
+    """Each container has one use, from its begin to its end."""
+    got = [u for u in uses(hub) if u[0] in want]
+    assert sorted(u[0] for u in got) == sorted(want), "one use each"
+    for container, began, ended in got:
+        assert abs(began - want[container][0]) <= tolerance_ms, (container, began, want[container])
+        assert abs(ended - want[container][1]) <= tolerance_ms, (container, ended, want[container])
+
+
+def all_over(hub, ids):
+    return lambda: set(ids) <= {u[0] for u in uses(hub) if u[2]}
+
+
+def clear(docker):  # noqa: F811
+    ids = docker.run("ps", "-aq").stdout.decode().split()
+    if ids:
+        docker.run("rm", "-f", *ids)
+
+
+@pytest.fixture
+def engine(docker, image):  # noqa: F811
+    yield docker
+    clear(docker)
+
+
+def test_the_hub_is_away(tmp_path, engine, image, hub):
+    """R31 R39: what starts and stops while the hub is killed has its begin and its end, with their times"""
+    with Agent(tmp_path / "node", hub, "--docker", engine.socket) as agent:
+        before = engine.start(image, "before")
+        wait_for(lambda: running(hub, image) == {before}, 60, 0.05, agent.said)
+        hub.kill()
+        whole = engine.start(image, "whole")
+        engine.run("kill", "before", "whole")
+        lasts = engine.start(image, "lasts")
+        agent.wait_said("the hub cannot be told")
+        again = engine.start(image, "again")
+        engine.run("kill", "again")
+        engine.run("start", "again")
+        hub.start()
+        wait_for(lambda: running(hub, image) == {lasts, again}, 60, 0.05, agent.said)
+        agent.wait_said("the hub answers")
+        same_lives(hub, lived(engine, before, whole))
+        assert len([u for u in uses(hub) if u[0] == again]) == 2
+        engine.run("kill", "lasts", "again")
+        wait_for(all_over(hub, [lasts, again]), 60, 0.05, agent.said)
+        same_lives(hub, lived(engine, lasts))
+
+
+def test_the_agent_is_killed(tmp_path, engine, image, hub):
+    """R39: an agent killed twice: what ran meanwhile is told with its times, and nothing twice"""
+    agent = Agent(tmp_path / "node", hub, "--docker", engine.socket).start()
+    ids = []
+
+    def one(name, *args):
+        ids.append(engine.start(image, name, *args))
+        engine.run("kill", name)
+
+    try:
+        lasts = engine.start(image, "lasts")
+        one("seen")
+        wait_for(all_over(hub, ids), 60, 0.05, agent.said)
+        for i in range(2):
+            agent.kill()
+            one("unseen-%d" % i)
+            ids.append(engine.start(image, "ends-%d" % i))
+            agent.start()
+            wait_for(lambda: ids[-1] in running(hub, image), 60, 0.05, agent.said)
+            engine.run("kill", "ends-%d" % i)
+            wait_for(all_over(hub, ids), 60, 0.05, agent.said)
+        agent.kill()
+        one("unseen-and-gone", "--rm")
+        gone = ids.pop()
+        agent.start()
+        wait_for(all_over(hub, [gone]), 60, 0.05, agent.said)
+        assert [u[0] for u in uses(hub)].count(gone) == 1
+        same_lives(hub, lived(engine, *ids))
+        assert [u for u in uses(hub) if u[0] == lasts] == [(lasts, lived(engine, lasts)[lasts][0], 0)]
+    finally:
+        agent.kill()
+
+
+def read(path):
+    with open(path, encoding="utf-8") as f:
+        return f.read()
+
+
+def test_the_end_of_an_agent_loses_nothing(tmp_path, engine, image, hub):
+    """SIGTERM while the hub is away: what was seen waits in the spool for the next agent"""
+    agent = Agent(tmp_path / "node", hub, "--docker", engine.socket).start()
+    try:
+        wait_for(lambda: hub.items("/api/v1/images"), 60, 0.05, agent.said)
+        hub.kill()
+        container = engine.start(image, "short", "--rm")
+        engine.run("kill", "short")
+        spool = os.path.join(agent.state, "spool")
+        wait_for(lambda: any('"use.ended"' in read(os.path.join(spool, n)) for n in os.listdir(spool)),
+                 60, 0.05, agent.said)
+        assert agent.stop() == 0
+        # So that nobody could tell of it again.
+        for name in os.listdir(agent.state):
+            if name.startswith("recent-"):
+                os.unlink(os.path.join(agent.state, name))
+        hub.start()
+        agent.start()
+        wait_for(all_over(hub, [container]), 60, 0.05, agent.said)
+        assert len(uses(hub)) == 1
+    finally:
+        agent.kill()
+
+
+def test_a_full_spool(tmp_path, engine, image, hub):
+    """What the spool has no room for is the oldest detail, here and at the hub; uses are whole"""
+    with Agent(tmp_path / "node", hub, "--docker", engine.socket, "--spool-bytes", "16K") as agent:
+        wait_for(lambda: hub.items("/api/v1/images"), 60, 0.05, agent.said)
+        hub.kill()
+        with Storm(engine.socket, image, 30) as load:
+            pass
+        assert not load.failed, load.failed
+        agent.wait_said("the spool is full")
+        hub.start()
+        ids = load.kept + load.removed
+        wait_for(all_over(hub, ids), 60, 0.05, agent.said)
+        same_lives(hub, lived(engine, *load.kept))
+        assert sorted(u[0] for u in uses(hub)) == sorted(ids)
+        alert = wait_for(lambda: [a for a in hub.alerts() if a["key"].endswith(":lost")], 30, 0.05, agent.said)[0]
+        assert alert["title"] == NODE + " could not keep all that it saw"
+        # And the list of images is asked for again.
+        engine.run("tag", image, "shop:late")
+        wait_for(lambda: any(i["cached"] for i in hub.items("/api/v1/images")), 30, 0.05, agent.said)
+
+
+class Storm:
+    """Containers that are started and killed, by several at once, each of which remembers its own."""
+
+    def __init__(self, path, image, count, workers=4, each_s=0.0):
+        self.path, self.image, self.each_s, self.workers = path, image, each_s, workers
+        self.left, self.lock = iter(range(count)), threading.Lock()
+        self.kept, self.removed, self.failed = [], [], []
+        self.threads = [threading.Thread(target=self.run) for _ in range(workers)]
+
+    def run(self):
+        try:
+            engine, random_ = Engine(self.path), random.Random(1)
+            while True:
+                with self.lock:
+                    number = next(self.left, None)
+                if number is None:
+                    return
+                remove = number % 2 == 0
+                began = time.monotonic()
+                container = engine.start(self.image, "s-%d" % number, remove)
+                time.sleep(random_.choice((0, 0, 0.05, 0.4)))
+                engine.kill(container)
+                (self.removed if remove else self.kept).append(container)
+                time.sleep(max(0, self.each_s * self.workers - (time.monotonic() - began)))
+        except Exception as e:  # pylint: disable=broad-except
+            self.failed.append(e)
+
+    def done(self):
+        return len(self.kept) + len(self.removed)
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        for thread in self.threads:
+            thread.join()
+
+
+def storm(tmp_path, engine, image, hub, count, away_s, each_s=0.0):
+    """The stream is cut three times, the agent killed twice, the hub away once, while containers come
+    and go; then each of them has had one use, with its begin and its end."""
+    cut = Cut(tmp_path / "cut.sock", engine.socket)
+    agent = Agent(tmp_path / "node", hub, "--docker", cut.path).start()
+    try:
+        wait_for(lambda: hub.items("/api/v1/images"), 60, 0.05, agent.said)
+        with Storm(engine.socket, image, count, each_s=each_s) as load:
+            def reach(part):
+                wait_for(lambda: load.failed or load.done() >= count * part, 600, 0.02)
+
+            for part, what in ((0.1, "cut"), (0.2, "kill"), (0.35, "away"), (0.5, "cut"), (0.6, "kill"),
+                               (0.7, "back"), (0.85, "cut")):
+                reach(part)
+                if what == "cut":
+                    cut.cut()
+                elif what == "kill":
+                    agent.kill()
+                    agent.start()
+                elif what == "away":
+                    hub.kill()
+                    away = time.monotonic()
+                else:
+                    time.sleep(max(0, away_s - (time.monotonic() - away)))
+                    hub.start()
+        assert not load.failed, load.failed
+        ids = load.kept + load.removed
+        wait_for(all_over(hub, ids), 120, 0.2, agent.said)
+        assert sorted(u[0] for u in uses(hub)) == sorted(ids)
+        same_lives(hub, lived(engine, *load.kept))
+    finally:
+        agent.kill()
+        cut.close()
+
+
+def test_a_storm(tmp_path, engine, image, hub):
+    """R31 R39: 40 containers, the stream cut thrice, the agent killed twice, the hub away: nothing is lost"""
+    storm(tmp_path, engine, image, hub, 40, 0)
+
+
+@pytest.mark.slow
+def test_a_great_storm(tmp_path, engine, image, hub):
+    """R31 R39: 500 containers in a minute, the stream cut thrice, the agent killed twice, the hub away for two"""
+    storm(tmp_path, engine, image, hub, 500, 120, each_s=0.12)

@@ -39,6 +39,7 @@ int cmd_node(struct options *o)
 		    .client_key = o->client_key,
 		    .plain_http = o->plain_http},
 	    .state_dir = o->state_dir,
+	    .spool_bytes = o->spool_bytes,
 	    .cluster = o->cluster,
 	    .node = o->node,
 	    .watches = watches,

@@ -24,7 +24,7 @@ struct options {
 	    *policy, *cluster, *node, *feed_dir, *hub_url, *hub_fingerprint, *token, *token_file,
 	    *ns, *workload, *severity, *state, *image, *advisory, *rule;
 	uint64_t max_bytes, max_file_bytes, max_files, max_depth, max_seconds, stall_seconds;
-	uint64_t feed_seconds, limit;
+	uint64_t feed_seconds, limit, spool_bytes;
 	struct opt_list output, insecure, mirror, feeds, ecosystems, urls, containerd, cri, docker,
 	    podman;
 	const char **operands;

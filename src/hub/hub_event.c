@@ -497,6 +497,32 @@ static enum rmg_rc on_tag(struct tx *tx, const struct event *e, struct hub_resul
 	return rc == RMG_OK ? tell(tx, e, 0) : rc;
 }
 
+/* A source may say with it that it could not keep all that it saw, and later that this is over. */
+static enum rmg_rc on_heartbeat(struct tx *tx, const struct event *e)
+{
+	struct strbuf subject = strbuf_of(LIMIT_TEXT_BYTES * 2),
+		      title = strbuf_of(LIMIT_TEXT_BYTES * 2);
+	struct happening x = {.kind = RULE_SILENT, .severity = SEV_MEDIUM};
+	enum rmg_rc rc;
+
+	if (tx->st == NULL || !span_is(e->change.kind, S("lost")))
+		return RMG_OK;
+	strbuf_put(&subject, e->source);
+	strbuf_puts(&subject, ":lost");
+	strbuf_put(&title, e->source);
+	strbuf_puts(&title, " could not keep all that it saw");
+	x.subject = strbuf_span(&subject);
+	x.title = strbuf_span(&title);
+	x.text = e->change.text;
+	x.over = e->change.text.n == 0;
+	rc = strbuf_rc(&subject) != RMG_OK || strbuf_rc(&title) != RMG_OK
+		 ? tx_no_memory(tx)
+		 : alerts_happened(tx->h->alerts, &tx->env, &x, tx->err);
+	strbuf_done(&subject);
+	strbuf_done(&title);
+	return rc == RMG_OK ? tell(tx, e, 0) : rc;
+}
+
 static enum rmg_rc dispatch(struct tx *tx, const struct event *e, uint32_t source,
 			    struct hub_result *r)
 {
@@ -521,6 +547,7 @@ static enum rmg_rc dispatch(struct tx *tx, const struct event *e, uint32_t sourc
 	case EVENT_SNAPSHOT_ENDED:
 		return snapshot_ended(tx, e, source, r);
 	case EVENT_HEARTBEAT:
+		return on_heartbeat(tx, e);
 	case EVENT_COUNT:
 		break;
 	}

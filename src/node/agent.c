@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/agent.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -11,7 +12,7 @@
 #include "node/teller.h"
 #include "node/uplink.h"
 
-enum { LOOK_MS = 1000, FIND_EVERY = 2 };
+enum { LOOK_MS = 1000, FIND_EVERY = 2, LOST_MS = 60000 };
 
 struct agent {
 	struct agent_opts opts;
@@ -23,6 +24,7 @@ struct agent {
 	struct host *host;
 	struct teller teller; /* of the agent itself */
 	bool said;            /* that it is there */
+	int64_t lost_ms;      /* when it was told last that detail was left out; 0 not, or over */
 	struct arena arena;   /* names of what is watched */
 	char state_dir[4096], name[256];
 	int lock;
@@ -66,6 +68,7 @@ static enum rmg_rc fill_defaults(struct agent *a, struct rmg_err *err)
 	a->node.name = o->node;
 	a->node.scan = o->scan;
 	a->node.watches = a->watches;
+	a->node.state_dir = a->state_dir;
 	a->node.now_ms = now_ms;
 	a->node.stop = stop;
 	a->node.say = say;
@@ -176,6 +179,34 @@ static void be_there(struct agent *a)
 	a->said = teller_say(&a->teller, e, COUNT_OF(e), &resync, &err) == RMG_OK && !resync;
 }
 
+/* That detail was left out is told to the hub once it can be, and a while later that it is over. */
+static void tell_lost(struct agent *a)
+{
+	struct event e = {
+	    .type = EVENT_HEARTBEAT,
+	    .at_ms = clock_ms(),
+	    .place = {.cluster = span_cstr(a->node.cluster), .node = span_cstr(a->node.name)},
+	    .change.kind = S("lost")};
+	uint64_t lost = uplink_lost(a->uplink);
+	struct rmg_err err;
+	char text[160] = "";
+	bool resync;
+
+	if (lost == 0 && (a->lost_ms == 0 || clock_tick_ms() - a->lost_ms < LOST_MS))
+		return;
+	if (lost)
+		snprintf(text, sizeof text,
+			 "%" PRIu64
+			 " details were more than its spool holds while the hub was away",
+			 lost);
+	e.change.text = span_cstr(text);
+	if (teller_say(&a->teller, &e, 1, &resync, &err) == RMG_OK)
+		a->lost_ms = lost ? clock_tick_ms() : 0;
+	if (lost)
+		node_say(&a->node, "warn", "%s", text);
+	a->said = a->said && !resync;
+}
+
 static enum rmg_rc turn(struct agent *a, struct rmg_err *err)
 {
 	enum rmg_rc rc = RMG_OK;
@@ -184,6 +215,7 @@ static enum rmg_rc turn(struct agent *a, struct rmg_err *err)
 		if (a->opts.n_watches == 0 && i % FIND_EVERY == 0)
 			rc = find(a, err);
 		be_there(a);
+		tell_lost(a);
 		if (!clock_rest(LOOK_MS, node_stopping, &a->node))
 			break;
 	}
@@ -220,7 +252,8 @@ enum rmg_rc agent_run(const struct agent_opts *opts, struct rmg_err *err)
 	if (rc == RMG_OK)
 		rc = lock(a, err);
 	if (rc == RMG_OK)
-		rc = uplink_open(&a->node, &a->opts.hub, a->state_dir, &a->uplink, err);
+		rc = uplink_open(&a->node, &a->opts.hub, a->state_dir, a->opts.spool_bytes,
+				 &a->uplink, err);
 	if (rc == RMG_OK) {
 		node_say(&a->node, "info", "this is %s in %s; its hub is %s", a->node.name,
 			 a->node.cluster, a->opts.hub.hub);

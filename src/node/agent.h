@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* agent.h - `rummage node`: one machine, told to a hub elsewhere.
  *
- *     threads: agent (finds runtimes, beats) | watchers | scanner | host
+ *     threads: agent (finds runtimes, beats) | watchers | scanner | host | sender
  *
  * Runtimes that nobody named are found at their well-known sockets, whenever they come. agent_run()
  * returns when stop() says so. One agent per state folder. */
@@ -16,6 +16,7 @@ enum { AGENT_WATCHES = 16 };
 struct agent_opts {
 	struct hubline_opts hub;    /* stop and user are set by the agent */
 	const char *state_dir;      /* NULL: the user's */
+	uint64_t spool_bytes;       /* of events that wait there; 0: LIMIT_SPOOL_BYTES */
 	const char *cluster, *node; /* NULL: "default", the host's name */
 	const struct node_watch *watches;
 	size_t n_watches; /* 0: what is found */

@@ -18,6 +18,7 @@ static const struct place_of_runtime {
     {"podman", "XDG:podman/podman.sock"},
     {"containerd", "/run/containerd/containerd.sock"},
     {"containerd", "/run/k3s/containerd/containerd.sock"},
+    {"cri", "/run/crio/crio.sock"},
 };
 
 /* Tests look below another root. */

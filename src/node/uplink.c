@@ -9,12 +9,11 @@
 #include "base/limits.h"
 #include "base/vec.h"
 #include "box/facts_wire.h"
-#include "format/gzipw.h"
 #include "format/json.h"
 #include "format/jsonw.h"
 #include "io/file.h"
+#include "node/sender.h"
 #include "oci/digest.h"
-#include "watch/event_json.h"
 #include "watch/image_json.h"
 
 enum {
@@ -27,36 +26,18 @@ enum {
 
 struct uplink {
 	struct node *node;
-	pthread_mutex_t sending, asking, state;
-	struct hubline *send; /* events, in their order; under sending */
-	struct hubline *ask;  /* all else; under asking */
-	struct strbuf text;   /* under asking */
+	struct sender *sender; /* of events */
+	pthread_mutex_t asking, state;
+	struct hubline *ask; /* all else; under asking */
+	struct strbuf text;  /* under asking */
 	/* Under state. */
 	VEC(char *) resync; /* sources of which a snapshot is asked for */
 	bool unread;        /* the hub knows of an image that nobody has read */
 	int64_t wanted_ms;  /* when it was asked last what it wants */
-	bool away;          /* that the hub is out of reach was said */
 	char refused[160];  /* why it refused something last */
 	uint64_t epoch;     /* the highest that was given */
 	char *epoch_path;   /* where it stands */
 };
-
-/* Once where a trouble begins, once where it ends. */
-static void say_state(struct uplink *u, enum rmg_rc rc, const struct rmg_err *err)
-{
-	bool away = rc != RMG_OK, changed;
-
-	if (rc == RMG_E_STOPPED)
-		return;
-	pthread_mutex_lock(&u->state);
-	changed = away != u->away;
-	u->away = away;
-	pthread_mutex_unlock(&u->state);
-	if (changed && away)
-		node_say(u->node, "warn", "the hub cannot be told: %s", err->msg);
-	else if (changed)
-		node_say(u->node, "info", "the hub answers");
-}
 
 static void want_snapshot(struct uplink *u, struct span source)
 {
@@ -103,8 +84,10 @@ static void say_refused(struct uplink *u, json *refused)
 }
 
 /* What the hub says to events beyond that it took them. */
-static void answered(struct uplink *u, struct span body)
+static void answered(void *user, struct span body)
 {
+	struct uplink *u = user;
+	bool unread;
 	struct json_doc doc = {0};
 
 	if (json_parse(&doc, body, MIB(64), NULL) != RMG_OK)
@@ -112,8 +95,11 @@ static void answered(struct uplink *u, struct span body)
 	pthread_mutex_lock(&u->state);
 	for (struct json_iter it = json_iter(json_get(doc.root, "resync")); json_next(&it);)
 		want_snapshot(u, json_str(it.value));
-	u->unread |= json_len(json_get(doc.root, "unknown")) != 0;
+	unread = json_len(json_get(doc.root, "unknown")) != 0;
+	u->unread |= unread;
 	pthread_mutex_unlock(&u->state);
+	if (unread)
+		bell_ring(&u->node->wanted);
 	say_refused(u, json_get(doc.root, "refused"));
 	json_done(&doc);
 }
@@ -122,28 +108,14 @@ static enum rmg_rc events(void *user, const struct event *e, size_t n, bool *aga
 			  struct rmg_err *err)
 {
 	struct uplink *u = user;
-	struct strbuf lines = strbuf_of(LIMIT_EVENTS_BYTES);
-	struct hub_ask ask = {
-	    .method = "POST", .path = "/api/v1/events", .type = "application/x-ndjson"};
-	struct hub_answer answer;
-	enum rmg_rc rc;
 
-	for (size_t i = 0; i < n; i++)
-		event_write(&e[i], &lines);
-	rc = strbuf_rc(&lines);
-	if (rc != RMG_OK)
-		return err_set(err, rc, "too many events at once");
-	ask.gzip = lines.n > 1400 && gzipw_pack(&lines, lines.n - 1);
-	ask.body = strbuf_span(&lines);
-	pthread_mutex_lock(&u->sending);
-	rc = hubline_do(u->send, &ask, &answer, err);
-	if (rc == RMG_OK)
-		answered(u, answer.body);
-	pthread_mutex_unlock(&u->sending);
-	say_state(u, rc, err);
-	strbuf_done(&lines);
 	*again = false; /* teller_say() asks resync() */
-	return rc;
+	return sender_put(u->sender, e, n, err);
+}
+
+uint64_t uplink_lost(struct uplink *u)
+{
+	return sender_lost(u->sender);
 }
 
 /* Under asking. A hub that is away or busy for a moment is asked again. */
@@ -411,8 +383,24 @@ static enum rmg_rc read_epoch(struct uplink *u, const char *state_dir, struct rm
 	return rc;
 }
 
+static enum rmg_rc open_sender(struct uplink *u, const struct hubline_opts *hub,
+			       const char *state_dir, uint64_t spool_bytes, struct rmg_err *err)
+{
+	struct sender_opts opts = {
+	    .node = u->node, .hub = hub, .max_bytes = spool_bytes, .answered = answered, .user = u};
+	char *dir = file_join(state_dir, "spool");
+	enum rmg_rc rc;
+
+	if (dir == NULL)
+		return err_set(err, RMG_E_NOMEM, "no memory for a path");
+	opts.dir = dir;
+	rc = sender_open(&opts, &u->sender, err);
+	free(dir);
+	return rc;
+}
+
 enum rmg_rc uplink_open(struct node *n, const struct hubline_opts *hub, const char *state_dir,
-			struct uplink **out, struct rmg_err *err)
+			uint64_t spool_bytes, struct uplink **out, struct rmg_err *err)
 {
 	struct uplink *u = calloc(1, sizeof *u);
 	enum rmg_rc rc;
@@ -421,14 +409,13 @@ enum rmg_rc uplink_open(struct node *n, const struct hubline_opts *hub, const ch
 		return err_set(err, RMG_E_NOMEM, "no memory for the way to the hub");
 	u->node = n;
 	u->text = strbuf_of(MIB(64));
-	pthread_mutex_init(&u->sending, NULL);
 	pthread_mutex_init(&u->asking, NULL);
 	pthread_mutex_init(&u->state, NULL);
 	rc = read_epoch(u, state_dir, err);
 	if (rc == RMG_OK)
-		rc = hubline_open(hub, &u->send, err);
-	if (rc == RMG_OK)
 		rc = hubline_open(hub, &u->ask, err);
+	if (rc == RMG_OK)
+		rc = open_sender(u, hub, state_dir, spool_bytes, err);
 	if (rc != RMG_OK) {
 		uplink_close(u);
 		return rc;
@@ -448,14 +435,13 @@ void uplink_close(struct uplink *u)
 {
 	if (u == NULL)
 		return;
-	hubline_close(u->send);
+	sender_close(u->sender);
 	hubline_close(u->ask);
 	strbuf_done(&u->text);
 	VEC_EACH (it, &u->resync)
 		free(*it);
 	VEC_DONE(&u->resync);
 	free(u->epoch_path);
-	pthread_mutex_destroy(&u->sending);
 	pthread_mutex_destroy(&u->asking);
 	pthread_mutex_destroy(&u->state);
 	free(u);
