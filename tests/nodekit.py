@@ -19,8 +19,9 @@ class Agent:
     """rummage node, told where its hub is. Its state stays in folder. token: text, None for one that is
     made for it, False for none."""
 
-    def __init__(self, folder, hub, *args, node=NODE, cluster=CLUSTER, token=None, env=None):
-        self.folder, self.hub, self.args, self.env = str(folder), hub, args, env or {}
+    def __init__(self, folder, hub, *args, node=NODE, cluster=CLUSTER, token=None, env=None, eager=True):
+        self.folder, self.hub, self.env = str(folder), hub, env or {}
+        self.args = list(args) + (["--eager"] if eager else [])
         self.node, self.cluster = node, cluster
         self.state, self.log = os.path.join(self.folder, "state"), os.path.join(self.folder, "node.log")
         self.token_file = os.path.join(self.folder, "token")

@@ -28,7 +28,8 @@ def find(folder, name):
     return None
 
 
-@pytest.mark.parametrize("name", ["rummage", "rummage-parse", "rummage.h", "librummage.pc", "rummage.1"])
+@pytest.mark.parametrize("name", ["rummage", "rummage-parse", "rummage.h", "librummage.pc", "rummage.1",
+                                  "rummage-node.service", "rummage-hub.service"])
 def test_there(name, installed):
     """make install puts programs, header, pkg-config file and manual pages"""
     assert find(installed, name) is not None

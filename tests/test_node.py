@@ -7,6 +7,8 @@ import http.client
 import json
 import os
 import random
+import re
+import shutil
 import sqlite3
 import ssl
 import subprocess
@@ -406,3 +408,53 @@ def test_a_storm(tmp_path, engine, image, hub):
 def test_a_great_storm(tmp_path, engine, image, hub):
     """R31 R39: 500 containers in a minute, the stream cut thrice, the agent killed twice, the hub away for two"""
     storm(tmp_path, engine, image, hub, 500, 120, each_s=0.12)
+
+
+# What it takes.
+
+def status(pid, key):
+    return next(line.split(":")[1].strip() for line in read("/proc/%s/status" % pid).split("\n")
+                if line.startswith(key + ":"))
+
+
+def test_it_takes_what_is_over(tmp_path, docker, hub):  # noqa: F811
+    """Images are read by threads that only run while nothing else does; few capabilities are left"""
+    with Agent(tmp_path / "node", hub, "--docker", docker.socket, eager=False) as agent:
+        agent.wait_said("watches docker")
+        tasks = "/proc/%d/task" % agent.child.pid
+
+        def idle():
+            rows = [read("%s/%s/stat" % (tasks, t)).rpartition(")")[2].split() for t in os.listdir(tasks)]
+            return [r for r in rows if r[38] == "5" and r[16] == "19"]  # SCHED_IDLE, nice
+
+        wait_for(idle, 20)
+        keep = (1 << 6) | (1 << 7)
+        for key in ("CapPrm", "CapEff", "CapBnd"):
+            assert int(status(agent.child.pid, key), 16) & ~keep == 0
+        assert status(agent.child.pid, "NoNewPrivs") == "1"
+
+
+def test_runtimes_are_found(tmp_path, docker, image, hub):  # noqa: F811
+    """R14: a runtime whose socket comes after the agent is found and watched within seconds"""
+    root = tmp_path / "root"
+    (root / "run").mkdir(parents=True)
+    with Agent(tmp_path / "node", hub, env={"RUMMAGE_TEST_ROOT": str(root)}) as agent:
+        agent.wait_said("its hub is")
+        assert "watches" not in agent.said()
+        os.symlink(docker.socket, root / "run/docker.sock")
+        wait_for(lambda: hub.items("/api/v1/images"), 60, 0.05, agent.said)
+        assert agent.said().count("watches docker") == 1
+
+
+def test_units(tmp_path):
+    """The units of systemd that are installed are sound"""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("no systemd-analyze")
+    for name in ("rummage-node.service", "rummage-hub.service"):
+        made = os.path.join(kit.BUILD, "deploy", name)
+        unit = tmp_path / name
+        unit.write_text(re.sub(r"ExecStart=\S+", "ExecStart=" + kit.program("rummage"), read(made)))
+        done = subprocess.run(["systemd-analyze", "verify", "--man=no", str(unit)], capture_output=True, text=True,
+                              check=False, timeout=60)
+        said = [line for line in done.stderr.split("\n") if name in line]
+        assert done.returncode == 0 and not said, done.stderr

@@ -45,6 +45,7 @@ int cmd_node(struct options *o)
 	    .watches = watches,
 	    .host = o->host,
 	    .scan = &scan,
+	    .eager = o->eager,
 	    .stop = cmd_stopped,
 	    .say = say_log,
 	    .user = o,

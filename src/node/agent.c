@@ -2,12 +2,14 @@
 #include "node/agent.h"
 
 #include <inttypes.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "box/rights.h"
 #include "io/file.h"
 #include "node/teller.h"
 #include "node/uplink.h"
@@ -67,6 +69,7 @@ static enum rmg_rc fill_defaults(struct agent *a, struct rmg_err *err)
 	a->node.cluster = o->cluster ? o->cluster : "default";
 	a->node.name = o->node;
 	a->node.scan = o->scan;
+	a->node.idle = !o->eager;
 	a->node.watches = a->watches;
 	a->node.state_dir = a->state_dir;
 	a->node.now_ms = now_ms;
@@ -237,6 +240,17 @@ static void end(struct agent *a)
 	free(a);
 }
 
+/* To become nobody, which the worker does, and to read what root alone may: the machine's own
+ * files, where they are looked at. Sockets are opened as their owner. */
+static enum rmg_rc give_up_rights(const struct agent_opts *o, struct rmg_err *err)
+{
+	uint64_t keep = RIGHT(CAP_SETUID) | RIGHT(CAP_SETGID);
+
+	if (o->host)
+		keep |= RIGHT(CAP_DAC_READ_SEARCH);
+	return rights_keep(keep, err);
+}
+
 enum rmg_rc agent_run(const struct agent_opts *opts, struct rmg_err *err)
 {
 	struct agent *a = calloc(1, sizeof *a);
@@ -249,6 +263,8 @@ enum rmg_rc agent_run(const struct agent_opts *opts, struct rmg_err *err)
 	arena_init(&a->arena, MIB(1));
 	bell_init(&a->node.wanted);
 	rc = fill_defaults(a, err);
+	if (rc == RMG_OK)
+		rc = give_up_rights(&a->opts, err);
 	if (rc == RMG_OK)
 		rc = lock(a, err);
 	if (rc == RMG_OK)

@@ -22,6 +22,7 @@ struct agent_opts {
 	size_t n_watches; /* 0: what is found */
 	bool host;        /* the machine itself is a place with software too */
 	const struct rmg_opts *scan;
+	bool eager; /* images are read at once, not only while nobody else wants the machine */
 	bool (*stop)(void *user);
 	void (*say)(void *user, const char *level, const char *text); /* a line of the log */
 	void *user;

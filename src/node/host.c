@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "format/sha256.h"
 #include "lib/lib.h"
+#include "node/idle.h"
 #include "node/teller.h"
 #include "oci/digest.h"
 
@@ -120,6 +121,8 @@ static void *run(void *user)
 	struct host *h = user;
 	struct rmg_err err;
 
+	if (h->node->idle)
+		idle_from_now_on();
 	do {
 		if (clock_tick_ms() >= h->due_ms) {
 			scan(h);

@@ -67,6 +67,7 @@ struct node {
 	const struct node_watch *watches;
 	atomic_size_t n_watches;     /* may grow */
 	const struct rmg_opts *scan; /* how images are read; NULL: as by default */
+	bool idle;                   /* and only while nobody else wants the machine */
 	struct node_to to;
 	struct bell wanted; /* an image may be wanted */
 	int64_t (*now_ms)(void *user);

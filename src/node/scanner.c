@@ -9,6 +9,7 @@
 #include "base/rfc3339.h"
 #include "base/vec.h"
 #include "lib/lib.h"
+#include "node/idle.h"
 #include "node/node.h"
 
 enum { FIRST_PAUSE_S = 10, LONGEST_PAUSE_S = 3600, MOST_TRIED = 10000 };
@@ -148,6 +149,8 @@ static void *run(void *user)
 	struct scanner *s = user;
 	uint64_t heard = 0;
 
+	if (s->node->idle)
+		idle_from_now_on();
 	while (!node_stopping(s->node)) {
 		struct rmg_err err = {0};
 
