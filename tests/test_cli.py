@@ -19,7 +19,7 @@ import kit
 from image import File, Image, alpine_release, apk_row, gzip_of, sha256, tar_of
 from small import small_image
 
-VERBS = ["scan", "sbom", "db update", "db build", "db status", "db diff", "vercmp", "version", "help", "node"]
+VERBS = ["scan", "sbom", "db update", "db build", "db status", "db diff", "vercmp", "version", "help", "node", "verify-image"]
 
 
 def help_of(verb):

@@ -22,7 +22,7 @@ import small
 from engines import docker, docker_image  # noqa: F401
 from hubkit import Hub, wait_for, with_hub  # noqa: F401
 from nodekit import CLUSTER, NODE, Agent, Cut, Engine
-from registries import certificate
+from registries import certificate, free_port
 
 pytestmark = pytest.mark.usefixtures("with_hub")
 
@@ -458,3 +458,33 @@ def test_units(tmp_path):
                               check=False, timeout=60)
         said = [line for line in done.stderr.split("\n") if name in line]
         assert done.returncode == 0 and not said, done.stderr
+
+
+# At the pull.
+
+def test_verify_image(tmp_path, engine, image, hub):
+    """R26: containerd asks as its manual says; the hub's findings decide, and what is not known by a rule"""
+    with Agent(tmp_path / "node", hub, "--docker", engine.socket) as agent:
+        found = wait_for(lambda: [i for i in hub.items("/api/v1/images") if i["read"]], 120, 0.1, agent.said)
+    link = str(tmp_path / "rummage-verify-image")
+    os.symlink(kit.program("rummage"), link)
+    reader = hub.make_token("verifier", "reader").token
+
+    def verify(digest, *args, program=(link,), port=hub.port):
+        done = subprocess.run(
+            [*program, "-name", "shop:1", "-digest", digest, "-stdin-media-type",
+             "application/vnd.oci.descriptor.v1+json", "--hub", "http://127.0.0.1:%d" % port, *args],
+            input=json.dumps({"digest": digest}), capture_output=True, text=True, timeout=60, check=False,
+            env=dict(os.environ, RUMMAGE_NODE_TOKEN=reader))
+        return done.returncode, done.stdout
+
+    known, other = found[0]["digest"], "sha256:" + "0" * 64
+    code, said = verify(known)
+    assert code == 2 and said.startswith("denied: 2 critical"), said
+    assert verify(known, program=(kit.program("rummage"), "verify-image"))[0] == 2
+    code, said = verify(other)
+    assert code == 0 and said.startswith("allowed: the hub does not know")
+    assert verify(other, "--fail-closed")[0] == 2
+    port = free_port()
+    assert verify(known, "--deadline", "2", port=port)[0] == 0
+    assert verify(known, "--deadline", "2", "--fail-closed", port=port)[0] == 2

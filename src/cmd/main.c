@@ -80,6 +80,23 @@ static int run_verb(enum verb_id verb, int argc, char **argv)
 	return code;
 }
 
+/* containerd's long options have one hyphen. */
+static void lengthen(int argc, char **argv)
+{
+	static const char *const longer[] = {"--name", "--digest", "--stdin-media-type"};
+
+	for (int i = 0; i < argc; i++)
+		for (size_t k = 0; k < COUNT_OF(longer); k++)
+			if (strcmp(argv[i], longer[k] + 1) == 0)
+				argv[i] = (char *)(uintptr_t)longer[k];
+}
+
+/* Called by the name that a link in containerd's folder of verifiers has. */
+static bool is_verifier(const char *program)
+{
+	return span_is(span_basename(span_cstr(program)), S("rummage-verify-image"));
+}
+
 static int run_program(int argc, char **argv)
 {
 	static const char *const version[] = {"version"};
@@ -87,6 +104,10 @@ static int run_program(int argc, char **argv)
 	enum verb_id verb;
 	size_t n = argc > 0 ? (size_t)argc - 1 : 0, used;
 
+	if (argc > 0 && is_verifier(argv[0])) {
+		lengthen(argc - 1, argv + 1);
+		return run_verb(VERB_verify_image, argc - 1, argv + 1);
+	}
 	if (n == 0) {
 		opt_usage(stderr);
 		return EXIT_NOT_DONE;
@@ -103,6 +124,8 @@ static int run_program(int argc, char **argv)
 
 		return asks && help_of_words(words[0]) ? EXIT_WHOLE : verb_unknown(n, words);
 	}
+	if (verb == VERB_verify_image)
+		lengthen((int)(n - used), argv + 1 + used);
 	return run_verb(verb, (int)(n - used), argv + 1 + used);
 }
 
