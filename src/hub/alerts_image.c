@@ -262,8 +262,8 @@ enum rmg_rc image_unread(struct call *c, uint32_t image, bool waited)
 	size_t rule = image_rule_of(c, RULE_INCOMPLETE);
 	struct due due = {image, c->env->now_ms};
 
-	if (rule == NO_RULE || (im->read_ms && im->complete))
-		return tell_unread(c, image, "", "", "", true);
+	if (rule == NO_RULE || (im->read_ms && im->complete)) /* what is over was open */
+		return of->first ? tell_unread(c, image, "", "", "", true) : RMG_OK;
 	if (im->read_ms)
 		return tell_unread(c, image, "", " could not be read completely",
 				   "What could not be read may be vulnerable: see the image's "

@@ -25,7 +25,8 @@
 
 enum { LINEAGE_DORMANT_DAYS = 7 };
 
-/* A workload that nobody had heard of: the store, which is asked of others once, has nothing of it. */
+/* A workload that nobody had heard of: the store, which is asked of others once, has nothing of it.
+ */
 MUST enum rmg_rc lineage_made(struct alerts *a, const struct alerts_env *env, uint32_t workload,
 			      struct rmg_err *err);
 /* A use of this workload began; the use is in the world already. Writes lineage rows, and tells
