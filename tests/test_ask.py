@@ -3,6 +3,7 @@
 
 import json
 import os
+import socket
 
 import pytest
 
@@ -295,3 +296,19 @@ def test_a_sink_that_does_not(sinks, receiver, tmp_path):  # noqa: F811
     failed(says="SINK")
     sinks.write_text(sinks.read_text().replace("/hook", "/hook\n    secret: whsec_*"))
     failed("out", "--hub-config", sinks, says='"secret"')
+
+
+def test_the_admin_s_token_stays_here(fleet, tmp_path):
+    """R39: the token that a hub of this user left is sent to a hub on this machine, and to no other"""
+    os.symlink(fleet.hub.state, tmp_path / "rummage")
+    home = {"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path)}
+    ours = kit.run("workloads", "--hub", "http://127.0.0.1:%d/" % fleet.hub.port, env=home, timeout=60)
+    assert ours.code == 0 and ours.out, ours
+    other = socket.gethostname()
+    try:
+        if not socket.gethostbyname(other).startswith("127."):
+            pytest.skip("this machine's name is not of loopback")
+    except OSError:
+        pytest.skip("this machine's name has no address")
+    named = kit.run("workloads", "--hub", "http://%s:%d" % (other, fleet.hub.port), env=home, timeout=60)
+    assert named.code == 1 and ("send a token" in named.err or "hub running" in named.err), named

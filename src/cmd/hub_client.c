@@ -9,6 +9,7 @@
 #include "io/file.h"
 #include "io/http.h"
 #include "io/pem.h"
+#include "oci/reference.h"
 
 enum { URL_BYTES = 70000 };
 
@@ -19,9 +20,20 @@ struct hub_client {
 	char ca[4200];
 };
 
-/* --token-file, the setting (or $RUMMAGE_HUB_TOKEN), else, where no certificate is shown, what a
- * hub of this user left. No token at all is for the hub to refuse. */
-static enum rmg_rc find_token(const struct options *o, struct strbuf *out, struct rmg_err *err)
+static bool is_here(const char *base)
+{
+	struct span host = span_cstr(base);
+	size_t at = span_find(host, S("://"));
+
+	host = at == SIZE_MAX ? host : span_from(host, at + 3);
+	return host_is_loopback(span_head(host, MIN_OF(span_chr(host, '/'), host.n)));
+}
+
+/* --token-file, the setting (or $RUMMAGE_HUB_TOKEN), else, for a hub on this machine and where no
+ * certificate is shown, what a hub of this user left: it is nobody else's. No token at all is for
+ * the hub to refuse. */
+static enum rmg_rc find_token(const struct options *o, const char *base, struct strbuf *out,
+			      struct rmg_err *err)
 {
 	char dir[4096], path[4200];
 
@@ -31,7 +43,7 @@ static enum rmg_rc find_token(const struct options *o, struct strbuf *out, struc
 		strbuf_puts(out, o->token);
 		return RMG_OK;
 	}
-	if (o->client_cert || !file_state_dir(dir, sizeof dir))
+	if (o->client_cert || !is_here(base) || !file_state_dir(dir, sizeof dir))
 		return RMG_OK;
 	snprintf(path, sizeof path, "%s/admin.token", dir);
 	return file_exists(path) ? file_first_line(path, out, err) : RMG_OK;
@@ -75,7 +87,7 @@ enum rmg_rc hub_client_open(const struct options *o, struct hub_client **out, st
 		opts.ca_file = own_ca(c);
 	rc = check_certificate(o, err);
 	if (rc == RMG_OK)
-		rc = find_token(o, &token, err);
+		rc = find_token(o, c->base, &token, err);
 	if (rc == RMG_OK && token.n)
 		strbuf_printf(&c->header, "Authorization: Bearer %s", strbuf_cstr(&token));
 	strbuf_done(&token);
