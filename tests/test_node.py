@@ -488,3 +488,20 @@ def test_verify_image(tmp_path, engine, image, hub):
     port = free_port()
     assert verify(known, "--deadline", "2", port=port)[0] == 0
     assert verify(known, "--deadline", "2", "--fail-closed", port=port)[0] == 2
+
+
+def test_once(tmp_path, engine, image):
+    """R1 R22: what an agent would tell is said without a hub: uses, images, and whether they were read"""
+    container = engine.start(image, "web")
+    how = ["--docker", engine.socket, "--node", NODE, "--cluster", CLUSTER]
+    done = kit.run("node", "--once", "-o", "json", *how, cache=tmp_path / "cache")
+    assert done.code == 0, done
+    assert [(u["container"], u["name"], u["inventory"]) for u in done.json["uses"]] == \
+        [(container, "web", "complete")]
+    found = [i for i in done.json["images"] if i["uses"]]
+    assert len(found) == 1 and found[0]["ref"] == image and found[0]["components"] == len(BAD)
+    assert done.json["node"] == NODE and done.json["runtimes"][0]["listed"] is True
+    table = kit.run("node", "--once", *how, cache=tmp_path / "cache")
+    assert table.code == 0 and "INVENTORY" in table.out and "complete" in table.out
+    gone = kit.run("node", "--once", "-o", "json", "--docker", str(tmp_path / "none.sock"))
+    assert gone.code == 3 and gone.json["runtimes"][0]["why"] and gone.json["uses"] == []

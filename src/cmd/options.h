@@ -17,7 +17,7 @@ struct opt_list {
 struct options {
 	struct arena arena;
 	const char *image_name, *digest, *media_type;
-	bool fail_closed;
+	bool fail_closed, once;
 	uint64_t deadline;
 	bool help, quiet, eager, inventory_only, only_fixed, allow_incomplete, partial,
 	    skip_diff_id, no_cache, no_sandbox, password_stdin, starter, host, plain_http, running,

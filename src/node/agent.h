@@ -33,4 +33,10 @@ MUST enum rmg_rc agent_run(const struct agent_opts *opts, struct rmg_err *err);
 /* The runtimes that answer at well-known sockets now, at most max; texts in a. */
 size_t agent_find(struct node_watch *out, size_t max, struct arena *a);
 
+/* What is seen now, without a hub, as a JSON document: runtimes, uses, images and whether they
+ * could be read. opts: cluster and node are not NULL; hub and state are not used. *whole: all could
+ * be listed and read. */
+MUST enum rmg_rc agent_once(const struct agent_opts *opts, struct strbuf *out, bool *whole,
+			    struct rmg_err *err);
+
 #endif
