@@ -175,6 +175,7 @@ struct backend {
 	enum rmg_rc (*version)(struct store *st, int64_t *version, struct rmg_err *err);
 	enum rmg_rc (*version_set)(struct store *st, int64_t version, struct rmg_err *err);
 	enum rmg_rc (*lead)(struct store *st, bool *leads, struct rmg_err *err);
+	bool (*gone)(struct store *st); /* without asking it */
 	/* Gives back some of the space that nothing is in; *more: there is more of it. */
 	enum rmg_rc (*shrink)(struct store *st, bool *more, struct rmg_err *err);
 	enum rmg_rc (*size)(struct store *st, uint64_t *bytes, struct rmg_err *err);
@@ -186,7 +187,7 @@ struct backend {
 		.words = words, .open = open_store, .close = close_store, .begin = begin,          \
 		.commit = commit, .rollback = rollback, .write = write_row, .read = read_all,      \
 		.exec = exec, .version = version, .version_set = version_set, .lead = lead,        \
-		.shrink = shrink, .size = size,                                                    \
+		.gone = gone, .shrink = shrink, .size = size,                                      \
 	}
 
 extern const struct backend backend_sqlite;

@@ -482,6 +482,11 @@ static enum rmg_rc lead(struct store *st, bool *leads, struct rmg_err *err)
 	return rc;
 }
 
+static bool gone(struct store *st)
+{
+	return !PQconsumeInput(of(st)->conn) || PQstatus(of(st)->conn) == CONNECTION_BAD;
+}
+
 /* Dead rows are autovacuum's business. */
 static enum rmg_rc shrink(struct store *st, bool *more, struct rmg_err *err)
 {

@@ -333,6 +333,12 @@ static enum rmg_rc lead(struct store *st, bool *leads, struct rmg_err *err)
 	return RMG_OK;
 }
 
+static bool gone(struct store *st)
+{
+	(void)st;
+	return false;
+}
+
 static enum rmg_rc shrink(struct store *st, bool *more, struct rmg_err *err)
 {
 	char sql[64];

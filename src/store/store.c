@@ -321,8 +321,10 @@ enum rmg_rc store_end(struct store *st, enum rmg_rc rc, struct rmg_err *err)
 
 /* The rest is the back end's. */
 
-bool store_lost(const struct store *st)
+bool store_lost(struct store *st)
 {
+	if (!st->lost && !st->begun && !st->reading)
+		st->lost = st->backend->gone(st);
 	return st->lost;
 }
 

@@ -31,7 +31,7 @@ struct store;
 
 MUST enum rmg_rc store_open(const char *url, struct store **out, struct rmg_err *err);
 void store_close(struct store *st);
-bool store_lost(const struct store *st);
+bool store_lost(struct store *st); /* also where the peer has hung up since it was used last */
 
 MUST enum rmg_rc store_begin(struct store *st, struct rmg_err *err);
 /* For reading only: all that is read until the end is of one moment, whatever others write. */
