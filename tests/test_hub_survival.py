@@ -405,7 +405,7 @@ def test_the_store_goes_away_for_a_while(tmp_path, server):
     feeds = tmp_path / "feeds"
     write_record(feeds, "CVE-2026-6000", "core-0", "2.0.0")
     with Hub(tmp_path / "hub", feeds=feeds, store=server.database("away")) as hub:
-        image = Small("load/app-0:1", {"core-0": "1.0.0"}).put(hub)
+        image = Small("load/app-0:1", {"core-0": "1.0.0", "core-1": "1.0.0"}).put(hub)
         node = Source(hub, "node-1")
         node.send(node.began("1" * 64, image.name, image.digests))
         event = node.began("2" * 64, image.name, image.digests)
@@ -420,9 +420,14 @@ def test_the_store_goes_away_for_a_while(tmp_path, server):
                 assert answer.status == 503 or len(answer.json["items"]) == 1, answer
                 assert ready.status == answer.status, (ready, answer)
             assert hub.get("/healthz")
+            write_record(feeds, "CVE-2026-6001", "core-1", "2.0.0")
+            wait_for(lambda: "the last database stays in use" in hub.said(), 20, 0.1, hub.said)
         finally:
             server.start()
         wait_for(lambda: hub.request("POST", "/api/v1/events", json.dumps(event).encode()).status
                  == 200, 15, 0.2, hub.said)
         # What was taken before the hub led again waits in the inbox for a moment.
         wait_for(lambda: len(hub.who_runs("CVE-2026-6000")) == 2, 10, 0.2, hub.said)
+        # What was disclosed meanwhile could not be judged; it is as soon as it can.
+        wait_for(lambda: hub.alerts(advisory="CVE-2026-6001"), 20, 0.2, hub.said)
+        assert len(hub.who_runs("CVE-2026-6001")) == 2

@@ -18,7 +18,7 @@
 #include "lib/lib.h"
 #include "serve/parts.h"
 
-enum { SETTLE_MS = 30, STEP_MS = 500 };
+enum { SETTLE_MS = 30, STEP_MS = 500, OWED_MS = 2000 };
 
 struct feeder {
 	struct env *env;
@@ -29,6 +29,7 @@ struct feeder {
 	char path[4096];
 	bool troubled, have;
 	bool warned; /* in this round: a feed failed */
+	bool owed;   /* the hub could not take the last one: its store was away */
 };
 
 static void trouble(struct feeder *f, const char *what)
@@ -74,10 +75,14 @@ static void hand_over(struct feeder *f, const struct hub_database *db)
 
 	if (rc != RMG_OK) {
 		db->release(db->user);
+		f->owed = true;
 		if (hub)
 			trouble(f, err.msg);
 		return;
 	}
+	if (f->owed)
+		calm(f);
+	f->owed = false;
 	f->have = true;
 	env_say(f->env, "info",
 		"advisories: a database of %u advisories; %zu packages changed, %zu images "
@@ -104,7 +109,8 @@ static void take_file(struct feeder *f)
 		return;
 	}
 	if (st.st_ino == f->seen.st_ino && st.st_mtim.tv_sec == f->seen.st_mtim.tv_sec &&
-	    st.st_mtim.tv_nsec == f->seen.st_mtim.tv_nsec && st.st_size == f->seen.st_size)
+	    st.st_mtim.tv_nsec == f->seen.st_mtim.tv_nsec && st.st_size == f->seen.st_size &&
+	    !f->owed)
 		return;
 	f->seen = st;
 	if (rmg_db_open(f->path, &db, &err) != RMG_OK) {
@@ -113,7 +119,8 @@ static void take_file(struct feeder *f)
 	}
 	given.db = db->adv;
 	given.user = db;
-	calm(f);
+	if (!f->owed)
+		calm(f);
 	hand_over(f, &given);
 }
 
@@ -128,9 +135,9 @@ static void take_folder(struct feeder *f, const char *const *paths, size_t n)
 
 	if (rc == RMG_OK && r.failed)
 		trouble(f, r.first.msg);
-	else if (rc == RMG_OK)
+	else if (rc == RMG_OK && !f->owed)
 		calm(f);
-	if (rc == RMG_OK && r.read == 0 && r.gone == 0 && f->have)
+	if (rc == RMG_OK && r.read == 0 && r.gone == 0 && f->have && !f->owed)
 		return;
 	if (rc == RMG_OK)
 		rc = feed_folder_database(f->folder, &bytes, &counts, &err);
@@ -205,13 +212,23 @@ static void keep_folder(struct feeder *f)
 			 RMG_OK)
 			trouble(f, err.msg);
 		waited += STEP_MS;
-		if (all || waited >= every_ms) {
+		if (all || waited >= every_ms || (f->owed && waited % OWED_MS == 0)) {
 			take_folder(f, NULL, 0);
 			waited = 0;
 		} else if (n) {
 			take_folder(f, paths, n);
 		}
 	}
+}
+
+/* What the hub could not take is offered again meanwhile. */
+static void rest(struct feeder *f, uint64_t ms)
+{
+	while (f->owed && ms > OWED_MS && clock_rest(OWED_MS, stop, f)) {
+		ms -= OWED_MS;
+		take_file(f);
+	}
+	(void)clock_rest(ms, stop, f);
 }
 
 static void *run(void *user)
@@ -225,12 +242,12 @@ static void *run(void *user)
 	take_file(f);
 	while (!stop(f)) {
 		if (f->env->opts->db) {
-			(void)clock_rest(STEP_MS, stop, f);
+			(void)clock_rest(f->owed ? OWED_MS : STEP_MS, stop, f);
 			take_file(f);
 			continue;
 		}
 		fetch(f);
-		(void)clock_rest(jittered(f->env->opts->feed_s), stop, f);
+		rest(f, jittered(f->env->opts->feed_s));
 	}
 	return NULL;
 }
