@@ -64,6 +64,7 @@
 	X(JWT_BYTES, KIB(16), "bytes", "one token of an identity provider")                        \
 	X(JWKS_BYTES, MIB(1), "bytes", "keys of an identity provider, one document")               \
 	X(JWKS_KEYS, 64, "keys", "keys of an identity provider")                                   \
+	X(NODE_CONTAINERS, 20000, "containers", "containers that a node looks into")               \
 	X(MOUNTS_BYTES, MIB(16), "bytes", "the mounts of one process")                             \
 	X(MESSAGE_BYTES, MIB(32), "bytes", "one message to a sink, kept as JSON")                  \
 	X(WATCH_ROUND_S, 300, "seconds", "silence of a runtime until all is listed anew")          \

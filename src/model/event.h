@@ -76,6 +76,8 @@ struct event {
 	struct span workload_kind, workload_name; /* "Deployment", "web"; "" a bare container */
 	struct span container;                    /* the runtime's whole id */
 	struct span container_name;
+	uint32_t
+	    pid; /* of a use: its first process, on this machine alone (not written); 0 not known */
 	struct span runtime;      /* "docker", "containerd" */
 	struct event_image image; /* of uses, images, tags (ref -> digests[0]) */
 	struct span revision;     /* what the orchestrator or a label calls this version */

@@ -123,6 +123,7 @@ static void begin_use(struct engine *g, const struct docker_container *c,
 	fill(e, g, c);
 	e->container = c->id;
 	e->container_name = c->name;
+	e->pid = c->pid;
 	e->image = *image;
 }
 

@@ -172,6 +172,7 @@ enum rmg_rc docker_container_parse(struct span bytes, struct arena *a, struct do
 	struct json_doc doc = {0};
 	struct docker_container c = {0};
 	json *config, *state;
+	uint64_t pid = 0;
 	enum rmg_rc rc = document(bytes, &doc, "a container of the engine", err);
 
 	if (rc != RMG_OK)
@@ -187,6 +188,8 @@ enum rmg_rc docker_container_parse(struct span bytes, struct arena *a, struct do
 	c.running = json_get_bool(state, "Running");
 	c.started_ms = time_of(state, "StartedAt");
 	c.finished_ms = time_of(state, "FinishedAt");
+	if (json_get_u64(state, "Pid", &pid) && pid <= INT32_MAX)
+		c.pid = (uint32_t)pid;
 	read_labels(&c, a, json_get(config, "Labels"));
 	name_workload(&c, a, json_get(config, "Labels"));
 	if (c.id.n == 0) {

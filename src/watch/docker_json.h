@@ -39,6 +39,7 @@ struct docker_container {
 	bool running;
 	bool named; /* by somebody, not by the engine: it may be started again as what it is */
 	int64_t started_ms, finished_ms; /* last; 0 never, or not known */
+	uint32_t pid;                    /* 0: it does not run */
 	struct event_label labels[EVENT_LABELS];
 	size_t n_labels;
 };

@@ -66,11 +66,12 @@ static struct docker_container container(const char *name, const char *ref, cons
 	struct strbuf text = strbuf_of(1 << 16);
 	struct docker_container c;
 
-	strbuf_printf(&text,
-		      "{\"Id\":\"" ID "\",\"Image\":\"" IMAGE "\",\"Name\":\"/%s\",\"State\":{"
-		      "\"Running\":true,\"StartedAt\":\"2026-11-24T20:08:00.074417361Z\"},"
-		      "\"Config\":{\"Image\":\"%s\",\"Labels\":{%s}}}",
-		      name, ref, labels);
+	strbuf_printf(
+	    &text,
+	    "{\"Id\":\"" ID "\",\"Image\":\"" IMAGE "\",\"Name\":\"/%s\",\"State\":{"
+	    "\"Running\":true,\"Pid\":25488,\"StartedAt\":\"2026-11-24T20:08:00.074417361Z\"},"
+	    "\"Config\":{\"Image\":\"%s\",\"Labels\":{%s}}}",
+	    name, ref, labels);
 	assert_int_equal(docker_container_parse(strbuf_span(&text), &arena, &c, NULL), RMG_OK);
 	strbuf_done(&text);
 	return c;
@@ -109,6 +110,7 @@ static void a_container_says_when_it_began(void **state)
 	(void)state;
 	assert_true(c.running && c.named);
 	assert_int_equal(c.started_ms, INT64_C(1795550880074));
+	assert_int_equal(c.pid, 25488);
 	assert_int_equal(c.n_labels, 1);
 	assert_true(span_is(c.image_id, S(IMAGE)));
 }

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/containers.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "base/limits.h"
+#include "base/map.h"
+#include "format/cgroup.h"
+#include "io/proc.h"
+
+enum { SPACES = 4096 }; /* mount namespaces that are remembered */
+
+struct teller {
+	struct span name;
+	uint64_t round;
+	bool in_snapshot;
+};
+
+struct containers {
+	pthread_mutex_t lock;
+	struct bell bell;
+	struct container_list v;
+	VEC(struct teller) sources;
+	struct arena arena;     /* names of sources */
+	struct map by_id;       /* hash of an id, to indexes of v */
+	struct map spaces;      /* hash of a mount namespace, to indexes of v and one; 0: of none */
+	uint64_t own_spaces[2]; /* of this program, and of the machine: no container's */
+	bool full;
+};
+
+enum rmg_rc containers_new(struct containers **out)
+{
+	struct containers *c = calloc(1, sizeof *c);
+
+	if (c == NULL)
+		return RMG_E_NOMEM;
+	pthread_mutex_init(&c->lock, NULL);
+	bell_init(&c->bell);
+	arena_init(&c->arena, MIB(1));
+	c->own_spaces[0] = proc_namespace((unsigned)getpid(), "mnt");
+	c->own_spaces[1] = proc_namespace(1, "mnt");
+	*out = c;
+	return RMG_OK;
+}
+
+void containers_free(struct containers *c)
+{
+	if (c == NULL)
+		return;
+	container_list_done(&c->v);
+	VEC_DONE(&c->sources);
+	map_done(&c->by_id);
+	map_done(&c->spaces);
+	arena_done(&c->arena);
+	bell_done(&c->bell);
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+}
+
+struct bell *containers_bell(struct containers *c)
+{
+	return &c->bell;
+}
+
+/* One. */
+
+struct container *container_hold(struct container *x)
+{
+	atomic_fetch_add(&x->held, 1);
+	return x;
+}
+
+void container_let_go(struct container *x)
+{
+	if (x == NULL || atomic_fetch_sub(&x->held, 1) != 1)
+		return;
+	pthread_mutex_destroy(&x->looking);
+	arena_done(&x->arena);
+	free(x);
+}
+
+void container_list_done(struct container_list *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		container_let_go(l->v[i]);
+	VEC_DONE(l);
+}
+
+static void copy_labels(struct container *x, const struct event *e)
+{
+	struct event *to = &x->began;
+
+	to->n_labels = 0;
+	to->labels = ARENA_ARRAY(&x->arena, e->n_labels, struct event_label);
+	for (size_t i = 0; to->labels && i < e->n_labels && i < EVENT_LABELS; i++) {
+		to->labels[i].key = arena_dup(&x->arena, e->labels[i].key);
+		to->labels[i].value = arena_dup(&x->arena, e->labels[i].value);
+		to->n_labels++;
+	}
+}
+
+static struct container *make(const struct event *e)
+{
+	struct container *x = calloc(1, sizeof *x);
+	struct event *to;
+
+	if (x == NULL)
+		return NULL;
+	arena_init(&x->arena, LIMIT_EVENT_BYTES);
+	pthread_mutex_init(&x->looking, NULL);
+	atomic_init(&x->held, 1);
+	to = &x->began;
+	*to = (struct event){.type = e->type, .at_ms = e->at_ms, .pid = e->pid};
+	to->source = arena_dup(&x->arena, e->source);
+	to->place.cluster = arena_dup(&x->arena, e->place.cluster);
+	to->place.node = arena_dup(&x->arena, e->place.node);
+	to->place.ns = arena_dup(&x->arena, e->place.ns);
+	to->workload_kind = arena_dup(&x->arena, e->workload_kind);
+	to->workload_name = arena_dup(&x->arena, e->workload_name);
+	to->container = arena_dup(&x->arena, e->container);
+	to->container_name = arena_dup(&x->arena, e->container_name);
+	to->runtime = arena_dup(&x->arena, e->runtime);
+	to->image.ref = arena_dup(&x->arena, e->image.ref);
+	for (size_t i = 0; i < e->image.n_digests && i < EVENT_DIGESTS; i++)
+		to->image.digests[to->image.n_digests++] =
+		    arena_dup(&x->arena, e->image.digests[i]);
+	copy_labels(x, e);
+	if (arena_rc(&x->arena) != RMG_OK) {
+		container_let_go(x);
+		return NULL;
+	}
+	return x;
+}
+
+/* The table, under its lock. */
+
+static struct teller *source_of(struct containers *c, struct span name)
+{
+	struct teller *s;
+
+	VEC_EACH (have, &c->sources)
+		if (span_is(have->name, name))
+			return have;
+	s = VEC_ADD(&c->sources);
+	if (s)
+		s->name = arena_dup(&c->arena, name);
+	return s;
+}
+
+/* Any source's where source is empty. */
+static uint32_t find(const struct containers *c, struct span source, struct span id)
+{
+	size_t at = 0;
+	uint32_t i;
+
+	while ((i = map_next(&c->by_id, hash_span(id), &at)) != MAP_NONE) {
+		const struct event *e = &c->v.v[i]->began;
+
+		if (span_is(e->container, id) && (source.n == 0 || span_is(e->source, source)))
+			return i;
+	}
+	return MAP_NONE;
+}
+
+/* The last one takes its place. */
+static void drop(struct containers *c, uint32_t i)
+{
+	struct container *x = c->v.v[i], *moved = c->v.v[c->v.n - 1];
+	uint32_t last = (uint32_t)c->v.n - 1;
+
+	map_remove(&c->by_id, hash_span(x->began.container), i);
+	if (i != last) {
+		map_remove(&c->by_id, hash_span(moved->began.container), last);
+		if (!map_add_another(&c->by_id, hash_span(moved->began.container), i))
+			CHECK(false); /* there is room: two have just been taken out */
+	}
+	c->v.v[i] = moved;
+	c->v.n--;
+	map_clear(&c->spaces);
+	atomic_store(&x->ended, true);
+	container_let_go(x);
+}
+
+static bool add(struct containers *c, const struct event *e, uint64_t round)
+{
+	struct container *x = c->v.n < LIMIT_NODE_CONTAINERS ? make(e) : NULL;
+	bool told = c->full;
+
+	c->full = x == NULL;
+	if (x == NULL)
+		return told;
+	x->round = round;
+	if (!VEC_RESERVE(&c->v, c->v.n + 1) ||
+	    !map_add_another(&c->by_id, hash_span(e->container), (uint32_t)c->v.n)) {
+		container_let_go(x);
+		return told;
+	}
+	c->v.v[c->v.n++] = x;
+	map_clear(&c->spaces); /* a process that was in none may be in this one */
+	return true;
+}
+
+/* The same run of it is said again by every snapshot. */
+static bool begin(struct containers *c, struct teller *s, const struct event *e)
+{
+	uint32_t i = find(c, e->source, e->container);
+
+	if (i != MAP_NONE) {
+		struct container *x = c->v.v[i];
+
+		x->round = s->round;
+		if (e->pid == 0 || e->pid == x->began.pid)
+			return true;
+		drop(c, i);
+	}
+	return add(c, e, s->round);
+}
+
+static void end_unheard(struct containers *c, const struct teller *s)
+{
+	for (size_t i = c->v.n; i > 0; i--) {
+		const struct container *x = c->v.v[i - 1];
+
+		if (x->round != s->round && span_is(x->began.source, s->name))
+			drop(c, (uint32_t)i - 1);
+	}
+}
+
+static bool is_of_uses(const struct event *e)
+{
+	return e->scope.n == 0 || span_is(e->scope, S("uses"));
+}
+
+static bool tell(struct containers *c, const struct event *e)
+{
+	struct teller *s = source_of(c, e->source);
+	uint32_t i;
+
+	if (s == NULL)
+		return true;
+	if (e->type == EVENT_USE_BEGAN)
+		return begin(c, s, e);
+	if (e->type == EVENT_USE_ENDED) {
+		i = find(c, e->source, e->container);
+		if (i != MAP_NONE)
+			drop(c, i);
+	} else if (e->type == EVENT_SNAPSHOT_BEGAN && is_of_uses(e)) {
+		s->round++;
+		s->in_snapshot = true;
+	} else if (e->type == EVENT_SNAPSHOT_ENDED && is_of_uses(e) && s->in_snapshot) {
+		s->in_snapshot = false;
+		end_unheard(c, s);
+	}
+	return true;
+}
+
+bool containers_tell(struct containers *c, const struct event *e, size_t n)
+{
+	bool good = true;
+
+	pthread_mutex_lock(&c->lock);
+	for (size_t i = 0; i < n; i++)
+		good &= tell(c, &e[i]);
+	pthread_mutex_unlock(&c->lock);
+	bell_ring(&c->bell);
+	return good;
+}
+
+bool containers_list(struct containers *c, struct container_list *out)
+{
+	bool good;
+
+	*out = (struct container_list){0};
+	pthread_mutex_lock(&c->lock);
+	good = VEC_RESERVE(out, c->v.n);
+	for (size_t i = 0; good && i < c->v.n; i++)
+		out->v[out->n++] = container_hold(c->v.v[i]);
+	pthread_mutex_unlock(&c->lock);
+	return good;
+}
+
+/* What the kernel says. */
+
+static bool is_in(unsigned pid, struct span id)
+{
+	char buf[PROC_TEXT_BYTES];
+	struct span text;
+	struct cgroup_walk w;
+	struct cgroup_name name;
+
+	if (!proc_read(pid, "cgroup", buf, sizeof buf, &text))
+		return false;
+	w = cgroup_walk(text);
+	while (cgroup_next(&w, &name))
+		if (span_is(name.id, id))
+			return true;
+	return false;
+}
+
+/* Any of its processes, where the runtime did not say which is the first: the lowest number. */
+static unsigned search(struct span id)
+{
+	DIR *d = opendir("/proc");
+	struct dirent *e;
+	uint64_t number, lowest = 0;
+
+	while (d && (e = readdir(d)) != NULL)
+		if (span_u64(span_cstr(e->d_name), 10, INT32_MAX, &number) &&
+		    (lowest == 0 || number < lowest) && is_in((unsigned)number, id))
+			lowest = number;
+	if (d)
+		closedir(d);
+	return (unsigned)lowest;
+}
+
+/* The runtime's word is checked: a number may be another process's by now. */
+static enum rmg_rc look(struct container *x, struct rmg_err *err)
+{
+	struct span id = x->began.container;
+
+	x->pid = x->began.pid && is_in(x->began.pid, id) ? x->began.pid : search(id);
+	if (x->pid == 0)
+		return err_set(err, RMG_E_NOTFOUND, "no process is in it");
+	x->mnt_ns = proc_namespace(x->pid, "mnt");
+	return container_root_of(x->pid, &x->arena, &x->root, err);
+}
+
+enum rmg_rc container_look(struct container *x, struct rmg_err *err)
+{
+	struct rmg_err why;
+
+	pthread_mutex_lock(&x->looking);
+	if (!x->looked) {
+		x->looked = true;
+		x->why.rc = look(x, &x->why);
+	}
+	why = x->why;
+	pthread_mutex_unlock(&x->looking);
+	if (why.rc != RMG_OK && err)
+		*err = why;
+	return why.rc;
+}
+
+/* The innermost name that is known. */
+static uint32_t find_cgroup(const struct containers *c, struct span text)
+{
+	struct cgroup_walk w = cgroup_walk(text);
+	struct cgroup_name name;
+	uint32_t i = MAP_NONE;
+
+	while (i == MAP_NONE && cgroup_next(&w, &name))
+		i = find(c, S(""), name.id);
+	return i;
+}
+
+static uint32_t remember(struct containers *c, uint64_t space, uint32_t i)
+{
+	if (c->spaces.n >= SPACES)
+		map_clear(&c->spaces);
+	if (!map_set(&c->spaces, hash_mix(space), i == MAP_NONE ? 0 : i + 1))
+		map_clear(&c->spaces);
+	return i == MAP_NONE ? 0 : i + 1;
+}
+
+struct container *containers_of_pid(struct containers *c, unsigned pid)
+{
+	uint64_t space = proc_namespace(pid, "mnt");
+	struct container *x = NULL;
+	char buf[PROC_TEXT_BYTES];
+	struct span text;
+	uint32_t i;
+
+	/* A runtime's own helper is in a container's cgroup before it is in its mounts. */
+	if (space == 0 || space == c->own_spaces[0] || space == c->own_spaces[1])
+		return NULL;
+	pthread_mutex_lock(&c->lock);
+	i = map_find(&c->spaces, hash_mix(space));
+	if (i == MAP_NONE && proc_read(pid, "cgroup", buf, sizeof buf, &text))
+		i = remember(c, space, find_cgroup(c, text));
+	if (i != MAP_NONE && i != 0)
+		x = container_hold(c->v.v[i - 1]);
+	pthread_mutex_unlock(&c->lock);
+	return x;
+}
