@@ -46,6 +46,17 @@ struct rmg_verdict {
 	bool only_fixed;
 };
 
+/* Files whose owners the inventories taken of an image from now on tell: paths outlive them. */
+void image_ask(struct rmg_image *image, struct asked_path *paths, size_t n);
+
+/* Whether reading an image looks into a file: an executable, or something that a cataloger wants.
+ * head: its first bytes, 4 KiB do. */
+struct catalog_select;
+MUST enum rmg_rc lib_wants_new(struct catalog_select **out);
+bool lib_wants(const struct catalog_select *s, struct span path, uint32_t mode, uint64_t size_bytes,
+	       struct span head);
+void lib_wants_free(struct catalog_select *s);
+
 /* A clean, NUL-terminated copy for the caller of the library; "" for an empty span. NULL once the
  * arena has failed. */
 const char *lib_text(struct arena *a, struct span s);

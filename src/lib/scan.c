@@ -21,15 +21,40 @@ struct rmg_image {
 	struct source *source;
 	char *digest;
 	double ms_fetch;
+	struct asked_path *asked;
+	size_t n_asked;
 };
+
+enum rmg_rc lib_wants_new(struct catalog_select **out)
+{
+	return catalog_select_new(out);
+}
+
+bool lib_wants(const struct catalog_select *s, struct span path, uint32_t mode, uint64_t size_bytes,
+	       struct span head)
+{
+	struct cat_file f = {.path = path, .mode = mode, .size = size_bytes, .head = head};
+
+	return layer_wants(s, &f);
+}
+
+void lib_wants_free(struct catalog_select *s)
+{
+	catalog_select_free(s);
+}
+
+void image_ask(struct rmg_image *image, struct asked_path *paths, size_t n)
+{
+	image->asked = paths;
+	image->n_asked = n;
+}
 
 static bool wanted(void *user, struct span path, uint32_t mode, uint64_t size_bytes,
 		   struct span head)
 {
 	const struct rmg_image *image = user;
-	struct cat_file f = {.path = path, .mode = mode, .size = size_bytes, .head = head};
 
-	return layer_wants(image->select, &f);
+	return lib_wants(image->select, path, mode, size_bytes, head);
 }
 
 void rmg_image_free(struct rmg_image *image)
@@ -275,6 +300,8 @@ static enum rmg_rc merge(const struct rmg_image *image, struct cache *cache,
 	struct inventory *inv = r->inv;
 	enum rmg_rc rc = describe(inv, s, layers, err);
 
+	inv->asked = image->asked;
+	inv->n_asked = image->n_asked;
 	if (rc == RMG_OK)
 		rc = merge_facts(s, cache, layers, show, r, err);
 	if (rc == RMG_OK) {

@@ -9,15 +9,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/vfs.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/map.h"
 #include "format/tarw.h"
+#include "lib/overlay_mark.h"
 
 /* Who wants a file says so by this much of its beginning (catalog/layer.h). */
 enum { PIECE_BYTES = 256 << 10, HEAD_BYTES = 4096 };
@@ -148,24 +147,6 @@ static struct tar_entry entry_of(const struct walk *w, const struct stat *st, en
 	};
 }
 
-/* What overlay keeps beside a name (Documentation/filesystems/overlayfs.rst); of one that who is
- * not root mounted, under another name. Whether it is there, and begins with a byte (0: any). */
-static bool has_mark(int fd, const char *mark, char first)
-{
-	static const char *const spaces[] = {"trusted.overlay", "user.overlay"};
-	char name[64], value[8];
-
-	for (size_t i = 0; i < COUNT_OF(spaces); i++) {
-		ssize_t n;
-
-		snprintf(name, sizeof name, "%s.%s", spaces[i], mark);
-		n = fgetxattr(fd, name, value, sizeof value);
-		if ((n >= 0 || errno == ERANGE) && (first == 0 || (n > 0 && value[0] == first)))
-			return true;
-	}
-	return false;
-}
-
 static enum rmg_rc whiteout(struct walk *w, struct span folder, struct span name)
 {
 	struct span path =
@@ -183,14 +164,14 @@ static bool is_overlays_own(struct walk *w, int fd, const struct stat *st, enum 
 	*rc = RMG_OK;
 	if (!w->overlay)
 		return false;
-	if (st->st_size == 0 && has_mark(fd, "whiteout", 0)) {
+	if (st->st_size == 0 && overlay_mark(fd, "whiteout", 0)) {
 		*rc = whiteout(w, span_dirname(path_of(w)), span_basename(path_of(w)));
 		return true;
 	}
 	/* Only mode, owner or time changed: the bytes are those of the layer below. */
-	if (!has_mark(fd, "metacopy", 0))
+	if (!overlay_mark(fd, "metacopy", 0))
 		return false;
-	if (has_mark(fd, "redirect", 0))
+	if (overlay_mark(fd, "redirect", 0))
 		lost(w, "overlay-redirect", "was renamed: its bytes are elsewhere below");
 	return true;
 }
@@ -316,9 +297,9 @@ static enum rmg_rc mark_folder(struct walk *w, int fd)
 {
 	if (!w->overlay)
 		return RMG_OK;
-	if (has_mark(fd, "redirect", 0))
+	if (overlay_mark(fd, "redirect", 0))
 		lost(w, "overlay-redirect", "was renamed: what it had before is elsewhere below");
-	return has_mark(fd, "opaque", 'y') ? whiteout(w, path_of(w), S(".wh..opq")) : RMG_OK;
+	return overlay_mark(fd, "opaque", 'y') ? whiteout(w, path_of(w), S(".wh..opq")) : RMG_OK;
 }
 
 /* Goes down one folder, or says why not. */
@@ -409,7 +390,7 @@ static enum rmg_rc walk_name(struct walk *w, const char *name)
 		rc = walk_link(w, dir, name, &st);
 	else if (S_ISDIR(st.st_mode))
 		rc = walk_folder(w, dir, name, &st, path_n);
-	else if (w->overlay && S_ISCHR(st.st_mode) && st.st_rdev == makedev(0, 0))
+	else if (w->overlay && overlay_is_whiteout(&st))
 		rc = whiteout(w, span_dirname(path_of(w)), span_basename(path_of(w)));
 	/* A folder that was entered takes its path away when it is left. */
 	if (w->depth == depth)

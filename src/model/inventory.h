@@ -76,6 +76,12 @@ struct label {
 	struct span key, value;
 };
 
+/* A file that who merges wants to know the owner of. */
+struct asked_path {
+	struct span path; /* normal */
+	uint32_t owner;   /* the package that owns it: a component, or NO_COMPONENT */
+};
+
 struct inventory {
 	struct arena arena;
 
@@ -96,6 +102,8 @@ struct inventory {
 	struct layer_note *notes;
 	size_t n_layers, n_components, n_executables, n_notes, notes_cap;
 	uint64_t unattributed_files, unattributed_bytes;
+	struct asked_path *asked; /* of who asks, who outlives this; answered by merging */
+	size_t n_asked;
 };
 
 MUST enum rmg_rc inventory_new(struct inventory **out);

@@ -415,6 +415,17 @@ static const struct span *sorted_list(struct merge *m, struct span *v, size_t n)
 	return copy;
 }
 
+static void answer(const struct merge *m, const uint32_t *moved)
+{
+	for (size_t i = 0; i < m->inv->n_asked; i++) {
+		struct asked_path *p = &m->inv->asked[i];
+		uint64_t folder = tree_folder(m->tree, span_dirname(p->path));
+		uint32_t owner = map_find(&m->owner, path_child(folder, name_of(p->path)));
+
+		p->owner = owner == MAP_NONE ? NO_COMPONENT : moved[owner];
+	}
+}
+
 /* Sorting moves components: owners of executables are told where theirs went. */
 static void finish(struct merge *m)
 {
@@ -446,6 +457,7 @@ static void finish(struct merge *m)
 	}
 	VEC_EACH (x, &m->execs)
 		x->owner = x->owner == MAP_NONE ? NO_COMPONENT : moved[x->owner];
+	answer(m, moved);
 	if (m->execs.n > 1)
 		qsort(m->execs.v, m->execs.n, sizeof *m->execs.v, by_path);
 	m->inv->components = all;
