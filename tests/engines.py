@@ -39,9 +39,9 @@ class Docker:
                 pytest.skip("dockerd does not start here")
             time.sleep(0.1)
 
-    def run(self, *args, check=True, **how):
+    def run(self, *args, check=True, timeout=60, **how):
         return subprocess.run(["docker", "-H", "unix://" + self.socket, *args], check=check,
-                              capture_output=True, timeout=60, **how)
+                              capture_output=True, timeout=timeout, **how)
 
     def start(self, image, name, *args, command=()):
         """A container without a network; its id."""
@@ -165,7 +165,8 @@ class Root:
         self.tar.addfile(info, io.BytesIO(text.encode()))
 
 
-def debian_root(path, names=("apt", "dpkg", "dash", "coreutils", "base-files", "libc-bin", "passwd", "tar")):
+def debian_root(path, names=("apt", "dpkg", "dash", "coreutils", "base-files", "libc-bin", "passwd",
+                              "tar", "diffutils", "debconf")):
     """Writes a tar of a Debian in which dpkg and apt work."""
     packages, root = Packages(), Root(path)
     for link in ("/bin", "/sbin", "/lib", "/lib64"):
@@ -195,3 +196,20 @@ def import_root(engine, path, name, command="sleep 100000"):
     with open(path, "rb") as f:
         engine.run("import", "--change", "CMD [%s]" % ", ".join('"%s"' % w for w in command.split()),
                    "-", name, stdin=f)
+
+
+def build_deb(folder, name, version, files=None):
+    """A package of dpkg's with these files; its path."""
+    top = os.path.join(str(folder), name + "-" + version)
+    os.makedirs(top + "/DEBIAN")
+    with open(top + "/DEBIAN/control", "w", encoding="ascii") as f:
+        f.write("Package: %s\nVersion: %s\nArchitecture: all\nMaintainer: Tests <tests@example.invalid>\n"
+                "Description: made for a test\n" % (name, version))
+    for path, text in (files or {}).items():
+        os.makedirs(os.path.dirname(top + "/" + path), exist_ok=True)
+        with open(top + "/" + path, "w", encoding="ascii") as f:
+            f.write(text)
+        os.chmod(top + "/" + path, 0o755)
+    built = top + ".deb"
+    subprocess.run(["dpkg-deb", "--root-owner-group", "--build", top, built], check=True, capture_output=True)
+    return built

@@ -2,18 +2,95 @@
 """What is done to a container after it started: seen from within, in real engines."""
 
 import hashlib
+import json
+import os
+import time
 
 import pytest
 
-from engines import debian, docker, import_root  # noqa: F401
+import small
+from engines import build_deb, debian, docker, import_root  # noqa: F401
+from hubkit import Hub, receiver, wait_for, with_hub  # noqa: F401
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.usefixtures("with_hub")]
+
+POLICY = """group: 0s
+max-per-minute: 10000
+rules:
+  - name: finding
+    severity: low
+  - name: drift
+    when: drift
+"""
+# What the kernel tells is acted on within a second; the machine may be busy with other things.
+SOON = 5
 
 
 @pytest.fixture(scope="module")
 def image(docker, debian):  # noqa: F811
     import_root(docker, debian, "shop/debian:1")
     return "shop/debian:1"
+
+
+@pytest.fixture(scope="module")
+def feeds(tmp_path_factory):
+    """CVE-2026-7001 concerns the package demo before 2.0, in Debian 12."""
+    folder = tmp_path_factory.mktemp("feeds")
+    os.makedirs(folder / "osv" / "Debian")
+    record = small.osv("CVE-2026-7001", "Debian:12", "demo", "2.0", "ECOSYSTEM", severity=[
+        {"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}])
+    (folder / "osv" / "Debian" / "CVE-2026-7001.json").write_text(json.dumps(record))
+    return folder
+
+
+@pytest.fixture
+def hub(tmp_path, docker, image, feeds, receiver):  # noqa: F811
+    """A hub that looks into the containers of an engine whose image it has read."""
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(POLICY)
+    with Hub(tmp_path / "hub", feeds=feeds, sink=receiver.url, policy=policy,
+             args=["--docker", docker.socket, "--drift"]) as started:
+        wait_for(lambda: [i for i in started.items("/api/v1/images") if i["read"] and i["ref"] == image],
+                 60, 0.1, started.said)
+        yield started
+
+
+class Container:
+    def __init__(self, docker, hub, image, name, *args):  # noqa: F811
+        self.docker, self.hub, self.name = docker, hub, name
+        docker.run("rm", "-f", name, check=False)
+        self.id = docker.start(image, name, *args)
+        wait_for(lambda: hub.who_runs(image, running="true"), 20, 0.1, hub.said)
+
+    def run(self, script, **how):
+        return self.docker.run("exec", self.name, "sh", "-c", script, **how)
+
+    def remove(self):
+        self.docker.run("rm", "-f", self.name)
+
+    def alerts(self, rule="drift"):
+        """What was found in it, by path or package."""
+        found = [a for a in self.hub.alerts(rule=rule) if a["details"]["details"]["container"] == self.id]
+        return {a["details"]["details"].get("path") or a["title"]: a for a in found}
+
+    def wait(self, what, rule="drift", seconds=60):
+        def there():
+            found = [a for at, a in self.alerts(rule).items() if what in at or what in a["title"]]
+            return found and found[0]
+        return wait_for(there, seconds, 0.05, self.hub.said)
+
+
+@pytest.fixture
+def container(docker, hub, image):  # noqa: F811
+    made = []
+
+    def make(name, *args):
+        made.append(Container(docker, hub, image, name, *args))
+        return made[-1]
+
+    yield make
+    for one in made:
+        docker.run("rm", "-f", one.name, check=False)
 
 
 def executables(run):
@@ -39,3 +116,91 @@ def test_scan_of_a_container(docker, image, scan):  # noqa: F811
     assert again.json["timing_ms"]["read"] < found.json["timing_ms"]["read"]
     missing = scan("container:" + hashlib.sha256(b"none").hexdigest())
     assert missing.code == 1 and "no running container" in missing.err
+    docker.run("rm", "-f", "scanned")
+
+
+def test_dropped_and_deleted_executables(hub, container, receiver):  # noqa: F811
+    """R10: an executable that comes, changes or goes is told with its hash within seconds"""
+    web = container("web")
+    web.run("sleep 1; cp /usr/bin/head /dropped; cat /usr/bin/tail >> /usr/bin/tac; rm /usr/bin/uniq")
+    began = time.time()
+    fired = receiver.wait(60, rule="drift")
+    assert fired.at - began <= SOON
+    new, changed, gone = web.wait("dropped"), web.wait("usr/bin/tac"), web.wait("usr/bin/uniq")
+    digest = web.docker.run("exec", "web", "sha256sum", "/dropped", "/usr/bin/tac").stdout.decode().split()
+    assert new["details"]["details"]["sha256"] == digest[0]
+    assert "no package owns it" in new["details"]["text"]
+    assert changed["details"]["details"]["sha256"] == digest[2] and "coreutils" in changed["details"]["text"]
+    assert "deleted" in gone["details"]["text"] and gone["details"]["details"]["ref"] == "shop/debian:1"
+    web.remove()
+    wait_for(lambda: not web.alerts(), 30, 0.1, hub.said)
+
+
+def test_touching_is_no_change(container):
+    """R10: another mode, owner or time of the image's files raises nothing"""
+    web = container("web")
+    web.run("touch /usr/bin/id; chmod 700 /usr/bin/env; chown 1:1 /usr/bin/tail; chmod u+s /usr/bin/head;"
+            "touch /var/lib/dpkg/status; mv /usr/bin/tac /usr/bin/x; mv /usr/bin/x /usr/bin/tac;"
+            "echo log > /var/log/some.log; mkdir -p /srv/data; echo text > /srv/data/file")
+    web.run("cp /usr/bin/head /opt-after")
+    web.wait("opt-after")
+    assert set(web.alerts()) == {"opt-after"}
+
+
+def test_package_installed(hub, container, docker, receiver, tmp_path):  # noqa: F811
+    """R10 R11: a package that is installed in a container is told and judged, for as long as that runs"""
+    web, other = container("web"), container("other")
+    deb = build_deb(tmp_path, "demo", "1.0", {"usr/bin/demo": "#!/bin/sh\necho demo\n", "etc/demo.conf": "x\n"})
+    docker.run("cp", deb, "web:/demo.deb")
+    began = time.time()
+    web.run("apt-get -o APT::Sandbox::User=root install -y /demo.deb && echo more >> /etc/debconf.conf", timeout=120)
+    package = web.wait("pkg:deb/debian/demo@1.0")
+    assert "does not have it" in package["details"]["text"]
+    told = receiver.wait(60, advisory="CVE-2026-7001")
+    assert told.at - began <= 30
+    use, = [i for i in hub.who_runs("CVE-2026-7001") if i["state"] == "running"]
+    assert use["container"] == web.id + "/changes" and use["workload"] == "Container/web", use
+    assert use["matched"][0].startswith("pkg:deb/debian/demo@1.0")
+    conf = web.wait("etc/debconf.conf")
+    assert "debconf" in conf["details"]["text"] and conf["details"]["details"]["sha256"]
+    assert not other.alerts()
+    # What came with the package is told by the package.
+    assert "usr/bin/demo" not in web.alerts()
+    assert hub.alert_of("CVE-2026-7001")["state"] == "firing"
+    # Another version of it is other content; the fixed one ends the finding.
+    docker.run("cp", build_deb(tmp_path, "demo", "2.0"), "web:/demo2.deb")
+    web.run("dpkg -i /demo2.deb")
+    web.wait("pkg:deb/debian/demo@2.0")
+    wait_for(lambda: not hub.alerts(advisory="CVE-2026-7001"), 60, 0.1, hub.said)
+    docker.run("cp", deb, "web:/demo.deb")
+    web.run("dpkg -i /demo.deb", check=False)
+    wait_for(lambda: hub.alerts(advisory="CVE-2026-7001"), 60, 0.1, hub.said)
+    web.remove()
+    wait_for(lambda: not hub.alerts(advisory="CVE-2026-7001"), 60, 0.1, hub.said)
+    assert not web.alerts() and not hub.who_runs("CVE-2026-7001", running="true")
+    assert not receiver.messages(rule="rollback")
+
+
+def test_package_removed(container):
+    """R10: a package that is removed in a container is told"""
+    web = container("web")
+    web.run("dpkg --purge --force-all passwd", timeout=120)
+    gone = web.wait("pkg:deb/debian/passwd")
+    assert "removed" in gone["details"]["text"]
+
+
+def test_agent_started_later(tmp_path, hub, container, docker):  # noqa: F811
+    """R31: what was changed while nobody looked is found, and what is known is not told anew"""
+    web = container("web")
+    web.run("cp /usr/bin/head /opt-first")
+    first = web.wait("opt-first")
+    hub.stop()
+    web.run("cp /usr/bin/tail /opt-second")
+    hub.start()
+    web.wait("opt-second")
+    assert web.alerts()["opt-first"]["id"] == first["id"]
+    assert web.alerts()["opt-first"]["times_opened"] == 1
+    hub.stop()
+    web.remove()
+    hub.start()
+    wait_for(lambda: not web.alerts(), 30, 0.1, hub.said)

@@ -65,6 +65,10 @@
 	X(JWKS_BYTES, MIB(1), "bytes", "keys of an identity provider, one document")               \
 	X(JWKS_KEYS, 64, "keys", "keys of an identity provider")                                   \
 	X(NODE_CONTAINERS, 20000, "containers", "containers that a node looks into")               \
+	X(UPPER_FILES, 200000, "files", "names that are looked at in what a container wrote")      \
+	X(UPPER_FOLDERS, 8192, "folders", "folders of one container that are watched")             \
+	X(DRIFT_FINDINGS, 1000, "findings", "changes of one container that are told")              \
+	X(HASHED_BYTES, MIB(512), "bytes", "a file of a running container that is hashed")         \
 	X(MOUNTS_BYTES, MIB(16), "bytes", "the mounts of one process")                             \
 	X(MESSAGE_BYTES, MIB(32), "bytes", "one message to a sink, kept as JSON")                  \
 	X(WATCH_ROUND_S, 300, "seconds", "silence of a runtime until all is listed anew")          \

@@ -89,6 +89,7 @@ int cmd_hub(struct options *o)
 	    .cluster = o->cluster,
 	    .node = o->node,
 	    .host = o->host,
+	    .drift = o->drift,
 	    .watches = watches,
 	    .feed_dir = o->feed_dir,
 	    .feed_urls = o->urls.v,

@@ -335,8 +335,9 @@ static bool presses(const struct call *c, const struct notice *n)
 	const struct policy *p = c->env->policy;
 	enum rule_kind kind = n->rule < p->n_rules ? p->rules[n->rule].kind : RULE_FINDING;
 
-	return n->kind <= MESSAGE_WORSENED && (n->kev || n->severity == SEV_CRITICAL ||
-					       kind == RULE_ROLLBACK || kind == RULE_DRIFT);
+	return n->kind <= MESSAGE_WORSENED &&
+	       (n->kev || n->severity == SEV_CRITICAL || kind == RULE_ROLLBACK ||
+		kind == RULE_DRIFT || kind == RULE_EXEC);
 }
 
 static enum lane lane_of(const struct call *c, const struct notice *n, bool quiet, bool together)

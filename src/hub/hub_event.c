@@ -35,7 +35,8 @@ static bool is_image(const struct event_image *i)
 static bool is_change(const struct event_change *c)
 {
 	return is_text(c->kind) && is_text(c->path) && is_text(c->sha256) && is_text(c->text) &&
-	       is_text(c->purl) && is_text(c->was_purl) && is_text(c->who);
+	       is_text(c->purl) && is_text(c->was_purl) && is_text(c->who) && is_text(c->how) &&
+	       is_text(c->ancestry);
 }
 
 /* What stands in memory must be what the store gives back. */
@@ -162,6 +163,14 @@ static enum rmg_rc touch_workload(struct tx *tx, uint32_t workload)
 	return rc;
 }
 
+/* What was changed in a container is no version of its workload. */
+static bool is_of_changes(const struct tx *tx, uint32_t slot)
+{
+	char buf[WORLD_CONTAINER];
+
+	return event_is_changes(world_use_container(&tx->w->uses.v[slot], buf));
+}
+
 static enum rmg_rc begin_use(struct tx *tx, const struct event *e, uint32_t source, uint32_t image,
 			     bool cached)
 {
@@ -175,7 +184,7 @@ static enum rmg_rc begin_use(struct tx *tx, const struct event *e, uint32_t sour
 		rc = tx_no_memory(tx);
 	if (rc == RMG_OK && tx->st && row.workload && tx->w->workloads.v[row.workload].n_uses == 1)
 		rc = touch_workload(tx, row.workload);
-	if (rc == RMG_OK && tx->st && !cached)
+	if (rc == RMG_OK && tx->st && !cached && !event_is_changes(e->container))
 		rc = lineage_began(tx->h->alerts, &tx->env, slot, tx->err);
 	if (rc == RMG_OK)
 		rc = tx_touch(tx, image);
@@ -233,76 +242,6 @@ static enum rmg_rc on_use(struct tx *tx, const struct event *e, uint32_t source,
 	return begin_use(tx, e, source, image, cached);
 }
 
-/* Changes in a container are over with it. */
-static enum rmg_rc tell_change(struct tx *tx, uint32_t slot, const struct event_change *c,
-			       bool over)
-{
-	const struct world_use *u = &tx->w->uses.v[slot];
-	char buf[WORLD_CONTAINER];
-	struct strbuf subject = strbuf_of(LIMIT_TEXT_BYTES * 4),
-		      title = strbuf_of(LIMIT_TEXT_BYTES * 4);
-	struct happening x = {
-	    .kind = RULE_DRIFT,
-	    .image = u->image,
-	    .workload = u->workload,
-	    .text = c->text,
-	    .severity = SEV_HIGH,
-	    .over = over,
-	};
-	enum rmg_rc rc;
-
-	strbuf_put(&subject, tx->w->sources.v[u->source].name);
-	strbuf_putc(&subject, '/');
-	strbuf_put(&subject, world_use_container(u, buf));
-	strbuf_putc(&subject, ':');
-	strbuf_put(&subject, c->path.n ? c->path : c->purl);
-	strbuf_put(&title, c->kind);
-	strbuf_puts(&title, " changed in a container: ");
-	strbuf_put(&title, c->purl.n ? c->purl : c->path);
-	x.subject = strbuf_span(&subject);
-	x.title = strbuf_span(&title);
-	rc = strbuf_rc(&subject) != RMG_OK || strbuf_rc(&title) != RMG_OK
-		 ? tx_no_memory(tx)
-		 : alerts_happened(tx->h->alerts, &tx->env, &x, tx->err);
-	strbuf_done(&subject);
-	strbuf_done(&title);
-	return rc;
-}
-
-struct over {
-	struct tx *tx;
-	uint32_t slot;
-	struct arena arena;
-	VEC(struct event_change) changes;
-};
-
-static enum rmg_rc keep_change(void *user, const struct change_row *row)
-{
-	struct over *o = user;
-	struct event_change c = {
-	    .kind = arena_dup(&o->arena, row->change.kind),
-	    .path = arena_dup(&o->arena, row->change.path),
-	    .text = arena_dup(&o->arena, row->change.text),
-	    .purl = arena_dup(&o->arena, row->change.purl),
-	};
-
-	return VEC_PUSH(&o->changes, c) ? arena_rc(&o->arena) : RMG_E_NOMEM;
-}
-
-static enum rmg_rc end_changes(struct tx *tx, uint32_t slot)
-{
-	struct over o = {.tx = tx, .slot = slot};
-	enum rmg_rc rc;
-
-	arena_init(&o.arena, MIB(64));
-	rc = store_change_each(tx->st, tx->w->uses.v[slot].id, keep_change, &o, tx->err);
-	for (size_t i = 0; i < o.changes.n && rc == RMG_OK; i++)
-		rc = tell_change(tx, slot, &o.changes.v[i], true);
-	VEC_DONE(&o.changes);
-	arena_done(&o.arena);
-	return rc;
-}
-
 enum rmg_rc tx_use_end(struct tx *tx, uint32_t slot, int64_t at_ms)
 {
 	struct world_use *u = &tx->w->uses.v[slot];
@@ -310,8 +249,8 @@ enum rmg_rc tx_use_end(struct tx *tx, uint32_t slot, int64_t at_ms)
 	enum rmg_rc rc = RMG_OK;
 
 	if (tx->st && u->changed)
-		rc = end_changes(tx, slot);
-	if (rc == RMG_OK && tx->st && !u->cached)
+		rc = tx_changes_over(tx, slot);
+	if (rc == RMG_OK && tx->st && !u->cached && !is_of_changes(tx, slot))
 		rc = lineage_ended(tx->h->alerts, &tx->env, slot, tx->err);
 	if (rc == RMG_OK && tx->st)
 		rc = store_use_end(tx->st, id, MAX_OF(at_ms, INT64_C(1)), tx->err);
@@ -346,19 +285,13 @@ static enum rmg_rc on_end(struct tx *tx, const struct event *e, uint32_t source,
 static enum rmg_rc on_change(struct tx *tx, const struct event *e, uint32_t source,
 			     struct hub_result *r)
 {
-	uint32_t slot = world_use_of(tx->w, source, e->container, false);
-	struct change_row row = {.at_ms = when(tx, e), .change = e->change};
-	enum rmg_rc rc = RMG_OK;
+	uint32_t slot = change_use(tx, e, source);
+	enum rmg_rc rc;
 
 	if (slot == 0)
 		return refuse(r, "no such container runs");
-	tx->w->uses.v[slot].changed = true;
-	row.use = tx->w->uses.v[slot].id;
-	if (tx->st)
-		rc = store_change_put(tx->st, &row, tx->err);
-	if (rc == RMG_OK && tx->st)
-		rc = tell_change(tx, slot, &e->change, false);
-	return rc == RMG_OK ? tell(tx, e, row.use) : rc;
+	rc = tx_change(tx, slot, &e->change, when(tx, e));
+	return rc == RMG_OK ? tell(tx, e, tx->w->uses.v[slot].id) : rc;
 }
 
 /* Snapshots. */

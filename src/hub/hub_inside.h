@@ -107,6 +107,13 @@ MUST enum rmg_rc tx_alias(struct tx *tx, struct span digest, const char *kind, u
  * by what this hub knows: followers are told which. */
 MUST enum rmg_rc tx_image(struct tx *tx, const struct event_image *e, uint32_t *id);
 MUST enum rmg_rc tx_use_end(struct tx *tx, uint32_t slot, int64_t at_ms);
+/* hub_change.c: the use that a change is about, whoever tells of it; 0: none runs. */
+uint32_t change_use(const struct tx *tx, const struct event *e, uint32_t source);
+/* What was found in a container; the row, and what is alerted of it. */
+MUST enum rmg_rc tx_change(struct tx *tx, uint32_t slot, const struct event_change *c,
+			   int64_t at_ms);
+/* The use ends: so does what was found. */
+MUST enum rmg_rc tx_changes_over(struct tx *tx, uint32_t slot);
 MUST enum rmg_rc tx_declared(struct tx *tx, const struct event *e);
 MUST enum rmg_rc tx_removed(struct tx *tx, uint32_t workload, int64_t at_ms);
 /* What a reference means from now on. */

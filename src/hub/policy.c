@@ -41,7 +41,12 @@ const char policy_default_text[] = "group: 10s\n"
 				   "  - name: facts-disagree\n"
 				   "    when: facts-disagree\n"
 				   "  - name: version-said\n"
-				   "    when: version-said\n";
+				   "    when: version-said\n"
+				   "  - name: started\n"
+				   "    when: exec\n"
+				   "    how: [new, writable, memfd]\n"
+				   "  - name: entered\n"
+				   "    when: entered\n";
 
 const char *rule_kind_name(enum rule_kind k)
 {

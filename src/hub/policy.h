@@ -34,7 +34,11 @@
 	/* two readers of one layer say different things */                                        \
 	X(FACTS_DISAGREE, "facts-disagree", SEV_CRITICAL)                                          \
 	/* the tag says one version, the content is another */                                     \
-	X(VERSION_SAID, "version-said", SEV_LOW)
+	X(VERSION_SAID, "version-said", SEV_LOW)                                                   \
+	/* a program that was started in a container, and is odd in one of EVENT_HOWS */           \
+	X(EXEC, "exec", SEV_HIGH)                                                                  \
+	/* somebody started a program in a container, through its runtime */                       \
+	X(ENTERED, "entered", SEV_MEDIUM)
 
 enum rule_kind {
 #define X(name, text, severity) RULE_##name,
@@ -61,6 +65,8 @@ struct rule {
 	struct event_label *labels; /* all of */
 	size_t n_labels;
 	uint32_t seconds;   /* silent, feed age, not read */
+	uint32_t how;       /* exec: any of these bits; 0: any at all */
+	bool enforce;       /* exec: it is not let run */
 	struct span *sinks; /* names; none: all */
 	size_t n_sinks;
 	uint32_t escalate_days[POLICY_STEPS]; /* ascending: 7, 30, 90 of continued use */

@@ -5,6 +5,7 @@
 #include "base/utf8.h"
 #include "base/vec.h"
 #include "format/yamlr.h"
+#include "model/how.h"
 
 enum { NAME_BYTES = 100, LIST_ENTRIES = 1000 };
 
@@ -348,10 +349,34 @@ static enum rmg_rc read_labels(struct loader *l, struct rule *r)
 	return rc == RMG_OK && r->n_labels == 0 ? bad(l, item.line, "the map is empty") : rc;
 }
 
+static enum rmg_rc keep_how(struct loader *l, const struct yamlr_item *item, void *user)
+{
+	struct rule *r = user;
+	uint32_t bit;
+
+	if (!how_of(item->text, &bit))
+		return bad(
+		    l, item->line,
+		    "new, mounted, writable, unowned, setuid, memfd or unprofiled was expected");
+	r->how |= bit;
+	return RMG_OK;
+}
+
+static enum rmg_rc read_how(struct loader *l, struct rule *r)
+{
+	return read_list(l, keep_how, r);
+}
+
+static enum rmg_rc read_enforce(struct loader *l, struct rule *r)
+{
+	return read_bool(l, &r->enforce);
+}
+
 #define KIND(name) (1u << RULE_##name)
 #define ANY_KIND ((1u << RULE_KIND_COUNT) - 1)
 #define WITH_PLACE                                                                                 \
-	(KIND(FINDING) | KIND(ROLLBACK) | KIND(INCOMPLETE) | KIND(DRIFT) | KIND(VERSION_SAID))
+	(KIND(FINDING) | KIND(ROLLBACK) | KIND(INCOMPLETE) | KIND(DRIFT) | KIND(VERSION_SAID) |    \
+	 KIND(EXEC) | KIND(ENTERED))
 
 static const struct key {
 	const char *name;
@@ -370,6 +395,8 @@ static const struct key {
     {"workloads", WITH_PLACE, read_workloads},
     {"labels", WITH_PLACE, read_labels},
     {"after", KIND(SILENT) | KIND(FEED_AGE) | KIND(INCOMPLETE), read_after},
+    {"how", KIND(EXEC), read_how},
+    {"enforce", KIND(EXEC), read_enforce},
     {"sinks", ANY_KIND, read_sinks},
     {"escalate", ANY_KIND, read_escalate},
 };
@@ -407,6 +434,8 @@ static enum rmg_rc finish_rule(struct loader *l, struct rule *r, unsigned line,
 	}
 	if (r->name.n == 0 && arena_rc(&l->policy->arena) == RMG_OK)
 		return bad(l, line, "a rule without \"name\"");
+	if (r->enforce && r->how == 0)
+		return bad(l, line, "\"enforce\" needs \"how\": what is not to be let run");
 	if (!lines[key_of(S("severity")) - keys])
 		r->severity = (enum adv_severity)severities[r->kind];
 	if (!lines[key_of(S("after")) - keys])

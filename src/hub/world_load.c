@@ -163,6 +163,8 @@ static enum rmg_rc on_last(void *user, const struct use_row *row)
 {
 	struct loading *l = user;
 
+	if (event_is_changes(row->container))
+		return RMG_OK;
 	if (!row->cached && row->image < l->w->images.n)
 		l->w->workloads.v[row->workload].last_image = row->image;
 	return RMG_E_STOPPED;

@@ -100,6 +100,14 @@ static void unlink_image(struct world *w, uint32_t slot)
 	}
 }
 
+/* It stands beside the use that it is about, and is no version of the workload. */
+static bool is_of_changes(const struct world_use *u)
+{
+	char buf[WORLD_CONTAINER];
+
+	return event_is_changes(world_use_container(u, buf));
+}
+
 static void link_others(struct world *w, uint32_t slot)
 {
 	struct world_use *u = &w->uses.v[slot];
@@ -110,7 +118,7 @@ static void link_others(struct world *w, uint32_t slot)
 		return;
 	LINK(w, l->first_use, slot, next_of_workload, prev_of_workload);
 	l->n_uses++;
-	if (u->image)
+	if (u->image && !is_of_changes(u))
 		l->last_image = u->image;
 }
 
@@ -186,7 +194,7 @@ void world_use_resolve(struct world *w, uint32_t slot, uint32_t image)
 	unlink_image(w, slot);
 	u->image = image;
 	link_image(w, slot);
-	if (!u->cached && u->workload)
+	if (!u->cached && u->workload && !is_of_changes(u))
 		w->workloads.v[u->workload].last_image = image;
 }
 

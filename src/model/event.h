@@ -59,12 +59,42 @@ struct event_image {
 	struct span container; /* of a declared workload: the container that it is for */
 };
 
+/* What is odd about a program that was started. X(name, "as written"); bits of HOW_name. */
+#define EVENT_HOWS(X)                                                                              \
+	/* it was written in the container: the image has no such file, or another one */          \
+	X(NEW, "new")                                                                              \
+	/* it lies on something else that is mounted there: to be read only, or to be written to   \
+	 */                                                                                        \
+	X(MOUNTED, "mounted")                                                                      \
+	X(WRITABLE, "writable")                                                                    \
+	/* the image has it, and no package owns it */                                             \
+	X(UNOWNED, "unowned")                                                                      \
+	X(SETUID, "setuid")                                                                        \
+	/* it has no name: it is in memory, or was deleted */                                      \
+	X(MEMFD, "memfd")                                                                          \
+	/* nothing that runs this image has started it while it was watched for that */            \
+	X(UNPROFILED, "unprofiled")
+
+enum event_how {
+#define X(name, text) HOW_BIT_##name,
+	EVENT_HOWS(X)
+#undef X
+	    HOW_COUNT
+};
+#define X(name, text) HOW_##name = 1 << HOW_BIT_##name,
+enum { EVENT_HOWS(X) };
+#undef X
+
 /* What drift was found in a container; one event a finding. */
 struct event_change {
-	struct span kind; /* "package", "file", "exec" */
+	/* "package", "file", "exec": an executable; "run": a program that was started; "entered":
+	 * by somebody, through the runtime */
+	struct span kind;
 	struct span path, sha256, text;
 	struct span purl, was_purl; /* "package": what is there now, what the image has; "" none */
 	struct span who;            /* user that the platform names, "" not known */
+	struct span how;            /* "run": "new setuid", of EVENT_HOWS */
+	struct span ancestry;       /* "run": the processes above it, "sh(12) < sleep(1)" */
 };
 
 struct event {
@@ -91,5 +121,13 @@ struct event {
 	struct event_change change;
 	struct span scope; /* of a snapshot: "uses", "images", "workloads", or "" all */
 };
+
+/* A second use stands for what was changed in a container: its id, and this. */
+#define EVENT_CHANGES "/changes"
+
+static inline bool event_is_changes(struct span container)
+{
+	return span_ends(container, S(EVENT_CHANGES));
+}
 
 #endif

@@ -2,7 +2,9 @@
 #include "node/containers.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/hash.h"
@@ -13,7 +15,7 @@
 
 enum { SPACES = 4096 }; /* mount namespaces that are remembered */
 
-struct teller {
+struct speaker {
 	struct span name;
 	uint64_t round;
 	bool in_snapshot;
@@ -21,9 +23,10 @@ struct teller {
 
 struct containers {
 	pthread_mutex_t lock;
-	struct bell bell;
+	int listeners[CONTAINERS_LISTENERS];
+	size_t n_listeners;
 	struct container_list v;
-	VEC(struct teller) sources;
+	VEC(struct speaker) speakers;
 	struct arena arena;     /* names of sources */
 	struct map by_id;       /* hash of an id, to indexes of v */
 	struct map spaces;      /* hash of a mount namespace, to indexes of v and one; 0: of none */
@@ -38,7 +41,6 @@ enum rmg_rc containers_new(struct containers **out)
 	if (c == NULL)
 		return RMG_E_NOMEM;
 	pthread_mutex_init(&c->lock, NULL);
-	bell_init(&c->bell);
 	arena_init(&c->arena, MIB(1));
 	c->own_spaces[0] = proc_namespace((unsigned)getpid(), "mnt");
 	c->own_spaces[1] = proc_namespace(1, "mnt");
@@ -51,18 +53,50 @@ void containers_free(struct containers *c)
 	if (c == NULL)
 		return;
 	container_list_done(&c->v);
-	VEC_DONE(&c->sources);
+	for (size_t i = 0; i < c->n_listeners; i++)
+		close(c->listeners[i]);
+	VEC_DONE(&c->speakers);
 	map_done(&c->by_id);
 	map_done(&c->spaces);
 	arena_done(&c->arena);
-	bell_done(&c->bell);
 	pthread_mutex_destroy(&c->lock);
 	free(c);
 }
 
-struct bell *containers_bell(struct containers *c)
+enum rmg_rc containers_listen(struct containers *c, int *fd, struct rmg_err *err)
 {
-	return &c->bell;
+	int listener = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), own = -1;
+
+	if (listener >= 0)
+		own = fcntl(listener, F_DUPFD_CLOEXEC, 0);
+	if (own < 0) {
+		if (listener >= 0)
+			close(listener);
+		return err_os(err, RMG_E_NOMEM, "listen to containers");
+	}
+	pthread_mutex_lock(&c->lock);
+	CHECK(c->n_listeners < CONTAINERS_LISTENERS);
+	c->listeners[c->n_listeners++] = own;
+	pthread_mutex_unlock(&c->lock);
+	*fd = listener;
+	return RMG_OK;
+}
+
+static void ring(const struct containers *c)
+{
+	for (size_t i = 0; i < c->n_listeners; i++)
+		(void)!write(c->listeners[i], &(uint64_t){1}, sizeof(uint64_t));
+}
+
+size_t containers_rounds(struct containers *c)
+{
+	size_t n = 0;
+
+	pthread_mutex_lock(&c->lock);
+	VEC_EACH (t, &c->speakers)
+		n += t->round != 0 && !t->in_snapshot;
+	pthread_mutex_unlock(&c->lock);
+	return n;
 }
 
 /* One. */
@@ -137,14 +171,14 @@ static struct container *make(const struct event *e)
 
 /* The table, under its lock. */
 
-static struct teller *source_of(struct containers *c, struct span name)
+static struct speaker *source_of(struct containers *c, struct span name)
 {
-	struct teller *s;
+	struct speaker *s;
 
-	VEC_EACH (have, &c->sources)
+	VEC_EACH (have, &c->speakers)
 		if (span_is(have->name, name))
 			return have;
-	s = VEC_ADD(&c->sources);
+	s = VEC_ADD(&c->speakers);
 	if (s)
 		s->name = arena_dup(&c->arena, name);
 	return s;
@@ -204,7 +238,7 @@ static bool add(struct containers *c, const struct event *e, uint64_t round)
 }
 
 /* The same run of it is said again by every snapshot. */
-static bool begin(struct containers *c, struct teller *s, const struct event *e)
+static bool begin(struct containers *c, struct speaker *s, const struct event *e)
 {
 	uint32_t i = find(c, e->source, e->container);
 
@@ -219,7 +253,7 @@ static bool begin(struct containers *c, struct teller *s, const struct event *e)
 	return add(c, e, s->round);
 }
 
-static void end_unheard(struct containers *c, const struct teller *s)
+static void end_unheard(struct containers *c, const struct speaker *s)
 {
 	for (size_t i = c->v.n; i > 0; i--) {
 		const struct container *x = c->v.v[i - 1];
@@ -236,7 +270,7 @@ static bool is_of_uses(const struct event *e)
 
 static bool tell(struct containers *c, const struct event *e)
 {
-	struct teller *s = source_of(c, e->source);
+	struct speaker *s = source_of(c, e->source);
 	uint32_t i;
 
 	if (s == NULL)
@@ -264,8 +298,8 @@ bool containers_tell(struct containers *c, const struct event *e, size_t n)
 	pthread_mutex_lock(&c->lock);
 	for (size_t i = 0; i < n; i++)
 		good &= tell(c, &e[i]);
+	ring(c);
 	pthread_mutex_unlock(&c->lock);
-	bell_ring(&c->bell);
 	return good;
 }
 

@@ -2,19 +2,19 @@
 /* containers.h - the containers that run on this machine, as the watchers tell of them, and what
  * the kernel says of each: its first process, its mounts, the overlay that its root is.
  *
- * Watchers tell; the parts that look into containers ask for the list when the bell has rung. A
+ * Watchers tell; the parts that look into containers ask for the list when they hear of it. A
  * container is made once for each of its runs, does not change, and lives as long as somebody holds
  * it. What the kernel says is asked for once, by who needs it first. LIMIT_NODE_CONTAINERS of them:
  * more are not looked into, and said once. Any thread. */
 #ifndef NODE_CONTAINERS_H
 #define NODE_CONTAINERS_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/vec.h"
 #include "lib/container_root.h"
 #include "model/event.h"
-#include "node/bell.h"
 
 enum { CONTAINER_LABELS = EVENT_LABELS };
 
@@ -44,8 +44,13 @@ void containers_free(struct containers *c); /* nobody holds one any more */
 /* What a watcher told, in order. False once where there are too many of them. */
 bool containers_tell(struct containers *c, const struct event *e, size_t n);
 
-/* Rung when one has come or gone. */
-struct bell *containers_bell(struct containers *c);
+/* A descriptor that can be read from when one has come or gone (eventfd(2)), the caller's to close;
+ * CONTAINERS_LISTENERS of them at most. */
+enum { CONTAINERS_LISTENERS = 4 };
+MUST enum rmg_rc containers_listen(struct containers *c, int *fd, struct rmg_err *err);
+
+/* How many watchers have told all that runs at least once. */
+size_t containers_rounds(struct containers *c);
 
 /* All that run, each held for the caller, who lets them go. False: no memory, and none is held. */
 struct container_list {

@@ -5,6 +5,7 @@
  *     watcher  one a runtime: what starts and ends
  *     scanner  reads images in use that nobody has read; no registry is asked, nothing is pulled
  *     host     this machine's own software, as a use that lasts
+ *     drift    what is changed in a container after it started
  *
  * Where it goes is a struct of functions: into the hub of the same process (serve/), or to a hub
  * elsewhere. Each part is a struct, a start, and a stop that waits for it; the struct node outlives
@@ -69,7 +70,8 @@ struct node {
 	const struct rmg_opts *scan; /* how images are read; NULL: as by default */
 	bool idle;                   /* and only while nobody else wants the machine */
 	struct node_to to;
-	struct bell wanted; /* an image may be wanted */
+	struct bell wanted;            /* an image may be wanted */
+	struct containers *containers; /* that run, for the parts that look into them; NULL: none */
 	int64_t (*now_ms)(void *user);
 	bool (*stop)(void *user);
 	void (*say)(void *user, const char *level, const char *text); /* a line of the log */
@@ -97,5 +99,9 @@ void scanner_stop(struct scanner *s);
 struct host;
 MUST enum rmg_rc host_start(struct node *n, struct host **out, struct rmg_err *err);
 void host_stop(struct host *h);
+
+struct drift; /* needs containers */
+MUST enum rmg_rc drift_start(struct node *n, struct drift **out, struct rmg_err *err);
+void drift_stop(struct drift *d);
 
 #endif

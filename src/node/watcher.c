@@ -5,6 +5,7 @@
 
 #include "base/strbuf.h"
 #include "base/vec.h"
+#include "node/containers.h"
 #include "node/recent.h"
 #include "node/teller.h"
 #include "watch/watch.h"
@@ -90,6 +91,13 @@ static enum rmg_rc say(struct watcher *w, const struct event *e, size_t n, struc
 		look_well(w, e, k);
 		rc = teller_say(t, e, k, &asked, err);
 		resync |= asked;
+		/* What was not taken is told again, in a snapshot. */
+		if (rc == RMG_OK && w->node->containers &&
+		    !containers_tell(w->node->containers, e, k))
+			node_say(
+			    w->node, "warn",
+			    "more containers run here than are looked into: what is changed in "
+			    "the others is not seen");
 	}
 	bell_ring(&w->node->wanted);
 	if (rc == RMG_OK && resync)

@@ -13,6 +13,7 @@
 #include "base/limits.h"
 #include "io/file.h"
 #include "io/server_tls.h"
+#include "node/containers.h"
 #include "serve/api.h"
 #include "serve/orders.h"
 #include "serve/parts.h"
@@ -32,6 +33,8 @@ struct running {
 	struct feeder *feeder;
 	struct scanner *scanner;
 	struct host *host;
+	struct containers *containers;
+	struct drift *drift;
 	struct watcher *watchers[WATCHES];
 	struct delivers delivers;
 	struct keeper *keeper;
@@ -360,10 +363,15 @@ static enum rmg_rc start_parts(struct running *r, struct rmg_err *err)
 	fill_node(r);
 	if (o->n_watches > WATCHES)
 		return err_set(err, RMG_E_LIMIT, "at most %d runtimes", WATCHES);
+	if (o->drift && containers_new(&r->containers) != RMG_OK)
+		return err_set(err, RMG_E_NOMEM, "no memory for containers");
+	r->env.node.containers = r->containers;
 	if (rc == RMG_OK)
 		rc = scanner_start(&r->env.node, &r->scanner, err);
 	if (rc == RMG_OK && o->host)
 		rc = host_start(&r->env.node, &r->host, err);
+	if (rc == RMG_OK && o->drift)
+		rc = drift_start(&r->env.node, &r->drift, err);
 	for (size_t i = 0; rc == RMG_OK && i < o->n_watches; i++)
 		rc = watcher_start(&r->env.node, &o->watches[i], &r->watchers[i], err);
 	if (rc == RMG_OK)
@@ -455,6 +463,7 @@ static void stop_parts(struct running *r)
 	bell_ring(&r->env.node.wanted);
 	for (size_t i = 0; i < WATCHES; i++)
 		watcher_stop(r->watchers[i]);
+	drift_stop(r->drift);
 	host_stop(r->host);
 	scanner_stop(r->scanner);
 	feeder_stop(r->feeder);
@@ -477,6 +486,7 @@ static void end(struct running *r)
 		explicit_bzero((void *)(uintptr_t)r->key.p, r->key.n);
 	file_free(&r->key);
 	file_free(&r->client_ca);
+	containers_free(r->containers);
 	bell_done(&r->env.opened);
 	bell_done(&r->env.sent);
 	bell_done(&r->env.node.wanted);

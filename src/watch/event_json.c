@@ -162,6 +162,8 @@ static void read_change(struct reading *r, json *v, struct event_change *out)
 	out->purl = text(r, v, "purl");
 	out->was_purl = text(r, v, "was_purl");
 	out->who = text(r, v, "who");
+	out->how = text(r, v, "how");
+	out->ancestry = text(r, v, "ancestry");
 }
 
 static void read_head(struct reading *r, json *root, struct event *out)
@@ -303,6 +305,8 @@ static void write_change(struct jsonw *w, const struct event_change *c)
 	put(w, "purl", c->purl);
 	put(w, "was_purl", c->was_purl);
 	put(w, "who", c->who);
+	put(w, "how", c->how);
+	put(w, "ancestry", c->ancestry);
 	jsonw_object_end(w);
 }
 
