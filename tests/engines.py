@@ -13,6 +13,8 @@ import time
 
 import pytest
 
+import small
+
 
 class Docker:
     """A dockerd of the test's own."""
@@ -42,6 +44,10 @@ class Docker:
     def run(self, *args, check=True, timeout=60, **how):
         return subprocess.run(["docker", "-H", "unix://" + self.socket, *args], check=check,
                               capture_output=True, timeout=timeout, **how)
+
+    def popen(self, *args):
+        return subprocess.Popen(["docker", "-H", "unix://" + self.socket, *args], stdin=subprocess.DEVNULL,
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def start(self, image, name, *args, command=()):
         """A container without a network; its id."""
@@ -213,3 +219,14 @@ def build_deb(folder, name, version, files=None):
     built = top + ".deb"
     subprocess.run(["dpkg-deb", "--root-owner-group", "--build", top, built], check=True, capture_output=True)
     return built
+
+
+@pytest.fixture(scope="session")
+def demo_feeds(tmp_path_factory):
+    """CVE-2026-7001 concerns the package demo before 2.0, in Debian 12."""
+    folder = tmp_path_factory.mktemp("feeds")
+    os.makedirs(folder / "osv" / "Debian")
+    record = small.osv("CVE-2026-7001", "Debian:12", "demo", "2.0", "ECOSYSTEM", severity=[
+        {"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}])
+    (folder / "osv" / "Debian" / "CVE-2026-7001.json").write_text(json.dumps(record))
+    return folder

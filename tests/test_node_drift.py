@@ -2,14 +2,11 @@
 """What is done to a container after it started: seen from within, in real engines."""
 
 import hashlib
-import json
-import os
 import time
 
 import pytest
 
-import small
-from engines import build_deb, debian, docker, import_root  # noqa: F401
+from engines import build_deb, debian, demo_feeds, docker, import_root  # noqa: F401
 from hubkit import Hub, receiver, wait_for, with_hub  # noqa: F401
 
 pytestmark = [pytest.mark.real, pytest.mark.usefixtures("with_hub")]
@@ -32,23 +29,12 @@ def image(docker, debian):  # noqa: F811
     return "shop/debian:1"
 
 
-@pytest.fixture(scope="module")
-def feeds(tmp_path_factory):
-    """CVE-2026-7001 concerns the package demo before 2.0, in Debian 12."""
-    folder = tmp_path_factory.mktemp("feeds")
-    os.makedirs(folder / "osv" / "Debian")
-    record = small.osv("CVE-2026-7001", "Debian:12", "demo", "2.0", "ECOSYSTEM", severity=[
-        {"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}])
-    (folder / "osv" / "Debian" / "CVE-2026-7001.json").write_text(json.dumps(record))
-    return folder
-
-
 @pytest.fixture
-def hub(tmp_path, docker, image, feeds, receiver):  # noqa: F811
+def hub(tmp_path, docker, image, demo_feeds, receiver):  # noqa: F811
     """A hub that looks into the containers of an engine whose image it has read."""
     policy = tmp_path / "policy.yaml"
     policy.write_text(POLICY)
-    with Hub(tmp_path / "hub", feeds=feeds, sink=receiver.url, policy=policy,
+    with Hub(tmp_path / "hub", feeds=demo_feeds, sink=receiver.url, policy=policy,
              args=["--docker", docker.socket, "--drift"]) as started:
         wait_for(lambda: [i for i in started.items("/api/v1/images") if i["read"] and i["ref"] == image],
                  60, 0.1, started.said)

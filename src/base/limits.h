@@ -68,6 +68,9 @@
 	X(UPPER_FILES, 200000, "files", "names that are looked at in what a container wrote")      \
 	X(UPPER_FOLDERS, 8192, "folders", "folders of one container that are watched")             \
 	X(DRIFT_FINDINGS, 1000, "findings", "changes of one container that are told")              \
+	X(EXEC_VERDICTS, 32768, "files", "executed files that a node remembers the verdict of")    \
+	X(EXEC_FINDINGS, 1000, "findings", "odd programs started in one container that are told")  \
+	X(EXEC_ANSWER_MS, 500, "milliseconds", "judging a program whose start waits for it")       \
 	X(HASHED_BYTES, MIB(512), "bytes", "a file of a running container that is hashed")         \
 	X(MOUNTS_BYTES, MIB(16), "bytes", "the mounts of one process")                             \
 	X(MESSAGE_BYTES, MIB(32), "bytes", "one message to a sink, kept as JSON")                  \

@@ -90,6 +90,8 @@ int cmd_hub(struct options *o)
 	    .node = o->node,
 	    .host = o->host,
 	    .drift = o->drift,
+	    .execs = o->execs || o->enforce,
+	    .enforce = o->enforce,
 	    .watches = watches,
 	    .feed_dir = o->feed_dir,
 	    .feed_urls = o->urls.v,

@@ -22,7 +22,7 @@ struct options {
 	bool help, quiet, eager, inventory_only, only_fixed, allow_incomplete, partial,
 	    skip_diff_id, no_cache, no_sandbox, password_stdin, starter, host, plain_http, running,
 	    dormant;
-	bool drift;
+	bool drift, execs, enforce;
 	const char *config, *fail_on, *ignore_file, *db, *platform, *created, *cache_dir, *username,
 	    *password, *ca_cert, *client_cert, *client_key, *from, *out;
 	const char *store, *state_dir, *listen, *tls_cert, *tls_key, *client_ca, *hub_config,

@@ -42,6 +42,12 @@ static bool is_explained(const struct event_change *c)
 	return span_is(c->kind, S("exec")) && (c->purl.n || c->was_purl.n);
 }
 
+/* What could not be judged in time may be anything that a rule refuses. */
+static bool asks_for(const struct rule *r, uint32_t how)
+{
+	return r->how == 0 || (r->how & how) || (r->enforce && (how & HOW_UNJUDGED));
+}
+
 /* The first rule that asks for it. */
 static const struct rule *rule_for(const struct tx *tx, const struct world_use *u,
 				   const struct event_change *c)
@@ -53,7 +59,7 @@ static const struct rule *rule_for(const struct tx *tx, const struct world_use *
 	for (size_t i = 0; i < p->n_rules; i++) {
 		const struct rule *r = &p->rules[i];
 
-		if (r->kind == kind && (r->how == 0 || (r->how & how)) &&
+		if (r->kind == kind && asks_for(r, how) &&
 		    policy_applies(r, tx->w, u->workload, u->place, false))
 			return r;
 	}
@@ -87,7 +93,8 @@ static void put_title(struct strbuf *b, const struct event_change *c, struct spa
 
 	if (kind == RULE_EXEC) {
 		strbuf_put(b, c->path);
-		strbuf_puts(b, " was started in ");
+		strbuf_puts(b, how_bits(c->how) & HOW_REFUSED ? " was not let run in "
+							      : " was started in ");
 	} else if (kind == RULE_ENTERED) {
 		strbuf_puts(b, "somebody entered ");
 	} else {

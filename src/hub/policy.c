@@ -132,19 +132,20 @@ static bool any_of(const struct span *patterns, size_t n, struct span text)
 }
 
 /* A pattern with a slash is of kind and name, one without is of the name. */
-static bool names_workload(struct span pattern, const struct world_workload *x)
+static bool names_workload(struct span pattern, struct span is_kind, struct span is_name)
 {
 	struct span kind, name;
 
 	if (!span_cut(pattern, '/', &kind, &name))
-		return policy_glob(pattern, x->name);
-	return span_is_icase(kind, x->kind) && policy_glob(name, x->name);
+		return policy_glob(pattern, is_name);
+	return span_is_icase(kind, is_kind) && policy_glob(name, is_name);
 }
 
-static bool is_named(const struct rule *r, const struct world_workload *x)
+/* A container without a workload has no name. */
+static bool is_named(const struct rule *r, struct span kind, struct span name)
 {
 	for (size_t i = 0; i < r->n_workloads; i++) {
-		if (x && names_workload(r->workloads[i], x))
+		if (name.n && names_workload(r->workloads[i], kind, name))
 			return true;
 	}
 	return r->n_workloads == 0;
@@ -182,7 +183,60 @@ bool policy_applies(const struct rule *r, const struct world *w, uint32_t worklo
 	if (x)
 		place = x->place;
 	ns = place < w->places.n ? w->places.v[place].place.ns : (struct span){0};
-	return any_of(r->namespaces, r->n_namespaces, ns) && is_named(r, x) && has_labels(r, x);
+	return any_of(r->namespaces, r->n_namespaces, ns) &&
+	       is_named(r, x ? x->kind : (struct span){0}, x ? x->name : (struct span){0}) &&
+	       has_labels(r, x);
+}
+
+static bool has_label(const struct event *e, const struct event_label *want)
+{
+	for (size_t i = 0; i < e->n_labels; i++)
+		if (span_is(e->labels[i].key, want->key))
+			return policy_glob(want->value, e->labels[i].value);
+	return false;
+}
+
+bool policy_applies_to(const struct rule *r, const struct event *began)
+{
+	bool all = !r->dormant_only && any_of(r->namespaces, r->n_namespaces, began->place.ns) &&
+		   is_named(r, began->workload_kind, began->workload_name);
+
+	for (size_t i = 0; all && i < r->n_labels; i++)
+		all = has_label(began, &r->labels[i]);
+	return all;
+}
+
+static uint32_t how_of_rule(const struct rule *r)
+{
+	return r->how ? r->how : (1u << HOW_COUNT) - 1;
+}
+
+uint32_t policy_hows(const struct policy *p)
+{
+	uint32_t hows = 0;
+
+	for (size_t i = 0; i < p->n_rules; i++)
+		if (p->rules[i].kind == RULE_EXEC)
+			hows |= how_of_rule(&p->rules[i]);
+	return hows;
+}
+
+uint32_t policy_refused(const struct policy *p, const struct event *began)
+{
+	uint32_t refused = 0, decided = 0;
+
+	for (size_t i = 0; i < p->n_rules; i++) {
+		const struct rule *r = &p->rules[i];
+		uint32_t fresh;
+
+		if (r->kind != RULE_EXEC || !policy_applies_to(r, began))
+			continue;
+		fresh = how_of_rule(r) & ~decided;
+		decided |= fresh;
+		if (r->enforce)
+			refused |= fresh;
+	}
+	return refused;
 }
 
 size_t policy_epss_step(const struct policy *p, uint32_t permille)

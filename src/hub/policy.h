@@ -106,6 +106,14 @@ MUST bool policy_takes(const struct rule *r, const struct world_finding *f, int6
 MUST bool policy_applies(const struct rule *r, const struct world *w, uint32_t workload,
 			 uint32_t place, bool dormant);
 
+/* The same for a place that is told and not in the world: an event that a use began. */
+MUST bool policy_applies_to(const struct rule *r, const struct event *began);
+
+/* Of EVENT_HOWS: what any rule asks for; what is not let run in a container, by the first rule that
+ * names each. */
+uint32_t policy_hows(const struct policy *p);
+uint32_t policy_refused(const struct policy *p, const struct event *began);
+
 /* Whether a rule asks where at all. */
 MUST bool policy_asks_where(const struct rule *r);
 

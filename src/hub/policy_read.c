@@ -357,7 +357,8 @@ static enum rmg_rc keep_how(struct loader *l, const struct yamlr_item *item, voi
 	if (!how_of(item->text, &bit))
 		return bad(
 		    l, item->line,
-		    "new, mounted, writable, unowned, setuid, memfd or unprofiled was expected");
+		    "new, mounted, writable, unowned, setuid, memfd, unprofiled or unjudged was "
+		    "expected");
 	r->how |= bit;
 	return RMG_OK;
 }
@@ -434,7 +435,7 @@ static enum rmg_rc finish_rule(struct loader *l, struct rule *r, unsigned line,
 	}
 	if (r->name.n == 0 && arena_rc(&l->policy->arena) == RMG_OK)
 		return bad(l, line, "a rule without \"name\"");
-	if (r->enforce && r->how == 0)
+	if (r->enforce && (r->how & ~(uint32_t)(HOW_UNJUDGED | HOW_REFUSED)) == 0)
 		return bad(l, line, "\"enforce\" needs \"how\": what is not to be let run");
 	if (!lines[key_of(S("severity")) - keys])
 		r->severity = (enum adv_severity)severities[r->kind];

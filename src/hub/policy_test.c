@@ -57,6 +57,11 @@ static void an_unknown_or_idle_key_names_its_line(void **state)
 	    {"group: fast\nrules: [{name: a}]\n", "line 1", "duration"},
 	    {"max-per-minute: 0\nrules: [{name: a}]\n", "line 1", "number"},
 	    {"epss-steps: [0.5, 0.1]\nrules: [{name: a}]\n", "line 1", "above"},
+	    {"rules:\n- name: a\n  when: exec\n  how: [odd]\n", "line 4", "memfd"},
+	    {"rules:\n- name: a\n  when: exec\n  enforce: true\n", "line 2", "needs"},
+	    {"rules:\n- name: a\n  when: exec\n  how: [refused]\n  enforce: true\n", "line 2",
+	     "needs"},
+	    {"rules:\n- name: a\n  how: [new]\n", "line 3", "no \"how\""},
 	    {"rules: [a]\n", "line 1", "map"},
 	    {"rules: {a: b}\n", "line 1", "list"},
 	    {"rules: []\n", "line", "without rules"},
@@ -375,12 +380,40 @@ static void too_much_is_refused(void **state)
 	strbuf_done(&text);
 }
 
+/* R18: the first rule that names a reason decides about it, for the container that it is about. */
+static void r18_rules_say_what_is_not_let_run(void **state)
+{
+	static const char text[] = "rules:\n"
+				   "- {name: a, when: exec, how: [setuid], workloads: [sudo]}\n"
+				   "- {name: b, when: exec, how: [new, setuid], enforce: true, "
+				   "namespaces: [shop], labels: {tier: \"web*\"}}\n"
+				   "- {name: c, when: exec, how: [new, memfd], enforce: true}\n"
+				   "- {name: d}\n";
+	struct event_label label = {S("tier"), S("web-1")};
+	struct event e = {.workload_kind = S("Container"), .workload_name = S("x")};
+	struct policy *p = NULL;
+
+	(void)state;
+	assert_int_equal(policy_parse(span_cstr(text), "p", &p, NULL), RMG_OK);
+	assert_int_equal(policy_hows(p), HOW_SETUID | HOW_NEW | HOW_MEMFD);
+	assert_int_equal(policy_refused(p, &e), HOW_NEW | HOW_MEMFD);
+	e.place.ns = S("shop");
+	assert_int_equal(policy_refused(p, &e), HOW_NEW | HOW_MEMFD);
+	e.labels = &label;
+	e.n_labels = 1;
+	assert_int_equal(policy_refused(p, &e), HOW_NEW | HOW_MEMFD | HOW_SETUID);
+	e.workload_name = S("sudo");
+	assert_int_equal(policy_refused(p, &e), HOW_NEW | HOW_MEMFD);
+	policy_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(an_unknown_or_idle_key_names_its_line),
 	    cmocka_unit_test(all_keys_are_read),
 	    cmocka_unit_test(without_a_file_the_default_rules_hold),
+	    cmocka_unit_test(r18_rules_say_what_is_not_let_run),
 	    cmocka_unit_test(conditions_on_the_finding),
 	    cmocka_unit_test(conditions_on_the_place),
 	    cmocka_unit_test(dormant_or_running),

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
+
 static int open_text(unsigned pid, const char *name)
 {
 	char path[64];
@@ -87,6 +89,52 @@ uint64_t proc_namespace(unsigned pid, const char *name)
 	    span_u64(span_rtrim_chr(after, ']'), 10, UINT64_MAX, &number))
 		return number;
 	return 0;
+}
+
+static struct span value_of(struct span line, struct span key)
+{
+	return span_starts(line, key) ? span_trim(span_from(line, key.n)) : (struct span){0};
+}
+
+/* The second of "real, effective, saved, of the file system". */
+static void take_user(struct span ids, uint32_t *out)
+{
+	struct span id;
+	uint64_t n;
+
+	if (span_word(&ids, &id) && span_word(&ids, &id) && span_u64(id, 10, UINT32_MAX, &n))
+		*out = (uint32_t)n;
+}
+
+static void take_line(struct span line, struct proc_about *out)
+{
+	struct span name = value_of(line, S("Name:")), parent = value_of(line, S("PPid:"));
+	struct span users = value_of(line, S("Uid:")), seccomp = value_of(line, S("Seccomp:"));
+	uint64_t n;
+
+	if (name.n) {
+		snprintf(out->name, sizeof out->name, SPAN_FMT, SPAN_ARG(name));
+		utf8_clean_cstr(out->name, sizeof out->name);
+	}
+	if (parent.n && span_u64(parent, 10, UINT32_MAX, &n))
+		out->parent = (unsigned)n;
+	if (users.n)
+		take_user(users, &out->user);
+	if (seccomp.n && span_u64(seccomp, 10, 2, &n))
+		out->seccomp = (int)n;
+}
+
+bool proc_about(unsigned pid, struct proc_about *out)
+{
+	char buf[PROC_TEXT_BYTES];
+	struct span text, line;
+
+	if (!proc_read(pid, "status", buf, sizeof buf, &text))
+		return false;
+	*out = (struct proc_about){.seccomp = -1};
+	while (span_next(&text, '\n', &line))
+		take_line(line, out);
+	return out->name[0] != '\0';
 }
 
 int proc_open_dir(const char *path)

@@ -20,6 +20,16 @@ MUST bool proc_read_all(unsigned pid, const char *name, size_t max, struct span 
 /* The number in "pid:[4026531836]", where /proc/PID/ns/NAME points; 0: not there. */
 uint64_t proc_namespace(unsigned pid, const char *name);
 
+/* Of a process: its name as the kernel has it, cut to what fits, any bytes replaced that are not
+ * clean; the one that started it (0: none); the user that it acts as. */
+struct proc_about {
+	char name[64];
+	unsigned parent;
+	uint32_t user;
+	int seccomp; /* 0: off, 1: strict, 2: a filter; -1: not known */
+};
+MUST bool proc_about(unsigned pid, struct proc_about *out);
+
 /* A folder by its path on this machine, also from inside of a container that sees its processes:
  * through the root of the first one. -1: errno says why. */
 MUST int proc_open_dir(const char *path);

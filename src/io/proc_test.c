@@ -38,6 +38,19 @@ static void a_namespace_has_a_number(void **state)
 	assert_int_equal(proc_namespace((unsigned)getpid(), "none"), 0);
 }
 
+static void a_process_is_told_about(void **state)
+{
+	struct proc_about about;
+
+	(void)state;
+	assert_true(proc_about((unsigned)getpid(), &about));
+	assert_string_equal(about.name, "proc_test");
+	assert_int_equal(about.parent, getppid());
+	assert_int_equal(about.user, geteuid());
+	assert_true(about.seccomp >= -1 && about.seccomp <= 2);
+	assert_false(proc_about(UINT32_MAX, &about));
+}
+
 static void folders_are_opened(void **state)
 {
 	int fd = proc_open_dir("/proc");
@@ -55,6 +68,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(texts_are_read),
 	    cmocka_unit_test(a_namespace_has_a_number),
+	    cmocka_unit_test(a_process_is_told_about),
 	    cmocka_unit_test(folders_are_opened),
 	};
 

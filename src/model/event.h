@@ -73,7 +73,11 @@ struct event_image {
 	/* it has no name: it is in memory, or was deleted */                                      \
 	X(MEMFD, "memfd")                                                                          \
 	/* nothing that runs this image has started it while it was watched for that */            \
-	X(UNPROFILED, "unprofiled")
+	X(UNPROFILED, "unprofiled")                                                                \
+	/* it was to be judged before it starts, and was let run since that took too long */       \
+	X(UNJUDGED, "unjudged")                                                                    \
+	/* it was not let run, for one of the others */                                            \
+	X(REFUSED, "refused")
 
 enum event_how {
 #define X(name, text) HOW_BIT_##name,

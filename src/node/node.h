@@ -6,6 +6,7 @@
  *     scanner  reads images in use that nobody has read; no registry is asked, nothing is pulled
  *     host     this machine's own software, as a use that lasts
  *     drift    what is changed in a container after it started
+ *     execs    programs that are started in containers, and are odd
  *
  * Where it goes is a struct of functions: into the hub of the same process (serve/), or to a hub
  * elsewhere. Each part is a struct, a start, and a stop that waits for it; the struct node outlives
@@ -74,6 +75,11 @@ struct node {
 	struct containers *containers; /* that run, for the parts that look into them; NULL: none */
 	int64_t (*now_ms)(void *user);
 	bool (*stop)(void *user);
+	/* Of EVENT_HOWS what anybody wants to be told of (NULL: all of it), and what is not let run
+	 * in a container (NULL: nothing is refused). Any thread; both may answer otherwise later.
+	 */
+	uint32_t (*hows)(void *user);
+	uint32_t (*refused)(void *user, const struct event *began);
 	void (*say)(void *user, const char *level, const char *text); /* a line of the log */
 	void *user;
 };
@@ -103,5 +109,9 @@ void host_stop(struct host *h);
 struct drift; /* needs containers */
 MUST enum rmg_rc drift_start(struct node *n, struct drift **out, struct rmg_err *err);
 void drift_stop(struct drift *d);
+
+struct execs; /* needs containers */
+MUST enum rmg_rc execs_start(struct node *n, struct execs **out, struct rmg_err *err);
+void execs_stop(struct execs *e);
 
 #endif

@@ -25,12 +25,18 @@ struct entry { /* of a file as it was when it was last looked at */
 };
 
 struct upper {
-	int dir;
-	int *lowers; /* the highest first */
-	size_t n_lowers;
+	const struct container_root *root;
 	const struct catalog_select *wants;
 	VEC(struct entry) entries;
 	struct map by_path;
+};
+
+/* Its folders, open for as long as they are needed: with hundreds of containers there are not
+ * descriptors enough for all of them. */
+struct layers {
+	int dir;     /* that is written to; -1: none */
+	int *lowers; /* the highest first */
+	size_t n_lowers;
 };
 
 static int open_dir(struct span path)
@@ -46,31 +52,63 @@ static int open_dir(struct span path)
 	return proc_open_dir(name);
 }
 
-enum rmg_rc upper_open(const struct container_root *root, const struct catalog_select *wants,
-		       struct upper **out, struct rmg_err *err)
+static int open_upper(const struct upper *u)
 {
-	const struct overlay_dirs *d = &root->dirs;
-	struct upper *u = calloc(1, sizeof *u);
+	return u->root->dirs.upper.n ? open_dir(u->root->dirs.upper) : -1;
+}
 
-	if (u == NULL || (u->lowers = calloc(d->n_lower, sizeof *u->lowers)) == NULL) {
-		free(u);
-		return err_set(err, RMG_E_NOMEM, "no memory for a container");
-	}
-	u->wants = wants;
-	u->dir = d->upper.n ? open_dir(d->upper) : -1;
-	if (d->upper.n && u->dir < 0) {
-		upper_close(u);
+static void layers_done(struct layers *l)
+{
+	for (size_t i = 0; i < l->n_lowers; i++)
+		close(l->lowers[i]);
+	if (l->dir >= 0)
+		close(l->dir);
+	free(l->lowers);
+	*l = (struct layers){.dir = -1};
+}
+
+static enum rmg_rc layers_open(const struct upper *u, struct layers *out, struct rmg_err *err)
+{
+	const struct overlay_dirs *d = &u->root->dirs;
+
+	*out = (struct layers){.dir = open_upper(u)};
+	if (d->upper.n && out->dir < 0)
 		return err_os(err, RMG_E_UNSUPPORTED, "the folder that it writes to");
-	}
-	for (size_t i = 0; i < d->n_lower; i++) {
+	out->lowers = calloc(d->n_lower, sizeof *out->lowers);
+	for (size_t i = 0; out->lowers && i < d->n_lower; i++) {
 		int fd = open_dir(d->lower[i]);
 
 		if (fd < 0) {
-			upper_close(u);
-			return err_os(err, RMG_E_UNSUPPORTED, "a layer of its image");
+			enum rmg_rc rc = err_os(err, RMG_E_UNSUPPORTED, "a layer of its image");
+
+			layers_done(out);
+			return rc;
 		}
-		u->lowers[u->n_lowers++] = fd;
+		out->lowers[out->n_lowers++] = fd;
 	}
+	if (out->lowers)
+		return RMG_OK;
+	layers_done(out);
+	return err_set(err, RMG_E_NOMEM, "no memory for a container");
+}
+
+enum rmg_rc upper_open(const struct container_root *root, const struct catalog_select *wants,
+		       struct upper **out, struct rmg_err *err)
+{
+	struct upper *u = calloc(1, sizeof *u);
+	struct layers l;
+	enum rmg_rc rc;
+
+	if (u == NULL)
+		return err_set(err, RMG_E_NOMEM, "no memory for a container");
+	u->root = root;
+	u->wants = wants;
+	rc = layers_open(u, &l, err);
+	if (rc != RMG_OK) {
+		free(u);
+		return rc;
+	}
+	layers_done(&l);
 	*out = u;
 	return RMG_OK;
 }
@@ -79,11 +117,6 @@ void upper_close(struct upper *u)
 {
 	if (u == NULL)
 		return;
-	for (size_t i = 0; i < u->n_lowers; i++)
-		close(u->lowers[i]);
-	if (u->dir >= 0)
-		close(u->dir);
-	free(u->lowers);
 	VEC_DONE(&u->entries);
 	map_done(&u->by_path);
 	free(u);
@@ -128,21 +161,29 @@ static enum below walk_down(int layer, struct span path, int *dir, bool *opaque)
 	return fd >= 0 ? BELOW_FOUND : BELOW_HIDDEN;
 }
 
-/* The file of the image at a path: its status, and a descriptor where it is a regular file and fd
- * is asked for. */
-static bool below(const struct upper *u, struct span path, struct stat *st, int *fd)
+static bool base_name(struct span path, char name[256])
 {
 	struct span base = span_basename(path);
-	char name[256];
 
-	if (base.n == 0 || base.n >= sizeof name)
+	if (base.n == 0 || base.n >= 256)
 		return false;
 	memcpy(name, base.p, base.n);
 	name[base.n] = '\0';
-	for (size_t i = 0; i < u->n_lowers; i++) {
+	return true;
+}
+
+/* The file of the image at a path: its status, and a descriptor where it is a regular file and fd
+ * is asked for. */
+static bool below(const struct layers *l, struct span path, struct stat *st, int *fd)
+{
+	char name[256];
+
+	if (!base_name(path, name))
+		return false;
+	for (size_t i = 0; i < l->n_lowers; i++) {
 		bool opaque = false, found;
 		int dir;
-		enum below how = walk_down(u->lowers[i], path, &dir, &opaque);
+		enum below how = walk_down(l->lowers[i], path, &dir, &opaque);
 
 		if (how == BELOW_HIDDEN)
 			return false;
@@ -206,14 +247,14 @@ static bool is_wanted(const struct upper *u, struct span path, const struct stat
 			 span_of(head, n));
 }
 
-static enum upper_what compare(const struct upper *u, struct span path, int fd,
-			       const struct stat *st)
+static enum upper_what compare(const struct upper *u, const struct layers *l, struct span path,
+			       int fd, const struct stat *st)
 {
 	struct stat old;
 	int old_fd = -1;
 	enum upper_what what = UPPER_CHANGED;
 
-	if (!below(u, path, &old, &old_fd))
+	if (!below(l, path, &old, &old_fd))
 		return is_wanted(u, path, st, fd) ? UPPER_NEW : UPPER_PLAIN;
 	if (old_fd >= 0 && old.st_size == st->st_size &&
 	    same_bytes(fd, old_fd, (uint64_t)st->st_size))
@@ -223,11 +264,60 @@ static enum upper_what compare(const struct upper *u, struct span path, int fd,
 	return what;
 }
 
-enum upper_what upper_compare(const struct upper *u, struct span path, int fd)
+/* A file of the folder that is written to; -1: errno says why. */
+static int open_written(const struct upper *u, struct span path)
 {
-	struct stat st;
+	int layer = open_upper(u), dir = -1, fd = -1, why = ENOENT;
+	bool opaque = false;
+	char name[256];
 
-	return fstat(fd, &st) == 0 ? compare(u, path, fd, &st) : UPPER_CHANGED;
+	if (layer >= 0 && base_name(path, name) &&
+	    walk_down(layer, path, &dir, &opaque) == BELOW_FOUND) {
+		fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+		why = errno;
+		close(dir);
+	}
+	if (layer >= 0)
+		close(layer);
+	errno = why;
+	return fd;
+}
+
+/* Whether the container wrote a file there, or changed one. */
+static bool is_written(const struct upper *u, struct span path)
+{
+	int fd = open_written(u, path);
+	bool written;
+
+	if (fd < 0)
+		return errno == ELOOP; /* a link by now */
+	written = !overlay_mark(fd, "metacopy", 0);
+	close(fd);
+	return written;
+}
+enum upper_what upper_of_file(const struct upper *u, struct span path, int fd)
+{
+	return is_written(u, path) ? upper_of_deleted(u, path, fd) : UPPER_PLAIN;
+}
+
+enum upper_what upper_of_deleted(const struct upper *u, struct span path, int fd)
+{
+	struct stat st, old;
+	struct layers l;
+	int old_fd = -1;
+	enum upper_what what = UPPER_CHANGED;
+
+	if (layers_open(u, &l, NULL) != RMG_OK)
+		return what;
+	if (!below(&l, path, &old, &old_fd))
+		what = UPPER_NEW;
+	else if (old_fd >= 0 && fstat(fd, &st) == 0 && old.st_size == st.st_size &&
+		 same_bytes(fd, old_fd, (uint64_t)st.st_size))
+		what = UPPER_PLAIN;
+	if (old_fd >= 0)
+		close(old_fd);
+	layers_done(&l);
+	return what;
 }
 
 /* The walk. */
@@ -239,6 +329,7 @@ struct level {
 
 struct walk {
 	struct upper *u;
+	struct layers layers;
 	const struct upper_opts *opts;
 	struct upper_walk *out;
 	struct map by_path; /* of what is found now */
@@ -319,7 +410,7 @@ static enum rmg_rc look_at_file(struct walk *w, int dir, const char *name, const
 		return RMG_OK; /* gone again; the next walk sees what is there then */
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && !overlay_mark(fd, "metacopy", 0)) {
 		e = entry_of(w, &st);
-		e.what = compare(w->u, path_of(w), fd, &st);
+		e.what = compare(w->u, &w->layers, path_of(w), fd, &st);
 	}
 	close(fd);
 	return keep(w, &e);
@@ -331,7 +422,7 @@ static enum rmg_rc look_at_other(struct walk *w, const struct stat *st)
 	struct entry e = entry_of(w, st);
 	struct stat old;
 
-	if (!is_known(w, &e) && below(w->u, path_of(w), &old, NULL)) {
+	if (!is_known(w, &e) && below(&w->layers, path_of(w), &old, NULL)) {
 		if (overlay_is_whiteout(st))
 			e.what = UPPER_GONE;
 		else if (S_ISREG(old.st_mode))
@@ -346,7 +437,7 @@ static enum rmg_rc look_at_opaque(struct walk *w, int fd, const struct stat *st)
 	struct entry e = entry_of(w, st);
 	struct stat old;
 
-	if (!overlay_mark(fd, "opaque", 'y') || !below(w->u, path_of(w), &old, NULL))
+	if (!overlay_mark(fd, "opaque", 'y') || !below(&w->layers, path_of(w), &old, NULL))
 		return RMG_OK;
 	e.what = UPPER_GONE;
 	e.size = 0;
@@ -471,24 +562,12 @@ static void take_over(struct walk *w)
 	u->by_path = w->by_path;
 }
 
-enum rmg_rc upper_look(struct upper *u, const struct upper_opts *opts, struct upper_walk *out,
-		       struct rmg_err *err)
+static enum rmg_rc walk_from_top(struct walk *w)
 {
-	struct walk *w = calloc(1, sizeof *w);
-	int fd = u->dir < 0 ? -1 : openat(u->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd =
+	    w->layers.dir < 0 ? -1 : openat(w->layers.dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	enum rmg_rc rc = RMG_OK;
 
-	*out = (struct upper_walk){0};
-	arena_init(&out->arena, MIB(256));
-	if (w == NULL) {
-		if (fd >= 0)
-			close(fd);
-		return err_set(err, RMG_E_NOMEM, "no memory for the changes in a container");
-	}
-	w->u = u;
-	w->opts = opts;
-	w->out = out;
-	w->err = err;
 	if (fd >= 0)
 		rc = enter(w, fd, 0);
 	if (rc == RMG_OK)
@@ -499,24 +578,36 @@ enum rmg_rc upper_look(struct upper *u, const struct upper_opts *opts, struct up
 		VEC_DONE(&w->entries);
 		map_done(&w->by_path);
 	}
+	return rc;
+}
+
+enum rmg_rc upper_look(struct upper *u, const struct upper_opts *opts, struct upper_walk *out,
+		       struct rmg_err *err)
+{
+	struct walk *w = calloc(1, sizeof *w);
+	enum rmg_rc rc;
+
+	*out = (struct upper_walk){0};
+	arena_init(&out->arena, MIB(256));
+	if (w == NULL)
+		return err_set(err, RMG_E_NOMEM, "no memory for the changes in a container");
+	w->u = u;
+	w->opts = opts;
+	w->out = out;
+	w->err = err;
+	rc = layers_open(u, &w->layers, err);
+	if (rc == RMG_OK)
+		rc = walk_from_top(w);
+	layers_done(&w->layers);
 	free(w);
 	return rc;
 }
 
 bool upper_hash(const struct upper *u, struct span path, uint8_t sha256[32])
 {
-	struct span base = span_basename(path);
-	bool opaque = false, good;
-	char name[256];
-	int dir = -1, fd;
+	int fd = open_written(u, path);
+	bool good;
 
-	if (u->dir < 0 || base.n == 0 || base.n >= sizeof name ||
-	    walk_down(u->dir, path, &dir, &opaque) != BELOW_FOUND)
-		return false;
-	memcpy(name, base.p, base.n);
-	name[base.n] = '\0';
-	fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	close(dir);
 	if (fd < 0)
 		return false;
 	good = hash_fd(fd, sha256);

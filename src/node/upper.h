@@ -14,7 +14,7 @@
 
 struct upper;
 
-/* wants: lib_wants_new(), which outlives it. */
+/* root and wants (lib_wants_new()) outlive it. */
 MUST enum rmg_rc upper_open(const struct container_root *root, const struct catalog_select *wants,
 			    struct upper **out, struct rmg_err *err);
 void upper_close(struct upper *u);
@@ -55,7 +55,11 @@ void upper_walk_done(struct upper_walk *w);
  * LIMIT_HASHED_BYTES. */
 MUST bool upper_hash(const struct upper *u, struct span path, uint8_t sha256[32]);
 
-/* What a file of the container is against its image: path is normal. For who has the file open. */
-MUST enum upper_what upper_compare(const struct upper *u, struct span path, int fd);
+/* What a file of the container's own file system, at a normal path, is against its image; fd has it
+ * open. UPPER_PLAIN: it is the image's, or has the same bytes. Any thread. */
+MUST enum upper_what upper_of_file(const struct upper *u, struct span path, int fd);
+
+/* The same where it has been deleted: whatever is there now does not count. */
+MUST enum upper_what upper_of_deleted(const struct upper *u, struct span path, int fd);
 
 #endif

@@ -91,13 +91,6 @@ static enum rmg_rc say(struct watcher *w, const struct event *e, size_t n, struc
 		look_well(w, e, k);
 		rc = teller_say(t, e, k, &asked, err);
 		resync |= asked;
-		/* What was not taken is told again, in a snapshot. */
-		if (rc == RMG_OK && w->node->containers &&
-		    !containers_tell(w->node->containers, e, k))
-			node_say(
-			    w->node, "warn",
-			    "more containers run here than are looked into: what is changed in "
-			    "the others is not seen");
 	}
 	bell_ring(&w->node->wanted);
 	if (rc == RMG_OK && resync)
@@ -121,6 +114,11 @@ static enum rmg_rc take(void *user, const struct event *e, size_t n, struct rmg_
 			news[kept++] = e[i];
 	rc = say(w, news, kept, err);
 	free(news);
+	/* Who looks into containers began after the last agent ended: to them all is news. */
+	if (rc == RMG_OK && w->node->containers && !containers_tell(w->node->containers, e, n))
+		node_say(w->node, "warn",
+			 "more containers run here than are looked into: what is changed in the "
+			 "others is not seen");
 	if (rc == RMG_OK && w->well)
 		recent_alive(w->recent, node_now_ms(w->node));
 	return rc;

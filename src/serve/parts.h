@@ -28,6 +28,8 @@ struct env {
 	struct node node;   /* this machine */
 	struct bell opened; /* the hub is there */
 	struct bell sent;   /* something is in the outbox */
+	pthread_mutex_t ruling;
+	const struct policy *policy; /* as it is now; under ruling */
 	atomic_bool stopping, leads;
 	atomic_uint ended_uses_days, changes_days, sent_messages_days; /* 0: for ever */
 };

@@ -35,6 +35,7 @@ struct running {
 	struct host *host;
 	struct containers *containers;
 	struct drift *drift;
+	struct execs *execs;
 	struct watcher *watchers[WATCHES];
 	struct delivers delivers;
 	struct keeper *keeper;
@@ -241,6 +242,28 @@ static int64_t node_now(void *user)
 	return env_now_ms(user);
 }
 
+static uint32_t node_hows(void *user)
+{
+	struct env *env = user;
+	uint32_t hows;
+
+	pthread_mutex_lock(&env->ruling);
+	hows = policy_hows(env->policy);
+	pthread_mutex_unlock(&env->ruling);
+	return hows;
+}
+
+static uint32_t node_refused(void *user, const struct event *began)
+{
+	struct env *env = user;
+	uint32_t refused;
+
+	pthread_mutex_lock(&env->ruling);
+	refused = policy_refused(env->policy, began);
+	pthread_mutex_unlock(&env->ruling);
+	return refused;
+}
+
 static void fill_node(struct running *r)
 {
 	struct node *n = &r->env.node;
@@ -254,6 +277,8 @@ static void fill_node(struct running *r)
 	n->now_ms = node_now;
 	n->stop = env_stopping;
 	n->say = node_says;
+	n->hows = node_hows;
+	n->refused = r->opts.enforce ? node_refused : NULL;
 	n->user = &r->env;
 }
 
@@ -265,11 +290,14 @@ static void poke(void *user)
 	bell_ring(&r->env.sent);
 }
 
-/* What other threads read of the hub's file. */
+/* What other threads read of the hub's file, and the policy. */
 static void tell_threads(struct running *r)
 {
 	const struct config *c = r->orders.config;
 
+	pthread_mutex_lock(&r->env.ruling);
+	r->env.policy = r->orders.policy;
+	pthread_mutex_unlock(&r->env.ruling);
 	atomic_store(&r->api.open_metrics, c->open_metrics);
 	atomic_store(&r->env.ended_uses_days, c->ended_uses_days);
 	atomic_store(&r->env.changes_days, c->changes_days);
@@ -363,7 +391,7 @@ static enum rmg_rc start_parts(struct running *r, struct rmg_err *err)
 	fill_node(r);
 	if (o->n_watches > WATCHES)
 		return err_set(err, RMG_E_LIMIT, "at most %d runtimes", WATCHES);
-	if (o->drift && containers_new(&r->containers) != RMG_OK)
+	if ((o->drift || o->execs) && containers_new(&r->containers) != RMG_OK)
 		return err_set(err, RMG_E_NOMEM, "no memory for containers");
 	r->env.node.containers = r->containers;
 	if (rc == RMG_OK)
@@ -372,6 +400,8 @@ static enum rmg_rc start_parts(struct running *r, struct rmg_err *err)
 		rc = host_start(&r->env.node, &r->host, err);
 	if (rc == RMG_OK && o->drift)
 		rc = drift_start(&r->env.node, &r->drift, err);
+	if (rc == RMG_OK && o->execs)
+		rc = execs_start(&r->env.node, &r->execs, err);
 	for (size_t i = 0; rc == RMG_OK && i < o->n_watches; i++)
 		rc = watcher_start(&r->env.node, &o->watches[i], &r->watchers[i], err);
 	if (rc == RMG_OK)
@@ -463,6 +493,7 @@ static void stop_parts(struct running *r)
 	bell_ring(&r->env.node.wanted);
 	for (size_t i = 0; i < WATCHES; i++)
 		watcher_stop(r->watchers[i]);
+	execs_stop(r->execs);
 	drift_stop(r->drift);
 	host_stop(r->host);
 	scanner_stop(r->scanner);
@@ -487,6 +518,7 @@ static void end(struct running *r)
 	file_free(&r->key);
 	file_free(&r->client_ca);
 	containers_free(r->containers);
+	pthread_mutex_destroy(&r->env.ruling);
 	bell_done(&r->env.opened);
 	bell_done(&r->env.sent);
 	bell_done(&r->env.node.wanted);
@@ -506,6 +538,7 @@ enum rmg_rc serve_run(const struct serve_opts *opts, struct rmg_err *err)
 	r->env.clock_user = getenv("RUMMAGE_TEST_CLOCK");
 	bell_init(&r->env.opened);
 	bell_init(&r->env.sent);
+	pthread_mutex_init(&r->env.ruling, NULL);
 	bell_init(&r->env.node.wanted);
 	rc = fill_defaults(r, err);
 	if (rc == RMG_OK)

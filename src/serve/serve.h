@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* serve.h - `rummage hub`: the hub with all that it lives among.
  *
- *     threads: HTTP server's pool | turn | feeder | scanner | host | drift | watchers | sinks
+ *     threads: HTTP server's pool | turn | feeder | scanner | host | drift | execs | watchers |
+ * sinks
  *
  * serve_run() returns when stop() says so, after draining: no new request is taken, running ones
  * end, the spool is on disk. reload() says that settings and policy should be read again. */
@@ -27,6 +28,7 @@ struct serve_opts {
 	size_t n_watches;
 	bool host;            /* the machine itself is a place with software too */
 	bool drift;           /* what is changed in the containers that run here */
+	bool execs, enforce;  /* programs that start in them; rules may refuse some */
 	const char *feed_dir; /* air gap: a folder of the publishers' files, watched; NULL: fetch */
 	const char *const *feed_urls; /* as rmg_db_opts.urls */
 	const char *db;               /* a database file instead of feeds; NULL: the user's */
