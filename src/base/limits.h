@@ -78,7 +78,7 @@
 	X(GRPC_BYTES, MIB(64), "bytes", "one message of a gRPC server (a runtime's socket)")       \
 	X(EVENT_BYTES, MIB(1), "bytes", "one event, and one message of a runtime's stream")        \
 	X(EVENTS_BYTES, MIB(64), "bytes", "the events of one request, unpacked")                   \
-	X(EVENT_BATCH, 20000, "events", "events of one request")                                     \
+	X(EVENT_BATCH, 20000, "events", "events of one request")                                   \
 	X(SPOOL_BYTES, MIB(64), "bytes", "events that wait for an agent's hub; detail goes first")
 
 #define X(name, value, unit, what) static const uint64_t LIMIT_##name UNUSED = (value);
