@@ -318,6 +318,7 @@ static void set_request(CURL *c, const struct http_request *req)
 	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, req->no_redirect ? 0L : 1L);
 	curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, req->packed ? "gzip" : NULL);
 	curl_easy_setopt(c, CURLOPT_MAXREDIRS, (long)HTTP_REDIRECTS);
+	curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, req->fresh ? 1L : 0L);
 	set_method(c, req);
 	if (req->range_last != 0)
 		snprintf(range, sizeof range, "%llu-%llu", (unsigned long long)req->range_first,

@@ -63,7 +63,10 @@ struct http_request {
 	uint64_t range_first, range_last; /* last 0: to the end; both 0: the whole */
 	uint64_t max_bytes;               /* of the body; 0: LIMIT_MANIFEST_BYTES */
 	bool no_redirect;
-	bool packed;        /* asks for gzip, and unpacks it: max_bytes is of what comes out */
+	bool packed; /* asks for gzip, and unpacks it: max_bytes is of what comes out */
+	/* On a connection of its own: what one that was kept does not answer libcurl sends again,
+	 * unasked, though half of it may have arrived. */
+	bool fresh;
 	bool secret_path;   /* failure texts name scheme and host only */
 	http_sink_fn *sink; /* NULL: the body is dropped */
 	void *user;

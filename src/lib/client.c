@@ -6,7 +6,6 @@
 
 #include "base/limits.h"
 #include "base/strbuf.h"
-#include "format/sha256.h"
 #include "lib/client_place.h"
 #include "oci/digest.h"
 #include "oci/registry.h"
@@ -85,6 +84,17 @@ void client_free(struct client *c)
 	free(c);
 }
 
+struct place *client_registry(struct client *c)
+{
+	return &c->places[c->n_places - 1];
+}
+
+void client_pushes(struct client *c)
+{
+	c->first = c->n_places - 1;
+	client_registry(c)->push = true;
+}
+
 struct document {
 	struct strbuf body;
 	uint64_t got;
@@ -105,15 +115,13 @@ static enum rmg_rc check_document(struct span name, const struct place_request *
 				  struct rmg_err *err)
 {
 	char digest[DIGEST_TEXT];
-	uint8_t sum[32];
 	enum rmg_rc rc = RMG_OK;
 
 	if (digest_valid(name))
 		rc = digest_check(name, doc->bytes, "manifest", err);
 	if (rc != RMG_OK)
 		return rc;
-	sha256_of(doc->bytes, sum);
-	doc->digest = arena_dup(arena, span_cstr(digest_text(sum, digest)));
+	doc->digest = arena_dup(arena, span_cstr(digest_text_of(doc->bytes, digest)));
 	if (span_starts(r->digest, S("sha256:")) && !span_is(r->digest, doc->digest))
 		return err_set(err, RMG_E_FORMAT,
 			       "the registry says the manifest is " SPAN_FMT ", but sent %s",
@@ -142,7 +150,7 @@ static enum rmg_rc manifest_from(struct place *p, struct span name, struct arena
 	for (unsigned attempt = 0;; attempt++) {
 		strbuf_clear(&d.body);
 		r.broken_before = attempt;
-		rc = place_get(p, &r, err);
+		rc = place_ask(p, &r, err);
 		/* One that broke off is asked for again, whole. */
 		if (rc != RMG_E_NET || d.body.n == 0 || attempt + 1 == REGISTRY_BROKEN_ATTEMPTS)
 			break;
@@ -170,6 +178,33 @@ enum rmg_rc client_manifest(struct client *c, struct span name, struct arena *ar
 		rc = manifest_from(&c->places[i], name, arena, out, err);
 		if (rc == RMG_OK)
 			c->first = i;
+		if (rc == RMG_OK || rc == RMG_E_STOPPED || rc == RMG_E_NOMEM)
+			return rc;
+	}
+	return rc;
+}
+
+static enum rmg_rc digest_from(struct place *p, struct span name, struct arena *arena,
+			       struct span *out, struct rmg_err *err)
+{
+	char *path = registry_manifest_url(S(""), p->repository, name, arena);
+	struct place_request r = {
+	    .method = "HEAD", .path = path, .accept = "Accept: " MANIFEST_ACCEPT, .arena = arena};
+	enum rmg_rc rc =
+	    path ? place_ask(p, &r, err) : err_set(err, arena_rc(arena), "no memory for a URL");
+
+	if (rc == RMG_OK)
+		*out = digest_valid(r.digest) ? r.digest : (struct span){0};
+	return rc;
+}
+
+enum rmg_rc client_digest(struct client *c, struct span name, struct arena *arena, struct span *out,
+			  struct rmg_err *err)
+{
+	enum rmg_rc rc = RMG_E_NOTFOUND;
+
+	for (size_t i = c->first; i < c->n_places; i++) {
+		rc = digest_from(&c->places[i], name, arena, out, err);
 		if (rc == RMG_OK || rc == RMG_E_STOPPED || rc == RMG_E_NOMEM)
 			return rc;
 	}
@@ -248,7 +283,7 @@ static enum rmg_rc blob_from(struct place *p, const struct source_layer *blob, s
 		    .progress = &t->done,
 		};
 
-		rc = place_get(p, &r, err);
+		rc = place_ask(p, &r, err);
 		if (t->rc != RMG_OK)
 			rc = t->rc;
 		else if (rc == RMG_E_LIMIT)
@@ -340,7 +375,7 @@ enum rmg_rc client_range(struct client *c, struct span digest, uint64_t first, u
 
 		before = t.done;
 		rc =
-		    path ? place_get(p, &r, err) : err_set(err, RMG_E_NOMEM, "no memory for a URL");
+		    path ? place_ask(p, &r, err) : err_set(err, RMG_E_NOMEM, "no memory for a URL");
 	} while (rc == RMG_E_NET && take_up(&t, before, want, &resumes));
 	if (rc == RMG_E_NET)
 		gave_up(&t, before, want, err);

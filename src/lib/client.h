@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* client.h - one repository of a registry over HTTP: manifests and blobs, with authentication,
- * mirrors, retries and resumption. What to ask and what answers mean is oci/registry.h's.
+/* client.h - one repository of a registry over HTTP: manifests and blobs, fetched and put, with
+ * authentication, mirrors, retries and resumption. What to ask and what answers mean is
+ * oci/registry.h's.
  *
  * Places are tried in order: the mirrors of opts->mirrors, then the registry; what worked for the
  * manifest is tried first for blobs. A host is spoken to by https; plain http only where it is
@@ -31,6 +32,10 @@ struct client_document {
 MUST enum rmg_rc client_manifest(struct client *c, struct span name, struct arena *arena,
 				 struct client_document *out, struct rmg_err *err);
 
+/* The digest of what a name means now, by HEAD; "" where the registry does not say it. */
+MUST enum rmg_rc client_digest(struct client *c, struct span name, struct arena *arena,
+			       struct span *out, struct rmg_err *err);
+
 /* A blob, in order, to sink; taken up again where it broke off. The digest is the sink's to check.
  */
 MUST enum rmg_rc client_blob(struct client *c, const struct source_layer *blob, source_sink *sink,
@@ -39,5 +44,16 @@ MUST enum rmg_rc client_blob(struct client *c, const struct source_layer *blob, 
 /* Bytes first to last of a blob; RMG_E_UNSUPPORTED where the registry gives no ranges. */
 MUST enum rmg_rc client_range(struct client *c, struct span digest, uint64_t first, uint64_t last,
 			      source_sink *sink, void *user, struct rmg_err *err);
+
+/* From here on it is the registry itself that is asked, no mirror, as one who will put things. */
+void client_pushes(struct client *c);
+
+/* Puts a blob there, in one piece, unless it is there; *sent (may be NULL) says which. An upload
+ * that broke off is begun anew. */
+MUST enum rmg_rc client_put_blob(struct client *c, struct span digest, struct span bytes,
+				 bool *sent, struct rmg_err *err);
+/* What it refers to is there. The registry must say the digest that the bytes have. */
+MUST enum rmg_rc client_put_manifest(struct client *c, struct span name, struct span media_type,
+				     struct span bytes, struct rmg_err *err);
 
 #endif

@@ -73,6 +73,11 @@ static bool secret_for(struct place *p, struct span url, const char **user, cons
 	return *user && *password;
 }
 
+static const char *actions(const struct place *p)
+{
+	return p->push ? REGISTRY_PUSH : REGISTRY_PULL;
+}
+
 static bool collect(void *user, const struct http_response *resp, struct span bytes)
 {
 	struct strbuf *b = user;
@@ -97,11 +102,11 @@ static enum rmg_rc ask_token(struct place *p, struct http *h, struct strbuf *bod
 		req.method = "POST";
 		req.url = arena_cstr(&p->arena, p->challenge.realm);
 		req.headers = form_headers;
-		req.body = span_cstr(registry_token_form(&p->challenge, p->repository,
+		req.body = span_cstr(registry_token_form(&p->challenge, p->repository, actions(p),
 							 p->credentials.identity_token, &p->arena));
 		req.no_redirect = true;
 	} else {
-		req.url = registry_token_url(&p->challenge, p->repository, &p->arena);
+		req.url = registry_token_url(&p->challenge, p->repository, actions(p), &p->arena);
 		if (secret_for(p, p->challenge.realm, &user, &password)) {
 			req.username = user;
 			req.password = password;

@@ -162,9 +162,12 @@ static enum rmg_rc ask(struct place *p, struct http *h, struct place_request *r,
 		       struct http_response *resp, unsigned *generation, struct rmg_err *err)
 {
 	char base[PLACE_BASE], *authorization = NULL;
-	const char *headers[3] = {NULL};
+	const char *headers[4] = {NULL};
 	struct http_request req = {
+	    .method = r->method,
 	    .headers = headers,
+	    .body = r->body,
+	    .fresh = r->once,
 	    .range_first = r->range_first,
 	    .range_last = r->range_last,
 	    .max_bytes = r->max_bytes,
@@ -178,8 +181,12 @@ static enum rmg_rc ask(struct place *p, struct http *h, struct place_request *r,
 	place_base(p, base);
 	strbuf_printf(&url, "%s%s", base, r->path);
 	req.url = strbuf_cstr(&url);
+	/* A body that was sent on is one that somebody else has got. */
+	req.no_redirect = r->method && strcmp(r->method, "HEAD") != 0;
 	if (r->accept)
 		headers[n++] = r->accept;
+	if (r->content)
+		headers[n++] = r->content;
 	headers[n] = authorization;
 	if (rc == RMG_OK)
 		rc = http_do(h, &req, resp, err);
@@ -260,21 +267,22 @@ static void keep_headers(struct place_request *r, const struct http_response *re
 {
 	struct span value;
 
-	r->status = resp->status;
 	if (r->arena == NULL)
 		return;
-	r->content_type = r->digest = (struct span){0};
+	r->content_type = r->digest = r->location = (struct span){0};
 	if (http_header(resp, "Content-Type", 0, &value))
 		r->content_type = arena_dup(r->arena, value);
 	if (http_header(resp, "Docker-Content-Digest", 0, &value))
 		r->digest = arena_dup(r->arena, value);
+	if (http_header(resp, "Location", 0, &value))
+		r->location = arena_dup(r->arena, value);
 }
 
-enum rmg_rc place_get(struct place *p, struct place_request *r, struct rmg_err *err)
+enum rmg_rc place_ask(struct place *p, struct place_request *r, struct rmg_err *err)
 {
 	struct rmg_err own = {0};
 	struct http_response resp = {0};
-	unsigned auth_tries = 0, generation, pause, most;
+	unsigned auth_tries = 0, generation, most;
 	uint64_t before = r->progress ? *r->progress : 0;
 	struct http *h = NULL;
 	enum rmg_rc rc = place_connection(p, &h, err);
@@ -290,13 +298,15 @@ enum rmg_rc place_get(struct place *p, struct place_request *r, struct rmg_err *
 			break;
 		most = rc == RMG_E_NET ? REGISTRY_BROKEN_ATTEMPTS - r->broken_before
 				       : REGISTRY_ATTEMPTS;
-		if (http_may_retry(rc, &resp, &pause) && attempt < most && p->reached) {
-			rc = place_pause(p, registry_pause_s(attempt++, pause), err);
+		r->may_retry = http_may_retry(rc, &resp, &r->pause_s) && p->reached;
+		if (r->may_retry && attempt < most && !r->once) {
+			rc = place_pause(p, registry_pause_s(attempt++, r->pause_s), err);
 			continue;
 		}
 		if (rc == RMG_OK)
 			rc = judge(p, h, &resp, generation, &auth_tries, &again, err);
 	}
+	r->status = resp.status;
 	if (rc == RMG_OK)
 		keep_headers(r, &resp);
 	place_give_back(p, h);

@@ -19,6 +19,7 @@ struct place {
 	struct span host;       /* as images are named, "docker.io" */
 	struct span repository; /* here: a mirror may have it below another path */
 	bool mirror, insecure, loopback;
+	bool push;             /* something will be put there: tokens are asked for accordingly */
 	struct http_opts http; /* with certificates of this host */
 
 	pthread_mutex_t first; /* held while it is found out how the host speaks */
@@ -48,23 +49,32 @@ void place_done(struct place *p);
 enum { PLACE_BASE = 320 };
 void place_base(struct place *p, char buf[PLACE_BASE]);
 
-/* GETs base + path with authentication, scheme fallback and retries before the first byte of the
- * body. RMG_OK: a 2xx answer, whole. progress counts bytes that reached the sink: once it moves,
- * a broken connection is the caller's to take up. */
+/* Asks for base + path with authentication, scheme fallback and retries before the first byte of
+ * the body. RMG_OK: a 2xx answer, whole. progress counts bytes that reached the sink: once it
+ * moves, a broken connection is the caller's to take up. */
 struct place_request {
-	const char *path; /* "/v2/..." */
-	const char *accept;
+	const char *method;  /* NULL: GET */
+	const char *path;    /* "/v2/..." */
+	const char *accept;  /* headers, whole; NULL: none */
+	const char *content; /* "Content-Type: ...", where there is a body to send */
+	struct span body;
+	bool once; /* only authentication is tried again; anything else is the caller's business */
 	uint64_t range_first, range_last, max_bytes;
 	unsigned broken_before; /* attempts that ended where this one begins */
 	http_sink_fn *sink;
 	void *user;
 	const uint64_t *progress;
 	/* Filled from the answer before the connection is given back: */
-	struct span content_type, digest; /* in the arena of whoever asks */
-	struct arena *arena;              /* NULL: they are not wanted */
-	unsigned status;
+	struct span content_type, digest, location; /* in the arena of whoever asks */
+	struct arena *arena;                        /* NULL: they are not wanted */
+	unsigned status;                            /* 0: no answer came */
+	bool may_retry; /* it failed, and another time it may not: after so long */
+	unsigned pause_s;
 };
-MUST enum rmg_rc place_get(struct place *p, struct place_request *r, struct rmg_err *err);
+MUST enum rmg_rc place_ask(struct place *p, struct place_request *r, struct rmg_err *err);
+
+/* client.c: the place that is no mirror. */
+struct place *client_registry(struct client *c);
 
 MUST enum rmg_rc place_connection(struct place *p, struct http **out, struct rmg_err *err);
 void place_give_back(struct place *p, struct http *h);

@@ -68,6 +68,14 @@ const char *digest_text(const uint8_t sha256[32], char buf[DIGEST_TEXT])
 	return buf;
 }
 
+const char *digest_text_of(struct span bytes, char buf[DIGEST_TEXT])
+{
+	uint8_t sum[SHA256_BYTES];
+
+	sha256_of(bytes, sum);
+	return digest_text(sum, buf);
+}
+
 bool digest_chain(const struct span *diff_ids, size_t n, char out[DIGEST_TEXT])
 {
 	char both[2 * DIGEST_TEXT];

@@ -21,6 +21,9 @@ MUST bool digest_sha256(struct span text, uint8_t out[32]);
 
 const char *digest_text(const uint8_t sha256[32], char buf[DIGEST_TEXT]);
 
+/* Of bytes, as text. */
+const char *digest_text_of(struct span bytes, char buf[DIGEST_TEXT]);
+
 /* What n layers on each other are called by their diff_ids (OCI image-spec, config.md, "Layer
  * ChainID"); false where there are none, or one of them is no sha256 digest. */
 MUST bool digest_chain(const struct span *diff_ids, size_t n, char out[DIGEST_TEXT]);

@@ -50,16 +50,81 @@ struct span registry_escape(struct span s, struct arena *arena)
 	return span_of(p, n);
 }
 
-static struct span scope_of(const struct challenge *c, struct span repository, struct arena *arena)
+char *registry_upload_url(struct span base, struct span repository, struct arena *arena)
 {
-	if (c->scope.n)
-		return c->scope;
-	return ARENA_JOIN(arena, S("repository:"), repository, S(":pull"));
+	return JOIN(arena, base, S("/v2/"), repository, S("/blobs/uploads/"));
 }
 
-char *registry_token_url(const struct challenge *c, struct span repository, struct arena *arena)
+/* "host:443" is "host": proxies add and drop the port. */
+static struct span without_port(struct span host)
 {
-	struct span scope = registry_escape(scope_of(c, repository, arena), arena);
+	return span_head(host, host.n - (span_ends(host, S(":443"))  ? 4
+					 : span_ends(host, S(":80")) ? 3
+								     : 0));
+}
+
+/* Cuts "//host" off, if there is one; false where it is another. The scheme does not count: behind
+ * a proxy registries often believe that they are spoken to by http. */
+static bool cut_host(struct span *location, struct span host)
+{
+	struct span rest = *location, authority;
+
+	if (span_starts(rest, S("https://")))
+		rest = span_from(rest, 6);
+	else if (span_starts(rest, S("http://")))
+		rest = span_from(rest, 5);
+	if (!span_starts(rest, S("//")))
+		return true;
+	rest = span_from(rest, 2);
+	authority = span_head(rest, MIN_OF(span_chr(rest, '/'), rest.n));
+	*location = span_from(rest, authority.n);
+	return span_is_icase(without_port(authority), without_port(host));
+}
+
+static bool is_path(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] <= ' ' || s.p[i] > '~' || s.p[i] == '#')
+			return false;
+	return span_starts(s, S("/"));
+}
+
+enum rmg_rc registry_upload_path(struct span host, struct span location, struct span digest,
+				 struct arena *arena, char **out, struct rmg_err *err)
+{
+	struct span path = location;
+	bool query;
+
+	if (!cut_host(&path, host))
+		return err_set(err, RMG_E_UNSUPPORTED,
+			       "the registry wants uploads to go elsewhere, to " SPAN_FMT,
+			       SPAN_ARG(span_head(location, 200)));
+	if (!is_path(path))
+		return err_set(err, RMG_E_FORMAT,
+			       "the registry does not say where an upload goes: '" SPAN_FMT "'",
+			       SPAN_ARG(span_head(location, 200)));
+	query = span_chr(path, '?') != SIZE_MAX;
+	*out = JOIN(arena, path, query ? S("&digest=") : S("?digest="),
+		    registry_escape(digest, arena));
+	return *out ? RMG_OK : err_set(err, arena_rc(arena), "no memory for a URL");
+}
+
+static struct span scope_of(const struct challenge *c, struct span repository, const char *actions,
+			    struct arena *arena)
+{
+	bool enough = strcmp(actions, REGISTRY_PUSH) != 0 || span_has(c->scope, S("push"));
+
+	/* Who will push says so at once: to one who only pulls, a repository that is not there yet
+	 * may be forbidden. */
+	if (c->scope.n && enough)
+		return c->scope;
+	return ARENA_JOIN(arena, S("repository:"), repository, S(":"), span_cstr(actions));
+}
+
+char *registry_token_url(const struct challenge *c, struct span repository, const char *actions,
+			 struct arena *arena)
+{
+	struct span scope = registry_escape(scope_of(c, repository, actions, arena), arena);
 	struct span service = registry_escape(c->service, arena);
 	bool query = span_chr(c->realm, '?') != SIZE_MAX;
 
@@ -67,13 +132,13 @@ char *registry_token_url(const struct challenge *c, struct span repository, stru
 		    service, service.n ? S("&") : S(""), S("scope="), scope);
 }
 
-char *registry_token_form(const struct challenge *c, struct span repository,
+char *registry_token_form(const struct challenge *c, struct span repository, const char *actions,
 			  struct span refresh_token, struct arena *arena)
 {
 	return JOIN(arena, S("grant_type=refresh_token&client_id=rummage&service="),
 		    registry_escape(c->service, arena), S("&scope="),
-		    registry_escape(scope_of(c, repository, arena), arena), S("&refresh_token="),
-		    registry_escape(refresh_token, arena));
+		    registry_escape(scope_of(c, repository, actions, arena), arena),
+		    S("&refresh_token="), registry_escape(refresh_token, arena));
 }
 
 /* The specification's default is 60 seconds; a token that lives for ever is renewed all the same.

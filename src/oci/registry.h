@@ -21,12 +21,25 @@ char *registry_manifest_url(struct span base, struct span repository, struct spa
 char *registry_blob_url(struct span base, struct span repository, struct span digest,
 			struct arena *arena);
 
-/* Where to get a token for pulling a repository: realm with service and scope added. scope: what
- * the challenge asks for, else repository:NAME:pull. */
-char *registry_token_url(const struct challenge *c, struct span repository, struct arena *arena);
+/* scheme://host/v2/REPOSITORY/blobs/uploads/, where the upload of a blob begins. */
+char *registry_upload_url(struct span base, struct span repository, struct arena *arena);
+
+/* Where it goes on: path and query of the answer's Location, with the digest put to them. host: of
+ * the registry's API. RMG_E_UNSUPPORTED: it leads to another host, where nothing of ours goes. */
+MUST enum rmg_rc registry_upload_path(struct span host, struct span location, struct span digest,
+				      struct arena *arena, char **out, struct rmg_err *err);
+
+/* What is asked for where a challenge does not say. */
+#define REGISTRY_PULL "pull"
+#define REGISTRY_PUSH "pull,push"
+
+/* Where to get a token for a repository: realm with service and scope added. scope: what the
+ * challenge asks for, else repository:NAME:ACTIONS. */
+char *registry_token_url(const struct challenge *c, struct span repository, const char *actions,
+			 struct arena *arena);
 
 /* The form to post where a refresh token stands for a password (grant_type=refresh_token). */
-char *registry_token_form(const struct challenge *c, struct span repository,
+char *registry_token_form(const struct challenge *c, struct span repository, const char *actions,
 			  struct span refresh_token, struct arena *arena);
 
 struct registry_token {

@@ -33,19 +33,89 @@ static void urls(void **state)
 			    "https://h/v2/a/b/manifests/1.0");
 	assert_string_equal(registry_blob_url(S("https://h"), S("a/b"), S("sha256:0"), &arena),
 			    "https://h/v2/a/b/blobs/sha256:0");
-	assert_string_equal(registry_token_url(&c, S("a/b"), &arena),
+	assert_string_equal(registry_token_url(&c, S("a/b"), "pull", &arena),
 			    "https://a/t?service=reg%20istry&scope=repository%3Aa%2Fb%3Apull");
 	c.realm = S("https://a/t?x=1");
 	c.service = S("");
 	c.scope = S("repository:z:pull,push");
-	assert_string_equal(registry_token_url(&c, S("a/b"), &arena),
+	assert_string_equal(registry_token_url(&c, S("a/b"), "pull", &arena),
 			    "https://a/t?x=1&scope=repository%3Az%3Apull%2Cpush");
 	assert_string_equal(
-	    registry_token_form(&c, S("a/b"), S("r&t"), &arena),
+	    registry_token_form(&c, S("a/b"), "pull", S("r&t"), &arena),
 	    "grant_type=refresh_token&client_id=rummage&service=&scope=repository%3Az%3A"
 	    "pull%2Cpush&refresh_token=r%26t");
 	assert_true(span_is(registry_api_host(S("docker.io")), S("registry-1.docker.io")));
 	assert_true(span_is(registry_api_host(S("localhost:5000")), S("localhost:5000")));
+}
+
+static void scopes(void **state)
+{
+	struct challenge c = {CHALLENGE_BEARER, S("https://a/t"), S(""), S("")};
+
+	(void)state;
+	assert_string_equal(registry_token_url(&c, S("a/b"), REGISTRY_PUSH, &arena),
+			    "https://a/t?scope=repository%3Aa%2Fb%3Apull%2Cpush");
+	c.scope = S("repository:a/b:pull");
+	assert_string_equal(registry_token_url(&c, S("a/b"), REGISTRY_PUSH, &arena),
+			    "https://a/t?scope=repository%3Aa%2Fb%3Apull%2Cpush");
+	assert_string_equal(registry_token_url(&c, S("a/b"), REGISTRY_PULL, &arena),
+			    "https://a/t?scope=repository%3Aa%2Fb%3Apull");
+	c.scope = S("repository:a/b:push,pull");
+	assert_string_equal(registry_token_url(&c, S("a/b"), REGISTRY_PUSH, &arena),
+			    "https://a/t?scope=repository%3Aa%2Fb%3Apush%2Cpull");
+}
+
+/* Where the upload of sha256:0 to h.example:5000 goes on; NULL: nowhere. */
+static const char *upload_path(const char *location, enum rmg_rc want)
+{
+	char *path = NULL;
+
+	assert_int_equal(registry_upload_path(S("h.example:5000"), span_cstr(location),
+					      S("sha256:0"), &arena, &path, NULL),
+			 want);
+	return path;
+}
+
+static void uploads(void **state)
+{
+	static const struct {
+		const char *location, *path;
+	} good[] = {
+	    {"/v2/a/blobs/uploads/u", "/v2/a/blobs/uploads/u?digest=sha256%3A0"},
+	    {"/v2/a/blobs/uploads/u?_state=x%3D",
+	     "/v2/a/blobs/uploads/u?_state=x%3D&digest=sha256%3A0"},
+	    {"https://h.example:5000/up?a=b", "/up?a=b&digest=sha256%3A0"},
+	    {"http://H.example:5000/up", "/up?digest=sha256%3A0"},
+	    {"//h.example:5000/up", "/up?digest=sha256%3A0"},
+	};
+	static const char *const other[] = {
+	    "https://h.example/up",
+	    "https://h.example:5001/up",
+	    "https://u@h.example:5000/up",
+	    "//evil.example/v2/a/blobs",
+	    "https://h.example:5000.evil.example/up",
+	    "https://h.example:5000@e/u",
+	    "http://",
+	};
+	static const char *const bad[] = {
+	    "",           "up",   "ftp://h.example:5000/up", "https://h.example:5000", "/a b",
+	    "/a\r\nX: y", "/a#b",
+	};
+	char *path = NULL;
+
+	(void)state;
+	assert_string_equal(registry_upload_url(S("https://h"), S("a/b"), &arena),
+			    "https://h/v2/a/b/blobs/uploads/");
+	for (size_t i = 0; i < COUNT_OF(good); i++)
+		assert_string_equal(upload_path(good[i].location, RMG_OK), good[i].path);
+	for (size_t i = 0; i < COUNT_OF(other); i++)
+		assert_null(upload_path(other[i], RMG_E_UNSUPPORTED));
+	for (size_t i = 0; i < COUNT_OF(bad); i++)
+		assert_null(upload_path(bad[i], RMG_E_FORMAT));
+	assert_int_equal(registry_upload_path(S("h.example"), S("https://h.example:443/u"), S("d"),
+					      &arena, &path, NULL),
+			 RMG_OK);
+	assert_string_equal(path, "/u?digest=d");
 }
 
 static void tokens(void **state)
@@ -160,6 +230,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(urls, begin, end),
+	    cmocka_unit_test_setup_teardown(scopes, begin, end),
+	    cmocka_unit_test_setup_teardown(uploads, begin, end),
 	    cmocka_unit_test_setup_teardown(tokens, begin, end),
 	    cmocka_unit_test_setup_teardown(errors, begin, end),
 	    cmocka_unit_test_setup_teardown(pauses, begin, end),
