@@ -51,6 +51,8 @@
 	X(FEED_PATHS_BYTES, GIB(1), "bytes", "names of the files of a folder of feeds")            \
 	X(FEED_FILE_BYTES, GIB(4), "bytes", "one file of a feed, packed or unpacked")              \
 	X(DB_BYTES, GIB(4), "bytes", "texts of an advisory database that is being built")          \
+	X(DB_FILE_BYTES, GIB(2), "bytes", "an advisory database that is pulled or pushed")         \
+	X(DB_PACKED_BYTES, GIB(1), "bytes", "the same, or a patch of it, packed")                  \
 	X(REPORT_BYTES, GIB(1), "bytes", "one report, and what is prepared for it")                \
 	X(SETTINGS_BYTES, MIB(1), "bytes", "one settings file")                                    \
 	X(IGNORE_BYTES, MIB(1), "bytes", "one ignore file")                                        \
