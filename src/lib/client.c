@@ -214,8 +214,8 @@ enum rmg_rc client_digest(struct client *c, struct span name, struct arena *aren
 struct transfer {
 	source_sink *sink;
 	void *user;
-	struct rmg_err *err;
 	enum rmg_rc rc; /* of the sink */
+	struct rmg_err why;
 	uint64_t done;  /* bytes that the sink has */
 	uint64_t first; /* where the wanted bytes begin in the blob */
 	bool whole;     /* a range was asked for and all is sent */
@@ -234,9 +234,17 @@ static bool take(void *user, const struct http_response *resp, struct span bytes
 		bytes = span_from(bytes, (size_t)MIN_OF(want - at, (uint64_t)bytes.n));
 	if (bytes.n == 0)
 		return true;
-	t->rc = t->sink(t->user, bytes, t->err);
+	t->rc = t->sink(t->user, bytes, &t->why);
 	t->done += bytes.n;
 	return t->rc == RMG_OK;
+}
+
+/* What the sink said, over what was made of that on the way. */
+static enum rmg_rc sink_failed(const struct transfer *t, struct rmg_err *err)
+{
+	if (err && t->why.rc != RMG_OK)
+		*err = t->why;
+	return t->rc;
 }
 
 /* A transfer broke off. Whether to take it up again: where this attempt brought something, not
@@ -285,7 +293,7 @@ static enum rmg_rc blob_from(struct place *p, const struct source_layer *blob, s
 
 		rc = place_ask(p, &r, err);
 		if (t->rc != RMG_OK)
-			rc = t->rc;
+			rc = sink_failed(t, err);
 		else if (rc == RMG_E_LIMIT)
 			rc = too_long(blob->size_bytes, err);
 		else if (rc == RMG_E_NET && take_up(t, before, blob->size_bytes, &resumes))
@@ -323,13 +331,13 @@ static enum rmg_rc blob_from_url(struct client *c, struct span url, const struct
 		rc = http_status_err(&req, &resp, err);
 	http_free(h);
 	arena_done(&arena);
-	return rc;
+	return t->rc != RMG_OK ? sink_failed(t, err) : rc;
 }
 
 enum rmg_rc client_blob(struct client *c, const struct source_layer *blob, source_sink *sink,
 			void *user, struct rmg_err *err)
 {
-	struct transfer t = {.sink = sink, .user = user, .err = err};
+	struct transfer t = {.sink = sink, .user = user};
 	enum rmg_rc rc = RMG_E_NOTFOUND;
 
 	for (size_t i = c->first; i < c->n_places; i++) {
@@ -351,7 +359,7 @@ static bool without_ranges(const struct transfer *t, enum rmg_rc rc)
 enum rmg_rc client_range(struct client *c, struct span digest, uint64_t first, uint64_t last,
 			 source_sink *sink, void *user, struct rmg_err *err)
 {
-	struct transfer t = {.sink = sink, .user = user, .err = err, .first = first};
+	struct transfer t = {.sink = sink, .user = user, .first = first};
 	struct place *p = &c->places[c->first];
 	uint64_t want = last - first + 1, before;
 	unsigned resumes = 0;
@@ -381,7 +389,7 @@ enum rmg_rc client_range(struct client *c, struct span digest, uint64_t first, u
 		gave_up(&t, before, want, err);
 	arena_done(&arena);
 	if (t.rc != RMG_OK)
-		return t.rc;
+		return sink_failed(&t, err);
 	if (without_ranges(&t, rc) || (rc == RMG_OK && t.done != want))
 		return err_set(err, RMG_E_UNSUPPORTED, "the registry does not give parts of blobs");
 	return rc;
