@@ -35,30 +35,36 @@ static enum rmg_rc verify(const char *path, struct rmg_err *err)
 	return rc;
 }
 
-static enum rmg_rc write_verified(const char *path, struct span bytes, struct rmg_err *err)
-{
-	struct file_writer w;
-	enum rmg_rc rc = file_writer_open(&w, path, err);
-
-	if (rc != RMG_OK)
-		return rc;
-	file_writer_put(&w, bytes);
-	if (w.rc == RMG_OK) /* else commit tells */
-		rc = verify(w.temp, err);
-	if (rc == RMG_OK)
-		rc = file_writer_commit(&w, err);
-	file_writer_done(&w);
-	return rc;
-}
-
-static enum rmg_rc write_file(const char *path, struct span bytes, struct rmg_err *err)
+enum rmg_rc feed_place_open(struct file_writer *w, const char *path, struct rmg_err *err)
 {
 	const char *slash = strrchr(path, '/');
 	char *dir = slash && slash != path ? strndup(path, (size_t)(slash - path)) : NULL;
 	enum rmg_rc rc = dir ? file_mkdirs(dir, err) : RMG_OK;
 
 	free(dir);
-	return rc == RMG_OK ? write_verified(path, bytes, err) : rc;
+	return rc == RMG_OK ? file_writer_open(w, path, err) : rc;
+}
+
+enum rmg_rc feed_place_commit(struct file_writer *w, struct rmg_err *err)
+{
+	enum rmg_rc rc = RMG_OK;
+
+	if (w->rc == RMG_OK) /* else commit tells */
+		rc = verify(w->temp, err);
+	return rc == RMG_OK ? file_writer_commit(w, err) : rc;
+}
+
+static enum rmg_rc write_file(const char *path, struct span bytes, struct rmg_err *err)
+{
+	struct file_writer w;
+	enum rmg_rc rc = feed_place_open(&w, path, err);
+
+	if (rc != RMG_OK)
+		return rc;
+	file_writer_put(&w, bytes);
+	rc = feed_place_commit(&w, err);
+	file_writer_done(&w);
+	return rc;
 }
 
 static enum rmg_rc database_of(struct feed_folder *folder, struct span *out, struct rmg_err *err)

@@ -13,6 +13,7 @@
 #include <rummage.h>
 
 #include "base/err.h"
+#include "io/file.h"
 
 /* RMG_E_ARG where opts->feeds or ->urls name a feed that there is not: it would never be fetched.
  * The two below ask it first. */
@@ -23,5 +24,11 @@ MUST enum rmg_rc feed_build(const char *dir, const struct rmg_db_opts *opts, str
 
 /* opts->out and opts->cache_dir are set. */
 MUST enum rmg_rc feed_update(const struct rmg_db_opts *opts, bool *changed, struct rmg_err *err);
+
+/* A database on its way to its place, wherever it comes from: between these two the caller writes
+ * it. Folders are made; it takes the old one's place once what lies on the disk has been read again
+ * and found whole. Ends with file_writer_done(). */
+MUST enum rmg_rc feed_place_open(struct file_writer *w, const char *path, struct rmg_err *err);
+MUST enum rmg_rc feed_place_commit(struct file_writer *w, struct rmg_err *err);
 
 #endif
