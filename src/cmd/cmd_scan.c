@@ -6,11 +6,12 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/login.h"
 #include "cmd/output.h"
 #include "cmd/say.h"
 #include "cmd/scan_jobs.h"
 
-enum { FORMATS = 16, PASSWORD_BYTES = 65536 };
+enum { FORMATS = 16 };
 
 struct scan {
 	struct options *o;
@@ -54,30 +55,11 @@ static int check_options(struct scan *s)
 		return say_usage(verb,
 				 "--inventory-only finds nothing that --fail-on, --only-fixed "
 				 "or --ignore-file could be about");
-	if (o->client_key && !o->client_cert)
-		return say_usage(verb, "--client-key without --client-cert");
-	if (o->password_stdin && !o->username)
-		return say_usage(verb, "--password-stdin without --username");
 	for (size_t i = 0; !s->judge && i < o->output.n; i++) {
 		if (span_starts(span_cstr(o->output.v[i]), S("sarif")))
 			return say_usage(verb, "sarif is a format for findings");
 	}
-	return EXIT_WHOLE;
-}
-
-static int read_password(struct options *o)
-{
-	char *line = arena_alloc(&o->arena, PASSWORD_BYTES);
-
-	if (!o->password_stdin)
-		return EXIT_WHOLE;
-	if (line == NULL || fgets(line, PASSWORD_BYTES, stdin) == NULL) {
-		say("--password-stdin: standard input has no line");
-		return EXIT_NOT_DONE;
-	}
-	line[strcspn(line, "\r\n")] = '\0';
-	o->password = line;
-	return EXIT_WHOLE;
+	return login_check(verb, s->o);
 }
 
 static int open_db(struct scan *s)
@@ -216,8 +198,6 @@ static int run(struct scan *s, const char *fallback)
 	struct rmg_err err = {0};
 	int code = check_options(s);
 
-	if (code == EXIT_WHOLE)
-		code = read_password(s->o);
 	if (code == EXIT_WHOLE && s->judge)
 		code = open_db(s);
 	if (code != EXIT_WHOLE)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "cmd/cmd.h"
+#include "cmd/login.h"
 
 enum { THREADS = 3 }; /* each scan has threads and workers of its own */
 
@@ -46,19 +47,12 @@ static struct rmg_opts options_of(struct job *job)
 	opts.max_seconds = o->max_seconds;
 	opts.max_files = (uint32_t)MIN_OF(o->max_files, UINT64_C(0xffffffff));
 	opts.max_depth = (uint32_t)MIN_OF(o->max_depth, UINT64_C(0xffffffff));
-	opts.stall_seconds = (uint32_t)MIN_OF(o->stall_seconds, UINT64_C(0xffffffff));
 	opts.no_sandbox = o->no_sandbox;
 	opts.no_cache = o->no_cache;
 	opts.partial = o->partial;
 	opts.skip_diff_id = o->skip_diff_id;
 	opts.cache_dir = o->cache_dir;
-	opts.username = o->username;
-	opts.password = o->password;
-	opts.insecure_registries = o->insecure.v;
-	opts.mirrors = o->mirror.v;
-	opts.ca_cert = o->ca_cert;
-	opts.client_cert = o->client_cert;
-	opts.client_key = o->client_key;
+	login_put(o, &opts);
 	opts.stop = cmd_stopped;
 	opts.progress = job->jobs->bars ? show : NULL;
 	opts.user = job;
