@@ -177,6 +177,10 @@ struct rmg_db_opts {
 	void (*warn)(void *user, const char *text);
 	void *user;
 	uint32_t stall_seconds; /* as in struct rmg_opts */
+	/* Of a registry, as in struct rmg_opts. */
+	const char *username, *password, *client_cert, *client_key;
+	const char *const *insecure_registries;
+	const char *const *mirrors;
 };
 #define RMG_DB_OPTS RMG_SIZED(struct rmg_db_opts)
 
@@ -189,6 +193,14 @@ RMG_MUST enum rmg_rc rmg_db_build(const char *dir, const struct rmg_db_opts *opt
  * built. */
 RMG_MUST enum rmg_rc rmg_db_update(const struct rmg_db_opts *opts, bool *changed,
 				   struct rmg_err *err);
+/* From and to a registry: ref is [registry:]HOST/REPO[:TAG][@DIGEST]. What is there already is
+ * neither fetched nor sent (changed is false then); a pull fetches only what changed where it can.
+ */
+RMG_MUST enum rmg_rc rmg_db_pull(const char *ref, const struct rmg_db_opts *opts, bool *changed,
+				 struct rmg_err *err);
+RMG_MUST enum rmg_rc rmg_db_push(const struct rmg_db *db, const char *ref,
+				 const struct rmg_db_opts *opts, bool *changed,
+				 struct rmg_err *err);
 /* Per package key that differs, in order: "Debian:12", "openssl", "added|removed|changed". */
 typedef bool rmg_db_diff_fn(void *user, const char *ecosystem, const char *name, const char *how);
 RMG_MUST enum rmg_rc rmg_db_diff(const struct rmg_db *older, const struct rmg_db *newer,

@@ -225,7 +225,8 @@ def url64(data):
 
 class Fake:
     """A registry over plain HTTP whose every answer a test may take over: behave(handler, kind, name) is
-    asked first, kind being manifests, blobs or other, and returns True where it has answered."""
+    asked first, kind being manifests, blobs, uploads or other, and returns True where it has
+    answered."""
 
     def __init__(self, behave=None):
         self.behave = behave
@@ -239,8 +240,7 @@ class Fake:
             def do_GET(self):
                 owner.answer(self)
 
-            def do_POST(self):
-                owner.answer(self)
+            do_HEAD = do_POST = do_PUT = do_GET
 
             def send(self, status, body=b"", headers=()):
                 self.send_response(status)
@@ -249,7 +249,8 @@ class Fake:
                 if not any(name.lower() == "content-length" for name, _ in headers):
                     self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                if self.command != "HEAD":
+                    self.wfile.write(body)
 
             def cut(self):
                 """Ends the connection here and now."""
@@ -289,8 +290,13 @@ class Fake:
         except OSError:
             h.close_connection = True  # the client has gone, which is its right
 
+    def methods(self, part):
+        return [method for method, path, _ in self.log if part in path]
+
     def answer_well(self, h, kind, name):
-        if kind == "manifests" and name in self.manifests:
+        if h.command in ("POST", "PUT"):
+            self.take(h, kind, name)
+        elif kind == "manifests" and name in self.manifests:
             media_type, data = self.manifests[name]
             h.send(200, data, [("Content-Type", media_type),
                                ("Docker-Content-Digest", sha256(data))])
@@ -303,6 +309,24 @@ class Fake:
             first, last = int(first), min(int(last or len(data)), len(data) - 1)
             h.send(206, data[first:last + 1],
                    [("Content-Range", "bytes %d-%d/%d" % (first, last, len(data)))])
+        elif kind == "uploads":
+            h.send(405)
         else:
             h.send(404, json.dumps({"errors": [{"code": "NAME_UNKNOWN",
                                                 "message": "not here"}]}).encode())
+
+    def take(self, h, kind, name):
+        """What is pushed, in one piece."""
+        digest = sha256(h.body)
+        if kind == "uploads" and h.command == "POST":
+            h.send(202, headers=[("Location", h.path + "u%d?_state=x" % len(self.log))])
+        elif kind == "uploads":
+            wanted = urllib.parse.parse_qs(urllib.parse.urlparse(h.path).query)["digest"][0]
+            if digest != wanted:
+                h.send(400, b'{"errors":[{"code":"DIGEST_INVALID","message":"other bytes came"}]}')
+                return
+            self.blobs[digest] = h.body
+            h.send(201, headers=[("Docker-Content-Digest", digest)])
+        else:
+            self.manifests[name] = self.manifests[digest] = (h.headers["Content-Type"], h.body)
+            h.send(201, headers=[("Docker-Content-Digest", digest)])

@@ -19,7 +19,8 @@ import kit
 from image import File, Image, alpine_release, apk_row, gzip_of, sha256, tar_of
 from small import small_image
 
-VERBS = ["scan", "sbom", "db update", "db build", "db status", "db diff", "vercmp", "version", "help", "node", "verify-image"]
+VERBS = ["scan", "sbom", "db update", "db build", "db pull", "db push", "db status", "db diff",
+         "vercmp", "version", "help", "node", "verify-image"]
 
 
 def help_of(verb):
@@ -145,7 +146,7 @@ def test_help_shows_a_verb(rummage):
     """help VERB says what VERB --help says; help db shows all four"""
     assert kit.run("help", "scan").out == help_of("scan")
     assert kit.run("help", "db", "diff").out == help_of("db diff")
-    assert kit.run("help", "db").out.count("Usage:") == 4
+    assert kit.run("help", "db").out.count("Usage:") == 6
 
 
 # Exit codes

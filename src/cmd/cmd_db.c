@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_db.c - db update, build, status, diff. */
+/* cmd_db.c - db update, build, pull, push, status, diff. */
 #include <rummage.h>
 
 #include <stdio.h>
@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 #include "cmd/cmd.h"
 #include "cmd/db_text.h"
+#include "cmd/login.h"
 #include "cmd/output.h"
 #include "cmd/progress.h"
 #include "cmd/say.h"
@@ -43,8 +44,7 @@ static struct rmg_db_opts options_of(struct db_work *w)
 	opts.feeds = o->feeds.v;
 	opts.urls = o->urls.v;
 	opts.ecosystems = o->ecosystems.v;
-	opts.ca_cert = o->ca_cert;
-	opts.stall_seconds = (uint32_t)MIN_OF(o->stall_seconds, UINT64_C(0xffffffff));
+	login_put_db(o, &opts);
 	opts.stop = cmd_stopped;
 	opts.progress = w->bars ? show : NULL;
 	opts.warn = warn;
@@ -59,6 +59,13 @@ static int failed(const char *what, const struct rmg_err *err)
 		return EXIT_NOT_DONE;
 	}
 	return say_failure(what, err, NULL);
+}
+
+static int no_database(const struct rmg_err *err)
+{
+	return say_failure("advisory database", err,
+			   "get one: rummage db update; without a network: "
+			   "rummage db build --from DIR, or rummage db pull REF");
 }
 
 /* One line about what there is now. */
@@ -119,6 +126,74 @@ int cmd_db_build(struct options *o)
 	return EXIT_WHOLE;
 }
 
+int cmd_db_pull(struct options *o)
+{
+	struct db_work w = {.o = o};
+	struct rmg_db_opts opts;
+	struct rmg_err err = {0};
+	bool changed = false;
+	enum rmg_rc rc;
+	int code = login_check("db pull", o);
+
+	if (code != EXIT_WHOLE)
+		return code;
+	w.bars = progress_new(!o->quiet && progress_possible());
+	opts = options_of(&w);
+	rc = rmg_db_pull(o->operands[0], &opts, &changed, &err);
+	progress_free(w.bars);
+	if (rc == RMG_E_DB)
+		return say_failure(o->operands[0], &err, "the database here is as it was");
+	if (rc != RMG_OK)
+		return failed(o->operands[0], &err);
+	tell(o, changed ? "pulled" : "nothing new");
+	return EXIT_WHOLE;
+}
+
+static int push(struct db_work *w, const struct rmg_db *db)
+{
+	const char *ref = w->o->operands[0];
+	struct rmg_db_opts opts;
+	struct rmg_db_info info;
+	struct rmg_err err = {0};
+	bool changed = false;
+	enum rmg_rc rc;
+
+	w->bars = progress_new(!w->o->quiet && progress_possible());
+	opts = options_of(w);
+	rc = rmg_db_push(db, ref, &opts, &changed, &err);
+	progress_free(w->bars);
+	if (rc != RMG_OK && cmd_stopped(NULL)) {
+		say("stopped; %s means what it did", ref);
+		return EXIT_NOT_DONE;
+	}
+	if (rc != RMG_OK)
+		return say_failure(ref, &err, NULL);
+	rmg_db_about(db, &info);
+	if (!w->o->quiet)
+		printf("%s: %llu advisories about %llu packages, in %s\n",
+		       changed ? "pushed" : "nothing new", (unsigned long long)info.advisories,
+		       (unsigned long long)info.packages, ref);
+	return EXIT_WHOLE;
+}
+
+int cmd_db_push(struct options *o)
+{
+	struct db_work w = {.o = o};
+	struct rmg_err err = {0};
+	struct rmg_db *db;
+	char path[4096];
+	int code = login_check("db push", o);
+
+	if (code != EXIT_WHOLE)
+		return code;
+	rmg_db_default_path(o->cache_dir, path, sizeof path);
+	if (rmg_db_open(o->db ? o->db : path, &db, &err) != RMG_OK)
+		return no_database(&err);
+	code = push(&w, db);
+	rmg_db_free(db);
+	return code;
+}
+
 int cmd_db_status(struct options *o)
 {
 	struct rmg_err err = {0};
@@ -130,9 +205,7 @@ int cmd_db_status(struct options *o)
 
 	rmg_db_default_path(o->cache_dir, path, sizeof path);
 	if (rmg_db_open(o->db ? o->db : path, &db, &err) != RMG_OK)
-		return say_failure("advisory database", &err,
-				   "get one: rummage db update; without a network: "
-				   "rummage db build --from DIR");
+		return no_database(&err);
 	if (outputs_open(&out, o, &o->output, "table", formats, &err) != RMG_OK)
 		code = say_failure(NULL, &err, "formats are table and json; -o FORMAT=FILE");
 	for (size_t i = 0; code == EXIT_WHOLE && i < out.n; i++) {

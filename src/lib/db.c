@@ -8,6 +8,7 @@
 #include "base/strbuf.h"
 #include "feed/feed.h"
 #include "io/file.h"
+#include "lib/db_remote.h"
 #include "lib/lib.h"
 
 #define PATH_MAX_BYTES 4096
@@ -191,6 +192,38 @@ enum rmg_rc rmg_db_update(const struct rmg_db_opts *opts, bool *changed, struct 
 	enum rmg_rc rc = call_of(opts, &call, err);
 
 	return rc == RMG_OK ? feed_update(&call.opts, changed, err) : rc;
+}
+
+enum rmg_rc rmg_db_pull(const char *ref, const struct rmg_db_opts *opts, bool *changed,
+			struct rmg_err *err)
+{
+	struct db_call call;
+	struct db_remote *r = NULL;
+	bool ignored;
+	enum rmg_rc rc = call_of(opts, &call, err);
+
+	if (rc == RMG_OK)
+		rc = db_remote_open(ref, &call.opts, &r, err);
+	if (rc == RMG_OK)
+		rc = db_remote_pull(r, changed ? changed : &ignored, err);
+	db_remote_close(r);
+	return rc;
+}
+
+enum rmg_rc rmg_db_push(const struct rmg_db *db, const char *ref, const struct rmg_db_opts *opts,
+			bool *changed, struct rmg_err *err)
+{
+	struct db_call call;
+	struct db_remote *r = NULL;
+	bool ignored;
+	enum rmg_rc rc = call_of(opts, &call, err);
+
+	if (rc == RMG_OK)
+		rc = db_remote_open(ref, &call.opts, &r, err);
+	if (rc == RMG_OK)
+		rc = db_remote_push(r, &db->adv, changed ? changed : &ignored, err);
+	db_remote_close(r);
+	return rc;
 }
 
 struct diff_call {
