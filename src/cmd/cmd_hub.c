@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include "cmd/cmd.h"
+#include "cmd/login.h"
 #include "cmd/say.h"
 #include "serve/serve.h"
 
@@ -41,6 +42,7 @@ static struct rmg_opts scan_options(const struct options *o)
 
 	opts.cache_dir = o->cache_dir;
 	opts.no_sandbox = o->no_sandbox;
+	login_put(o, &opts);
 	return opts;
 }
 
@@ -71,9 +73,19 @@ static const char *watched_twice(const struct node_watch *v, size_t n)
 	return NULL;
 }
 
+static int check_options(struct options *o)
+{
+	if (o->feed_seconds > 86400)
+		return say_usage("hub", "--feed-seconds is at most a day");
+	if (o->feed_dir && o->db_ref)
+		return say_usage("hub", "--feed-dir and --db-ref exclude each other");
+	return login_check("hub", o);
+}
+
 int cmd_hub(struct options *o)
 {
 	struct node_watch watches[16];
+	int code = check_options(o);
 	struct rmg_opts scan = scan_options(o);
 	struct rmg_err err = {0};
 	struct serve_opts opts = {
@@ -96,6 +108,7 @@ int cmd_hub(struct options *o)
 	    .feed_dir = o->feed_dir,
 	    .feed_urls = o->urls.v,
 	    .db = o->db,
+	    .db_ref = o->db_ref,
 	    .feed_s = (uint32_t)o->feed_seconds,
 	    .scan = &scan,
 	    .stop = cmd_stopped,
@@ -104,8 +117,8 @@ int cmd_hub(struct options *o)
 	    .user = o,
 	};
 
-	if (o->feed_seconds > 86400)
-		return say_usage("hub", "--feed-seconds is at most a day");
+	if (code != EXIT_WHOLE)
+		return code;
 	opts.n_watches = add(watches, 0, COUNT_OF(watches), "containerd", &o->containerd);
 	opts.n_watches = add(watches, opts.n_watches, COUNT_OF(watches), "cri", &o->cri);
 	opts.n_watches = add(watches, opts.n_watches, COUNT_OF(watches), "docker", &o->docker);

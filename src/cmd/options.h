@@ -26,8 +26,8 @@ struct options {
 	const char *config, *fail_on, *ignore_file, *db, *platform, *created, *cache_dir, *username,
 	    *password, *ca_cert, *client_cert, *client_key, *from, *out;
 	const char *store, *state_dir, *listen, *tls_cert, *tls_key, *client_ca, *hub_config,
-	    *policy, *cluster, *node, *feed_dir, *hub_url, *hub_fingerprint, *token, *token_file,
-	    *ns, *workload, *severity, *state, *image, *advisory, *rule;
+	    *policy, *cluster, *node, *feed_dir, *db_ref, *hub_url, *hub_fingerprint, *token,
+	    *token_file, *ns, *workload, *severity, *state, *image, *advisory, *rule;
 	uint64_t max_bytes, max_file_bytes, max_files, max_depth, max_seconds, stall_seconds;
 	uint64_t feed_seconds, limit, spool_bytes;
 	struct opt_list output, insecure, mirror, feeds, ecosystems, urls, containerd, cri, docker,

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* feeder.c - keeps the advisory database current, one of three ways:
+/* feeder.c - keeps the advisory database current, one of four ways:
  *
  * a folder     of the publishers' files, kept up with as they change (an air gap; a mirror)
  * a file       a database that somebody else makes: taken anew when it is replaced
+ * a reference  of a registry, where somebody else puts one: asked every feed_s seconds and a little
+ *              less. That it is as it was says nothing of the publishers: the feeds are as old as
+ *              the database says.
  * publishers   fetched every feed_s seconds and a little, only what changed
  *
  * One feed's failure ends nothing: the others come, the old database stays, and it is said. */
@@ -12,9 +15,11 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/err.h"
 #include "base/rfc3339.h"
 #include "feed/folder.h"
 #include "io/notify.h"
+#include "lib/db_remote.h"
 #include "lib/lib.h"
 #include "serve/parts.h"
 
@@ -24,12 +29,14 @@ struct feeder {
 	struct env *env;
 	pthread_t thread;
 	struct feed_folder *folder;
+	struct db_remote *remote;
 	struct notify *notify;
 	struct stat seen; /* of the database file */
 	char path[4096];
 	bool troubled, have;
-	bool warned; /* in this round: a feed failed */
-	bool owed;   /* the hub could not take the last one: its store was away */
+	bool warned;      /* in this round: a feed failed */
+	bool owed;        /* the hub could not take the last one: its store was away */
+	enum rmg_rc last; /* of the last pull */
 };
 
 static void trouble(struct feeder *f, const char *what)
@@ -185,6 +192,32 @@ static void fetch(struct feeder *f)
 	take_file(f);
 }
 
+static void remark(void *user, const char *text)
+{
+	struct feeder *f = user;
+
+	env_say(f->env, "warn", "advisories: %s: %s", f->env->opts->db_ref, text);
+}
+
+static void pull(struct feeder *f)
+{
+	struct rmg_err err = {0};
+	bool changed = false;
+	enum rmg_rc rc = db_remote_pull(f->remote, &changed, &err);
+
+	if (rc == RMG_OK) {
+		calm(f);
+	} else if (!stop(f)) {
+		err_add(&err, "%s", f->env->opts->db_ref);
+		/* A database that is refused is another trouble than a network that is down. */
+		if (rc != f->last)
+			f->troubled = false;
+		trouble(f, err.msg);
+	}
+	f->last = rc;
+	take_file(f);
+}
+
 /* So that a thousand hubs do not ask at the same second. */
 static uint64_t jittered(uint32_t seconds)
 {
@@ -241,15 +274,41 @@ static void *run(void *user)
 	}
 	take_file(f);
 	while (!stop(f)) {
-		if (f->env->opts->db) {
+		if (f->env->opts->db && f->remote == NULL) {
 			(void)clock_rest(f->owed ? OWED_MS : STEP_MS, stop, f);
 			take_file(f);
 			continue;
 		}
-		fetch(f);
+		if (f->remote)
+			pull(f);
+		else
+			fetch(f);
 		rest(f, jittered(f->env->opts->feed_s));
 	}
 	return NULL;
+}
+
+/* What is said of registries for scans holds here too. */
+static enum rmg_rc open_remote(struct feeder *f, struct rmg_err *err)
+{
+	const struct rmg_opts *scan = f->env->opts->scan;
+	struct rmg_db_opts opts = RMG_DB_OPTS;
+
+	if (scan) {
+		opts.username = scan->username;
+		opts.password = scan->password;
+		opts.insecure_registries = scan->insecure_registries;
+		opts.mirrors = scan->mirrors;
+		opts.ca_cert = scan->ca_cert;
+		opts.client_cert = scan->client_cert;
+		opts.client_key = scan->client_key;
+		opts.stall_seconds = scan->stall_seconds;
+	}
+	opts.out = f->path;
+	opts.stop = stop;
+	opts.warn = remark;
+	opts.user = f;
+	return db_remote_open(f->env->opts->db_ref, &opts, &f->remote, err);
 }
 
 static enum rmg_rc set_up(struct feeder *f, struct rmg_err *err)
@@ -262,6 +321,8 @@ static enum rmg_rc set_up(struct feeder *f, struct rmg_err *err)
 		snprintf(f->path, sizeof f->path, "%s", o->db);
 	else
 		rmg_db_default_path(o->scan ? o->scan->cache_dir : NULL, f->path, sizeof f->path);
+	if (o->db_ref)
+		return open_remote(f, err);
 	if (o->feed_dir == NULL)
 		return RMG_OK;
 	opts.stop = stop;
@@ -271,6 +332,14 @@ static enum rmg_rc set_up(struct feeder *f, struct rmg_err *err)
 		env_say(f->env, "warn", "advisories: %s is looked at now and then only: %s",
 			o->feed_dir, err->msg);
 	return rc;
+}
+
+static void release(struct feeder *f)
+{
+	feed_folder_close(f->folder);
+	db_remote_close(f->remote);
+	notify_close(f->notify);
+	free(f);
 }
 
 enum rmg_rc feeder_start(struct env *env, struct feeder **out, struct rmg_err *err)
@@ -285,9 +354,7 @@ enum rmg_rc feeder_start(struct env *env, struct feeder **out, struct rmg_err *e
 	if (rc == RMG_OK && pthread_create(&f->thread, NULL, run, f) != 0)
 		rc = err_set(err, RMG_E_NOMEM, "no thread for the feeds");
 	if (rc != RMG_OK) {
-		feed_folder_close(f->folder);
-		notify_close(f->notify);
-		free(f);
+		release(f);
 		return rc;
 	}
 	*out = f;
@@ -299,7 +366,5 @@ void feeder_stop(struct feeder *f)
 	if (f == NULL)
 		return;
 	pthread_join(f->thread, NULL);
-	feed_folder_close(f->folder);
-	notify_close(f->notify);
-	free(f);
+	release(f);
 }

@@ -32,8 +32,11 @@ struct serve_opts {
 	const char *feed_dir; /* air gap: a folder of the publishers' files, watched; NULL: fetch */
 	const char *const *feed_urls; /* as rmg_db_opts.urls */
 	const char *db;               /* a database file instead of feeds; NULL: the user's */
-	uint32_t feed_s;              /* between updates, 300 at most by default */
-	const struct rmg_opts *scan;  /* how images are scanned */
+	/* Where a database is pulled from, by what scan says of registries, and kept in db; NULL:
+	 * nowhere. */
+	const char *db_ref;
+	uint32_t feed_s;             /* between updates, 300 at most by default */
+	const struct rmg_opts *scan; /* how images are scanned */
 	bool (*stop)(void *user);
 	bool (*reload)(void *user);
 	void (*say)(void *user, const char *level, const char *text); /* a line of the log */
