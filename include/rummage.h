@@ -104,12 +104,14 @@ struct rmg_opts {
 	void (*progress)(void *user, const struct rmg_progress *p);
 	void *user;
 	uint32_t stall_seconds; /* no byte of a server for so long is a broken connection; 0: 30 */
-	const char *engine; /* socket of docker: and podman:; NULL: where the environment says */
+	/* socket of docker:, podman:, containerd:; NULL: where the environment says */
+	const char *engine;
 };
 #define RMG_OPTS RMG_SIZED(struct rmg_opts)
 
 /* References: docs rummage(1). registry:HOST/REPO[:TAG][@DIGEST], oci-dir:, oci-archive:,
- * docker-archive:, docker:, podman:, container:, rootfs:. Opening reads manifests, no layer. */
+ * docker-archive:, docker:, podman:, containerd:, container:, rootfs:. Opening reads manifests, no
+ * layer. */
 struct rmg_image;
 RMG_MUST enum rmg_rc rmg_image_open(const char *source, const struct rmg_opts *opts,
 				    struct rmg_image **out, struct rmg_err *err);

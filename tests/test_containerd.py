@@ -11,7 +11,9 @@ import pytest
 
 from containerd import Containerd, app, waiting_program
 from cri import Cri
+from hubkit import Hub, wait_for
 from image import sha256
+from small import write_feeds
 from watching import Watching
 
 pytestmark = pytest.mark.real
@@ -208,3 +210,42 @@ def test_images_by_the_cri(it, program):
         told.wait("tag.resolved", mark, ref=name)
         assert sha256(two.config()) in told.wait("image.seen", mark, ref=name)["image"]["digests"]
         it.ctr("images", "rm", name, ns="k8s.io")
+
+
+# Into a hub.
+
+def running(hub, name):
+    return [u["container"] for u in hub.who_runs(name, running="true")]
+
+
+@pytest.mark.parametrize("kind", ["containerd", "cri"])
+def test_in_a_hub(it, program, tmp_path, kind):
+    """R12, R14, R15: a hub beside containerd: what is imported is read from its store, no registry is there;
+    start and end of a use come at once"""
+    name = "example.test/shop/hub-%s:1" % kind
+    image = app(program, {"left-pad": "11.0.%d" % len(kind)})
+    write_feeds(str(tmp_path / "feeds"))
+    with Hub(tmp_path / "hub", feeds=tmp_path / "feeds", args=["--" + kind, it.socket]) as hub:
+        it.add(image, name, "k8s.io")
+        wait_for(lambda: [i for i in hub.items("/api/v1/images") if i["ref"] == name and i["read"]], 30, 0.05,
+                 hub.said)
+        it.add(app(program, {}), "localhost/pause:1", "k8s.io")
+        cri = Cri(it.socket)
+        pod = cri.pod("hub-" + kind, "shop")
+        container, took = None, []
+        for _ in range(3):
+            container = cri.container(pod, "app", name, ["/bin/wait"])
+            began = time.monotonic()
+            wait_for(lambda: container in running(hub, name), 10, 0.01, hub.said)
+            took.append(time.monotonic() - began)
+            [use] = [u for u in hub.who_runs(name, running="true") if u["container"] == container]
+            assert use["workload"] == "Pod/hub-" + kind and use["namespace"] == "shop"
+            cri.stop(container)
+            began = time.monotonic()
+            wait_for(lambda: container not in running(hub, name), 10, 0.01, hub.said)
+            took.append(time.monotonic() - began)
+        print("start and end of uses by %s: %s s" % (kind, " ".join("%.2f" % t for t in took)))
+        if kind == "containerd":
+            assert sorted(took)[2] <= 1, took
+        wait_for(lambda: next(hub.pages("/api/v1/coverage"))["coverage"] == 1.0, 30, 0.1, hub.said)
+        cri.stop_pod(pod)

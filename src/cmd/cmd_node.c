@@ -134,7 +134,8 @@ int cmd_node(struct options *o)
 	    .user = o,
 	};
 
-	if (!add(&opts, watches, "docker", &o->docker) ||
+	if (!add(&opts, watches, "containerd", &o->containerd) ||
+	    !add(&opts, watches, "cri", &o->cri) || !add(&opts, watches, "docker", &o->docker) ||
 	    !add(&opts, watches, "podman", &o->podman))
 		return say_usage("node", "at most %d runtimes", AGENT_WATCHES);
 	scan.cache_dir = o->cache_dir;

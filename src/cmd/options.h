@@ -23,8 +23,8 @@ struct options {
 	    skip_diff_id, no_cache, no_sandbox, password_stdin, starter, host, plain_http, running,
 	    dormant;
 	bool drift, execs, enforce;
-	const char *config, *fail_on, *ignore_file, *db, *platform, *created, *cache_dir, *username,
-	    *password, *ca_cert, *client_cert, *client_key, *from, *out;
+	const char *config, *fail_on, *ignore_file, *db, *platform, *engine, *created, *cache_dir,
+	    *username, *password, *ca_cert, *client_cert, *client_key, *from, *out;
 	const char *store, *state_dir, *listen, *tls_cert, *tls_key, *client_ca, *hub_config,
 	    *policy, *cluster, *node, *feed_dir, *db_ref, *hub_url, *hub_fingerprint, *token,
 	    *token_file, *ns, *workload, *severity, *state, *image, *advisory, *rule;

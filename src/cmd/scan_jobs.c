@@ -52,6 +52,7 @@ static struct rmg_opts options_of(struct job *job)
 	opts.partial = o->partial;
 	opts.skip_diff_id = o->skip_diff_id;
 	opts.cache_dir = o->cache_dir;
+	opts.engine = o->engine;
 	login_put(o, &opts);
 	opts.stop = cmd_stopped;
 	opts.progress = job->jobs->bars ? show : NULL;

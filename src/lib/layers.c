@@ -188,11 +188,10 @@ static bool known(struct passage *p, struct layer_result *out)
 	uint8_t key[SHA256_BYTES];
 	bool named = l->digest.n != 0;
 
-	if (l->has_key) {
-		out->from_cache = cache_get(p->all->cache, l->key, false, &out->arena, &out->facts);
-		if (out->from_cache)
-			out->facts->synthetic = true;
-		return out->from_cache;
+	if (l->has_key && cache_get(p->all->cache, l->key, false, &out->arena, &out->facts)) {
+		out->facts->synthetic = true;
+		out->from_cache = true;
+		return true;
 	}
 	if ((l->synthetic && !named) || !digest_sha256(named ? l->digest : l->diff_id, key) ||
 	    !cache_get(p->all->cache, key, named && !opts->skip_diff_id, &out->arena, &out->facts))

@@ -13,13 +13,14 @@
 #include "base/utf8.h"
 
 static const struct source_ops *const sources[] = {
-    &source_registry, &source_oci_dir, &source_oci_archive, &source_docker_archive,  &source_docker,
-    &source_podman,   &source_rootfs,  &source_container,   &source_container_image,
+    &source_registry,   &source_oci_dir,         &source_oci_archive, &source_docker_archive,
+    &source_containerd, &source_docker,          &source_podman,      &source_rootfs,
+    &source_container,  &source_container_image,
 };
 
 /* Schemes of references that are agreed on but not read here: the message should not be about
  * hosts. */
-static const char *const strangers[] = {"containerd", "crio", "sbom"};
+static const char *const strangers[] = {"crio", "sbom"};
 
 enum { ARENA_CAP = 64 << 20 };
 

@@ -119,7 +119,8 @@ static inline bool source_stopped(const struct source *s)
 }
 
 extern const struct source_ops source_registry, source_oci_dir, source_oci_archive,
-    source_docker_archive, source_docker, source_podman, source_rootfs, source_container,
-    source_container_image, source_any_archive; /* the last is for bare paths, and in no table */
+    source_docker_archive, source_containerd, source_docker, source_podman, source_rootfs,
+    source_container, source_container_image,
+    source_any_archive; /* the last is for bare paths, and in no table */
 
 #endif

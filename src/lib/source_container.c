@@ -13,7 +13,6 @@
 
 #include "base/limits.h"
 #include "format/cgroup.h"
-#include "format/sha256.h"
 #include "io/proc.h"
 #include "lib/container_root.h"
 #include "lib/source_tree.h"
@@ -93,25 +92,6 @@ static enum rmg_rc find_process(struct span id, unsigned *pid, struct rmg_err *e
 
 /* Its layers. */
 
-static void name_folder(struct source_layer *l, int fd, struct span path)
-{
-	struct statx st;
-	char text[128];
-	struct sha256 *h = sha256_new();
-
-	if (h && statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &st) == 0 &&
-	    (st.stx_mask & STATX_BTIME)) {
-		snprintf(text, sizeof text, "folder %u:%u %llu %lld.%u ", st.stx_dev_major,
-			 st.stx_dev_minor, (unsigned long long)st.stx_ino,
-			 (long long)st.stx_btime.tv_sec, st.stx_btime.tv_nsec);
-		sha256_put(h, span_cstr(text));
-		sha256_put(h, path);
-		sha256_end(h, l->key);
-		l->has_key = true;
-	}
-	sha256_free(h);
-}
-
 /* A folder as who mounted it named it. */
 static void open_layer(struct container *c, size_t i, struct span path, bool lies_still)
 {
@@ -126,7 +106,7 @@ static void open_layer(struct container *c, size_t i, struct span path, bool lie
 		(void)err_os(&c->why[i], RMG_E_FORMAT, "the folder of a layer, " SPAN_FMT,
 			     SPAN_ARG(path));
 	else if (lies_still)
-		name_folder(l, c->dirs[i], path);
+		source_tree_name(l, c->dirs[i], path);
 }
 
 static enum rmg_rc open_layers(struct container *c, const struct overlay_dirs *dirs, bool changes,

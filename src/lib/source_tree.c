@@ -15,6 +15,7 @@
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/map.h"
+#include "format/sha256.h"
 #include "format/tarw.h"
 #include "lib/overlay_mark.h"
 
@@ -472,4 +473,23 @@ enum rmg_rc source_tree_read(struct source *s, int dir, bool overlay, source_sin
 	free(w->piece);
 	free(w);
 	return rc;
+}
+
+void source_tree_name(struct source_layer *l, int fd, struct span path)
+{
+	struct statx st;
+	char text[128];
+	struct sha256 *h = sha256_new();
+
+	if (h && statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &st) == 0 &&
+	    (st.stx_mask & STATX_BTIME)) {
+		snprintf(text, sizeof text, "folder %u:%u %llu %lld.%u ", st.stx_dev_major,
+			 st.stx_dev_minor, (unsigned long long)st.stx_ino,
+			 (long long)st.stx_btime.tv_sec, st.stx_btime.tv_nsec);
+		sha256_put(h, span_cstr(text));
+		sha256_put(h, path);
+		sha256_end(h, l->key);
+		l->has_key = true;
+	}
+	sha256_free(h);
 }

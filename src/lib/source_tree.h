@@ -17,4 +17,7 @@
 MUST enum rmg_rc source_tree_read(struct source *s, int dir, bool overlay, source_sink *sink,
 				  void *user, struct rmg_err *err);
 
+/* The key of a layer that is a folder which does not change: of path, inode and time of birth. */
+void source_tree_name(struct source_layer *l, int fd, struct span path);
+
 #endif

@@ -38,7 +38,8 @@ static struct tried *tried_of(struct scanner *s, const char *digest)
 
 static bool engine_known(struct span runtime)
 {
-	return span_is(runtime, S("docker")) || span_is(runtime, S("podman"));
+	return span_is(runtime, S("docker")) || span_is(runtime, S("podman")) ||
+	       span_is(runtime, S("containerd"));
 }
 
 /* The first that can be read here and is not to wait. */
@@ -100,6 +101,16 @@ static enum rmg_rc hand_over(struct scanner *s, struct rmg_inventory *inventory,
 	return s->node->to.image(s->node->to.user, &reading, err);
 }
 
+/* What a runtime is watched by: containerd may be, by the CRI, which is on the same socket. */
+static bool is_of(const char *reference, const char *kind)
+{
+	size_t n = strlen(kind);
+
+	if (strcmp(kind, "cri") == 0)
+		return strncmp(reference, "containerd:", 11) == 0;
+	return strncmp(reference, kind, n) == 0 && reference[n] == ':';
+}
+
 /* The image is asked of each engine of its kind that is watched, until one has it. */
 static enum rmg_rc open_image(struct scanner *s, struct rmg_opts *opts, struct rmg_image **out,
 			      struct rmg_err *err)
@@ -108,9 +119,7 @@ static enum rmg_rc open_image(struct scanner *s, struct rmg_opts *opts, struct r
 	enum rmg_rc rc = err_set(err, RMG_E_NOTFOUND, "no engine of this kind is watched here");
 
 	for (size_t i = 0; rc != RMG_OK && i < o->n_watches; i++) {
-		size_t n = strlen(o->watches[i].kind);
-
-		if (strncmp(s->reference, o->watches[i].kind, n) != 0 || s->reference[n] != ':')
+		if (!is_of(s->reference, o->watches[i].kind))
 			continue;
 		opts->engine = o->watches[i].address;
 		rc = rmg_image_open(s->reference, opts, out, err);

@@ -140,14 +140,14 @@ enum rmg_rc ctrd_image(struct ctrd *c, struct span ns, struct span name, struct 
 	return rc;
 }
 
-enum rmg_rc ctrd_blob_size(struct ctrd *c, struct span ns, struct span digest, uint64_t *out,
-			   struct rmg_err *err)
+enum rmg_rc ctrd_blob(struct ctrd *c, struct span ns, struct span digest, struct arena *a,
+		      struct ctrd_blob *out, struct rmg_err *err)
 {
 	enum rmg_rc rc;
 
 	asker_say(&c->ask, digest, S(""), S(""));
 	rc = asker_ask(&c->ask, SERVICE "content.v1.Content/Info", ns, err);
-	return rc == RMG_OK ? ctrd_read_size(strbuf_span(&c->ask.answer), out, err) : rc;
+	return rc == RMG_OK ? ctrd_read_blob(strbuf_span(&c->ask.answer), a, out, err) : rc;
 }
 
 struct reading {

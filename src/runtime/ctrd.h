@@ -38,8 +38,8 @@ MUST enum rmg_rc ctrd_image(struct ctrd *c, struct span ns, struct span name, st
 
 /* A blob of the content store; document: as a whole, of max_bytes at most. */
 typedef enum rmg_rc ctrd_sink(void *user, struct span bytes, struct rmg_err *err);
-MUST enum rmg_rc ctrd_blob_size(struct ctrd *c, struct span ns, struct span digest, uint64_t *out,
-				struct rmg_err *err);
+MUST enum rmg_rc ctrd_blob(struct ctrd *c, struct span ns, struct span digest, struct arena *a,
+			   struct ctrd_blob *out, struct rmg_err *err);
 MUST enum rmg_rc ctrd_blob_read(struct ctrd *c, struct span ns, struct span digest, ctrd_sink *sink,
 				void *user, struct rmg_err *err);
 MUST enum rmg_rc ctrd_document(struct ctrd *c, struct span ns, struct span digest,

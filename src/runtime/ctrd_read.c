@@ -123,21 +123,35 @@ enum rmg_rc ctrd_read_images(struct span message, struct arena *a, struct ctrd_i
 	return end(a, "containerd's list of images", err);
 }
 
-enum rmg_rc ctrd_read_size(struct span message, uint64_t *out, struct rmg_err *err)
+/* Labels hold references, so that nothing is collected that something else needs. */
+static void read_snapshots(const Ctrd__ContentInfo *info, struct arena *a, struct ctrd_blob *out)
 {
-	struct arena a;
-	enum rmg_rc rc = RMG_OK;
-	Ctrd__InfoResponse *m;
+	const struct span prefix = S("containerd.io/gc.ref.snapshot.");
 
-	arena_init(&a, LIMIT_TEXT_BYTES * 64);
-	m = unpack(&ctrd__info_response__descriptor, message, &a, "what containerd says of a blob",
-		   &rc, err);
-	if (rc == RMG_OK && (m->info == NULL || m->info->size < 0))
-		rc = err_set(err, RMG_E_FORMAT, "containerd says no size of a blob");
-	if (rc == RMG_OK)
-		*out = (uint64_t)m->info->size;
-	arena_done(&a);
-	return rc;
+	out->snapshots = ARENA_ARRAY(a, info->n_labels, struct event_label);
+	for (size_t i = 0; out->snapshots && i < info->n_labels; i++) {
+		struct span key = unpack_text(info->labels[i]->key);
+		struct span value = unpack_text(info->labels[i]->value);
+
+		if (span_starts(key, prefix) && key.n > prefix.n && value.n)
+			out->snapshots[out->n_snapshots++] =
+			    (struct event_label){span_from(key, prefix.n), value};
+	}
+}
+
+enum rmg_rc ctrd_read_blob(struct span message, struct arena *a, struct ctrd_blob *out,
+			   struct rmg_err *err)
+{
+	UNPACK(Ctrd__InfoResponse, ctrd__info_response__descriptor, m, message, a,
+	       "what containerd says of a blob", err);
+	struct ctrd_blob b = {0};
+
+	if (m->info == NULL || m->info->size < 0)
+		return err_set(err, RMG_E_FORMAT, "containerd says no size of a blob");
+	b.size_bytes = (uint64_t)m->info->size;
+	read_snapshots(m->info, a, &b);
+	*out = b;
+	return end(a, "what containerd says of a blob", err);
 }
 
 enum rmg_rc ctrd_read_piece(struct span message, struct arena *a, uint64_t *offset,

@@ -41,7 +41,14 @@ struct ctrd_image {
 MUST enum rmg_rc ctrd_read_images(struct span message, struct arena *a, struct ctrd_image **out,
 				  size_t *n, struct rmg_err *err);
 
-MUST enum rmg_rc ctrd_read_size(struct span message, uint64_t *out, struct rmg_err *err);
+/* A blob of the content store; of an image's configuration, the snapshots that were made of it. */
+struct ctrd_blob {
+	uint64_t size_bytes;
+	struct event_label *snapshots; /* snapshotter, and the snapshot's name */
+	size_t n_snapshots;
+};
+MUST enum rmg_rc ctrd_read_blob(struct span message, struct arena *a, struct ctrd_blob *out,
+				struct rmg_err *err);
 
 /* A piece of a blob: data borrows from nobody, it is the arena's. */
 MUST enum rmg_rc ctrd_read_piece(struct span message, struct arena *a, uint64_t *offset,

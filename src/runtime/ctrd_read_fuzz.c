@@ -84,7 +84,8 @@ static void event(struct span m, struct arena *a)
 static void rest(struct span m, struct arena *a)
 {
 	struct span *names, text;
-	uint64_t size, offset;
+	struct ctrd_blob blob;
+	uint64_t offset;
 	size_t n;
 
 	if (ctrd_read_namespaces(m, a, &names, &n, NULL) == RMG_OK)
@@ -95,7 +96,9 @@ static void rest(struct span m, struct arena *a)
 	if (ctrd_read_root(m, S("io.containerd.content.v1"), S("content"), a, &text, NULL) ==
 	    RMG_OK)
 		CHECK(text.n <= LIMIT_PATH_BYTES);
-	(void)!ctrd_read_size(m, &size, NULL);
+	if (ctrd_read_blob(m, a, &blob, NULL) == RMG_OK)
+		for (size_t i = 0; i < blob.n_snapshots; i++)
+			is_text(blob.snapshots[i].value);
 	if (ctrd_read_piece(m, a, &offset, &text, NULL) == RMG_OK)
 		CHECK(text.n <= m.n);
 }

@@ -76,7 +76,8 @@ static void test_tasks_images_namespaces(void **state)
 static void test_store(void **state)
 {
 	struct span *folders, text;
-	uint64_t size, offset;
+	struct ctrd_blob blob;
+	uint64_t offset;
 	size_t n;
 
 	(void)state;
@@ -89,11 +90,16 @@ static void test_store(void **state)
 	assert_true(span_ends(folders[0], S("/snapshots/1/fs")));
 	assert_int_equal(ctrd_read_parent(message("ok-stat"), &a, &text, NULL), RMG_OK);
 	assert_true(span_starts(text, S("sha256:")) && text.n == 71);
-	assert_int_equal(ctrd_read_size(message("ok-info"), &size, NULL), RMG_OK);
-	assert_int_equal(size, 739);
+	assert_int_equal(ctrd_read_blob(message("ok-info"), &a, &blob, NULL), RMG_OK);
+	assert_int_equal(blob.size_bytes, 739);
+	assert_int_equal(blob.n_snapshots, 0);
+	assert_int_equal(ctrd_read_blob(message("ok-info-of-config"), &a, &blob, NULL), RMG_OK);
+	assert_int_equal(blob.n_snapshots, 1);
+	assert_text(blob.snapshots[0].key, "overlayfs");
+	assert_int_equal(blob.snapshots[0].value.n, 71);
 	assert_int_equal(ctrd_read_piece(message("ok-piece"), &a, &offset, &text, NULL), RMG_OK);
 	assert_int_equal(offset, 0);
-	assert_int_equal(text.n, size);
+	assert_int_equal(text.n, 739);
 	assert_int_equal(ctrd_read_root(message("ok-plugins"), S("io.containerd.content.v1"),
 					S("content"), &a, &text, NULL),
 			 RMG_OK);

@@ -37,12 +37,16 @@ enum rmg_rc ctrd_images_new(struct ctrd_images **out, struct rmg_err *err)
 	return RMG_OK;
 }
 
+static void free_name(struct name *n)
+{
+	free(n->ns);
+	free(n->name);
+}
+
 static void forget_names(struct ctrd_images *t)
 {
-	VEC_EACH (n, &t->names) {
-		free(n->ns);
-		free(n->name);
-	}
+	VEC_EACH (n, &t->names)
+		free_name(n);
 	t->names.n = 0;
 	map_clear(&t->by_name);
 }
@@ -100,27 +104,27 @@ struct ctrd_known *ctrd_images_find(struct ctrd_images *t, struct span ns, struc
 /* The last one takes the place of the one that goes. */
 struct ctrd_known *ctrd_images_forget(struct ctrd_images *t, struct span ns, struct span name)
 {
-	struct name *n = find_name(t, ns, name), *last;
-	struct ctrd_known *known;
-	uint32_t at;
+	struct name *n = find_name(t, ns, name), gone;
+	uint32_t at, last;
 
 	if (n == NULL)
 		return NULL;
-	known = n->known;
-	known->names--;
+	gone = *n;
 	at = (uint32_t)(n - t->names.v);
+	last = (uint32_t)--t->names.n;
 	map_remove(&t->by_name, name_key(ns, name), at);
-	free(n->ns);
-	free(n->name);
-	last = &t->names.v[--t->names.n];
-	if (last == n)
-		return known;
-	*n = *last;
-	map_remove(&t->by_name, name_key(span_cstr(n->ns), span_cstr(n->name)),
-		   (uint32_t)t->names.n);
-	/* The key was there a moment ago: there is room. */
-	CHECK(map_add_another(&t->by_name, name_key(span_cstr(n->ns), span_cstr(n->name)), at));
-	return known;
+	if (at != last) {
+		uint64_t key;
+
+		*n = t->names.v[last];
+		key = name_key(span_cstr(n->ns), span_cstr(n->name));
+		map_remove(&t->by_name, key, last);
+		/* The key was there a moment ago: there is room. */
+		CHECK(map_add_another(&t->by_name, key, at));
+	}
+	gone.known->names--;
+	free_name(&gone);
+	return gone.known;
 }
 
 static bool add_name(struct ctrd_images *t, struct span ns, struct span name,
@@ -136,8 +140,7 @@ static bool add_name(struct ctrd_images *t, struct span ns, struct span name,
 		}
 		t->names.n--;
 	}
-	free(n.ns);
-	free(n.name);
+	free_name(&n);
 	return false;
 }
 
