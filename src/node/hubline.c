@@ -8,6 +8,7 @@
 #include "format/json.h"
 #include "io/file.h"
 #include "io/http.h"
+#include "oci/reference.h"
 
 enum { URL_BYTES = 70000 };
 
@@ -17,15 +18,9 @@ struct hubline {
 	struct strbuf body, url, header; /* header: "Authorization: Bearer ..." */
 };
 
-static bool is_loopback(struct span host)
-{
-	return span_starts(host, S("127.")) || span_starts(host, S("localhost")) ||
-	       span_starts(host, S("[::1]"));
-}
-
 static enum rmg_rc check_address(const struct hubline_opts *o, struct rmg_err *err)
 {
-	struct span url = span_cstr(o->hub);
+	struct span url = span_cstr(o->hub), host = span_from(url, MIN_OF(url.n, (size_t)7));
 
 	if (span_starts(url, S("https://")))
 		return RMG_OK;
@@ -33,7 +28,8 @@ static enum rmg_rc check_address(const struct hubline_opts *o, struct rmg_err *e
 		return err_set(err, RMG_E_ARG,
 			       "a hub's address is https://HOST[:PORT], not \"" SPAN_FMT "\"",
 			       SPAN_ARG(span_head(url, 100)));
-	if (!o->plain_http && !is_loopback(span_from(url, 7)))
+	if ((o->token || o->token_file) && !o->plain_http &&
+	    !host_is_loopback(span_head(host, MIN_OF(span_chr(host, '/'), host.n))))
 		return err_set(err, RMG_E_ARG,
 			       "the token would go in the clear: take https://, or --plain-http "
 			       "where something else protects it");
@@ -152,6 +148,7 @@ static enum rmg_rc once(struct hubline *l, const struct hub_ask *ask, struct hub
 				   .body = ask->body,
 				   .max_bytes = MIB(256),
 				   .no_redirect = true,
+				   .packed = true,
 				   .sink = take,
 				   .user = l};
 	size_t n = 0;
