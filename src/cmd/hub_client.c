@@ -84,6 +84,8 @@ enum rmg_rc hub_client_open(const struct options *o, struct hub_client **out, st
 		rc = find_token(o, opts.hub, &c->token, err);
 	if (c->token.n)
 		opts.token = strbuf_cstr(&c->token);
+	else /* a question alone may be read by anybody; the hub will ask for a token */
+		opts.plain_http = true;
 	if (rc == RMG_OK)
 		rc = hubline_open(&opts, &c->line, err);
 	if (rc != RMG_OK) {

@@ -28,7 +28,7 @@ static enum rmg_rc check_address(const struct hubline_opts *o, struct rmg_err *e
 		return err_set(err, RMG_E_ARG,
 			       "a hub's address is https://HOST[:PORT], not \"" SPAN_FMT "\"",
 			       SPAN_ARG(span_head(url, 100)));
-	if ((o->token || o->token_file) && !o->plain_http &&
+	if (!o->plain_http &&
 	    !host_is_loopback(span_head(host, MIN_OF(span_chr(host, '/'), host.n))))
 		return err_set(err, RMG_E_ARG,
 			       "the token would go in the clear: take https://, or --plain-http "
