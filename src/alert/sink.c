@@ -184,7 +184,7 @@ static size_t part_of(struct sink *s, const struct message *m)
 	if (s->part_id && span_is(span_cstr(s->part_id), m->id))
 		return s->part;
 	free(s->part_id);
-	s->part_id = strndup((const char *)m->id.p, m->id.n);
+	s->part_id = span_dup(m->id);
 	s->part = 0;
 	return 0;
 }

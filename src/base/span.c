@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/span.h"
 
+#include <stdlib.h>
+
 int span_cmp(struct span a, struct span b)
 {
 	size_t n = MIN_OF(a.n, b.n);
@@ -257,4 +259,16 @@ bool span_glob(struct span pattern, struct span path)
 		pattern = back_pattern;
 		path = back_path;
 	}
+}
+
+char *span_dup(struct span s)
+{
+	char *copy = malloc(s.n + 1);
+
+	if (copy == NULL)
+		return NULL;
+	if (s.n)
+		memcpy(copy, s.p, s.n);
+	copy[s.n] = '\0';
+	return copy;
 }

@@ -126,6 +126,9 @@ static inline bool is_alnum(uint8_t c)
 	return is_digit(c) || is_alpha(c);
 }
 
+/* A copy that ends with NUL, for free(); NULL without memory. */
+char *span_dup(struct span s);
+
 static inline bool is_space(uint8_t c)
 {
 	return c == ' ' || (c >= '\t' && c <= '\r');

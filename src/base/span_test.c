@@ -67,6 +67,19 @@ static void test_parts(void **state)
 	is(span_cstr(NULL), "");
 }
 
+static void test_dup(void **state)
+{
+	const char text[] = {'a', '\0', 'b', 'c'}; /* no NUL behind it */
+	char *copy = span_dup(span_of(text, 4)), *empty = span_dup((struct span){0});
+
+	(void)state;
+	assert_non_null(copy);
+	assert_memory_equal(copy, "a\0bc", 5);
+	assert_string_equal(empty, "");
+	free(copy);
+	free(empty);
+}
+
 static void test_find(void **state)
 {
 	struct span s = S("abcabc");
@@ -319,15 +332,11 @@ static void test_glob_doubling(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_compare),
-	    cmocka_unit_test(test_parts),
-	    cmocka_unit_test(test_find),
-	    cmocka_unit_test(test_cut),
-	    cmocka_unit_test(test_fields_and_words),
-	    cmocka_unit_test(test_numbers),
-	    cmocka_unit_test(test_unhex),
-	    cmocka_unit_test(test_glob),
-	    cmocka_unit_test(test_glob_is_its_definition),
+	    cmocka_unit_test(test_compare),       cmocka_unit_test(test_parts),
+	    cmocka_unit_test(test_dup),           cmocka_unit_test(test_find),
+	    cmocka_unit_test(test_cut),           cmocka_unit_test(test_fields_and_words),
+	    cmocka_unit_test(test_numbers),       cmocka_unit_test(test_unhex),
+	    cmocka_unit_test(test_glob),          cmocka_unit_test(test_glob_is_its_definition),
 	    cmocka_unit_test(test_glob_doubling),
 	};
 

@@ -331,7 +331,7 @@ static enum rmg_rc alert_of_row(struct call *c, const struct alert_row *row, str
 		return world_advisory(c->w, row->advisory, &out->advisory) == RMG_OK
 			   ? RMG_OK
 			   : call_no_memory(c);
-	out->key = strndup((const char *)row->key.p, row->key.n);
+	out->key = span_dup(row->key);
 	return out->key ? RMG_OK : call_no_memory(c);
 }
 

@@ -37,7 +37,7 @@ static struct unknown *entry_of(struct looking *l, struct span subject)
 	if (fresh == NULL || !map_set(&l->of, hash, (uint32_t)l->v.n - 1))
 		return NULL;
 	*fresh = (struct unknown){.rule = NO_RULE, .since_ms = since(l->c, subject)};
-	fresh->text = strndup((const char *)subject.p, subject.n);
+	fresh->text = span_dup(subject);
 	fresh->subject = span_cstr(fresh->text);
 	return fresh->text ? fresh : NULL;
 }

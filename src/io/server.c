@@ -414,7 +414,7 @@ static enum rmg_rc bind_to(const char *listen_at, int *out, unsigned *port, stru
 
 static char *text_of(struct span s)
 {
-	return s.n ? strndup((const char *)s.p, s.n) : NULL;
+	return s.n ? span_dup(s) : NULL;
 }
 
 static enum rmg_rc start(struct server *s, int fd, struct rmg_err *err)

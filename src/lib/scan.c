@@ -112,7 +112,7 @@ enum rmg_rc rmg_image_open(const char *source, const struct rmg_opts *opts, stru
 	if (rc == RMG_OK) {
 		struct span d = image->source->manifest_digest;
 
-		image->digest = strndup(d.n ? (const char *)d.p : "", d.n);
+		image->digest = span_dup(d);
 		rc = image->digest ? RMG_OK : err_set(err, RMG_E_NOMEM, "no memory for an image");
 	}
 	if (rc == RMG_E_STOPPED && deadline_passed(image->deadline))

@@ -90,7 +90,7 @@ static struct said *said_of(struct repeats *r, struct span source)
 	if (s == NULL)
 		return NULL;
 	s->text = strbuf_of(HELD_BYTES);
-	s->source = strndup((const char *)source.p, source.n);
+	s->source = span_dup(source);
 	if (s->source == NULL || !VEC_PUSH(&r->all, s)) {
 		said_free(s);
 		return NULL;

@@ -46,7 +46,7 @@ static void want_snapshot(struct uplink *u, struct span source)
 	VEC_EACH (it, &u->resync)
 		if (span_is(span_cstr(*it), source))
 			return;
-	copy = strndup((const char *)source.p, source.n);
+	copy = span_dup(source);
 	if (copy == NULL || !VEC_PUSH(&u->resync, copy))
 		free(copy);
 }

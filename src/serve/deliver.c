@@ -63,7 +63,7 @@ static enum rmg_rc take(void *user, const struct outbox_row *row)
 	struct letter l = {.id = row->id,
 			   .attempts = row->attempts,
 			   .created_ms = row->created_ms,
-			   .message = strndup((const char *)row->message.p, row->message.n)};
+			   .message = span_dup(row->message)};
 
 	if (l.message && VEC_PUSH(&d->letters, l))
 		return RMG_OK;

@@ -130,8 +130,7 @@ struct ctrd_known *ctrd_images_forget(struct ctrd_images *t, struct span ns, str
 static bool add_name(struct ctrd_images *t, struct span ns, struct span name,
 		     struct ctrd_known *known)
 {
-	struct name n = {strndup((const char *)ns.p, ns.n), strndup((const char *)name.p, name.n),
-			 known};
+	struct name n = {span_dup(ns), span_dup(name), known};
 
 	if (n.ns && n.name && VEC_PUSH(&t->names, n)) {
 		if (map_add_another(&t->by_name, name_key(ns, name), (uint32_t)t->names.n - 1)) {

@@ -36,14 +36,9 @@ static uint32_t index_of(const struct told *t, struct span id)
 	return i;
 }
 
-static char *copy(struct span s)
-{
-	return strndup(s.n ? (const char *)s.p : "", s.n);
-}
-
 static enum rmg_rc add(struct told *t, struct span id, struct span means)
 {
-	struct told_row r = {copy(id), copy(means), t->round};
+	struct told_row r = {span_dup(id), span_dup(means), t->round};
 
 	if (r.id && r.means && VEC_PUSH(&t->rows, r)) {
 		if (map_add_another(&t->by_id, hash_span(id), (uint32_t)t->rows.n - 1))
@@ -66,7 +61,7 @@ enum rmg_rc told_see(struct told *t, struct span id, struct span means, enum tol
 	t->rows.v[i].round = t->round;
 	if (span_is(span_cstr(t->rows.v[i].means), means))
 		return RMG_OK;
-	now = copy(means);
+	now = span_dup(means);
 	if (now == NULL)
 		return RMG_E_NOMEM;
 	free(t->rows.v[i].means);
