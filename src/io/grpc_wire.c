@@ -211,6 +211,17 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 	return 0;
 }
 
+/* Whatever comes before we have said so ends the call the same way. */
+static int on_invalid(nghttp2_session *session, const nghttp2_frame *frame, int code, void *user)
+{
+	struct grpc_wire *w = user;
+
+	(void)session;
+	if (is_ours(w, frame->hd.stream_id))
+		FAIL(w, RMG_E_NET, "the server's answer is malformed (%s)", nghttp2_strerror(code));
+	return 0;
+}
+
 static int on_close(nghttp2_session *session, int32_t stream, uint32_t code, void *user)
 {
 	struct grpc_wire *w = user;
@@ -224,7 +235,7 @@ static int on_close(nghttp2_session *session, int32_t stream, uint32_t code, voi
 	else if (code != NGHTTP2_NO_ERROR)
 		FAIL(w, RMG_E_NET, "the server broke the call off (%s)",
 		     nghttp2_http2_strerror(code));
-	else if (w->status == GRPC_NONE && w->http != HTTP_OK)
+	else if (w->status == GRPC_NONE && w->http && w->http != HTTP_OK)
 		w->status = status_of_http(w->http);
 	else if (w->status == GRPC_NONE)
 		FAIL(w, RMG_E_NET, "the server ended the call and did not say how it went");
@@ -293,6 +304,7 @@ static int make_session(struct grpc_wire *w)
 	nghttp2_session_callbacks_set_on_header_callback(calls, on_header);
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(calls, on_data);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(calls, on_frame);
+	nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(calls, on_invalid);
 	nghttp2_session_callbacks_set_on_stream_close_callback(calls, on_close);
 	nghttp2_session_callbacks_set_on_frame_not_send_callback(calls, on_unsent);
 	rc = nghttp2_session_client_new(&w->session, calls, w);
