@@ -13,6 +13,10 @@
 /* Sizes of buffers must be constants of their own. */
 #define LIMIT_PATH_BYTES_MAX 4096
 #define LIMIT_PATH_DEPTH_MAX 256
+#define LIMIT_KUBE_KINDS_MAX 256
+#define LIMIT_KUBE_NAMESPACES_MAX 16
+#define LIMIT_TAG_MEANINGS_MAX 32
+#define LIMIT_CRAWLS_MAX 16
 
 #define RMG_LIMITS(X)                                                                              \
 	X(LAYER_BYTES, GIB(64), "bytes", "one layer, decompressed")                                \
@@ -24,6 +28,7 @@
 	X(PATH_DEPTH, LIMIT_PATH_DEPTH_MAX, "components", "components of one path")                \
 	X(LINK_DEPTH, 40, "links", "symbolic links followed for one path")                         \
 	X(PAX_BYTES, MIB(1), "bytes", "one PAX header or GNU long name")                           \
+	X(TAR_SPLIT_BYTES, MIB(16), "bytes", "one line of what tar-split keeps of a layer")        \
 	X(SPARSE_BYTES, GIB(16), "bytes", "holes of one layer's sparse files, read as zeros")      \
 	X(FILE_HELD_BYTES, MIB(768), "bytes", "one file held in memory for a cataloger")           \
 	X(HEAD_BYTES, KIB(64), "bytes", "the beginning of a file that a cataloger may ask for")    \
@@ -43,6 +48,7 @@
 	X(WORKER_AS_BYTES, GIB(3), "bytes", "address space of the worker")                         \
 	X(WORKER_CPU_S, 900, "seconds", "processor time of the worker for one layer")              \
 	X(WORKER_STALL_S, 120, "seconds", "silence of the worker")                                 \
+	X(SCAN_MEMORY_BYTES, GIB(2), "bytes", "all workers of an agent, by their control group")   \
 	X(NET_STALL_S, 30, "seconds", "silence of a registry, a publisher or an engine")           \
 	X(NET_STALL_MAX_S, 3600, "seconds", "the same, where --stall-seconds says another")        \
 	X(CACHE_BYTES, GIB(2), "bytes", "layer facts kept on disk; the oldest go first")           \
@@ -57,10 +63,12 @@
 	X(SETTINGS_BYTES, MIB(1), "bytes", "one settings file")                                    \
 	X(IGNORE_BYTES, MIB(1), "bytes", "one ignore file")                                        \
 	X(IGNORE_ROWS, 10000, "rows", "rows of one ignore file")                                   \
+	X(DIFFERENCE_ITEMS, 10000, "items", "what one image has and another has not, one by one")  \
 	X(WORLD_BYTES, GIB(8), "bytes", "texts that the hub holds in memory")                      \
 	X(READING_BYTES, MIB(256), "bytes", "an inventory on its way to the hub that leads")       \
 	X(POLICY_BYTES, MIB(1), "bytes", "one policy file")                                        \
 	X(POLICY_RULES, 1000, "rules", "rules of one policy file")                                 \
+	X(RULES_BYTES, MIB(8), "bytes", "what an agent is told of its hub's policy")               \
 	X(VEX_BYTES, MIB(16), "bytes", "one OpenVEX document")                                     \
 	X(VEX_CLAIMS, 100000, "claims", "vulnerabilities by products of one OpenVEX document")     \
 	X(JWT_BYTES, KIB(16), "bytes", "one token of an identity provider")                        \
@@ -73,10 +81,42 @@
 	X(EXEC_VERDICTS, 32768, "files", "executed files that a node remembers the verdict of")    \
 	X(EXEC_FINDINGS, 1000, "findings", "odd programs started in one container that are told")  \
 	X(EXEC_ANSWER_MS, 500, "milliseconds", "judging a program whose start waits for it")       \
+	X(PROFILE_IMAGES, 256, "images", "images whose profiles are held while none of them runs") \
+	X(PROFILE_WAITING, 65536, "files", "opened files before their image is read")              \
+	X(MAPS_BYTES, MIB(16), "bytes", "what one process has mapped")                             \
+	X(PROFILE_KEYS, 100000, "keys", "components, or programs, of one image's profile")         \
 	X(HASHED_BYTES, MIB(512), "bytes", "a file of a running container that is hashed")         \
 	X(MOUNTS_BYTES, MIB(16), "bytes", "the mounts of one process")                             \
 	X(MESSAGE_BYTES, MIB(32), "bytes", "one message to a sink, kept as JSON")                  \
+	X(TAGS_ASKED, 100000, "references", "of which a hub remembers that it had them asked for") \
+	X(BASES, 32, "references", "that one image is known to stand on")                          \
+	X(BASE_TAGS, 64, "references", "of one base image that are looked at")                     \
+	X(REGISTRIES, 1000, "registries", "that a hub keeps account of by name")                   \
+	X(CRAWLS, LIMIT_CRAWLS_MAX, "registries", "that a hub walks through")                      \
+	X(CRAWL_REPOSITORIES, 100000, "repositories", "of one of them")                            \
+	X(CRAWL_TAGS, 1000000, "tags", "of one of them")                                           \
+	X(CRAWL_PAGES, 100000, "pages", "of lists in one walk")                                    \
+	X(LISTING_BYTES, MIB(16), "bytes", "one page of what a registry lists")                    \
+	X(OTHER_BYTES, MIB(16), "bytes", "what a registry's own scanner says of one image")        \
+	X(OTHER_FINDINGS, 5000, "findings", "of a registry's own scanner on one image")            \
+	X(HOOK_BYTES, MIB(1), "bytes", "what a registry sends of its own accord")                  \
+	X(HOOK_HINTS, 256, "hints", "of one message of a registry that are looked at")             \
 	X(WATCH_ROUND_S, 300, "seconds", "silence of a runtime until all is listed anew")          \
+	X(KUBECONFIG_BYTES, MIB(1), "bytes", "one kubeconfig, one certificate, one token")         \
+	X(KUBE_OBJECT_BYTES, MIB(4), "bytes", "one object of Kubernetes' API")                     \
+	X(KUBE_KINDS, LIMIT_KUBE_KINDS_MAX, "kinds", "kinds of objects of one cluster")            \
+	X(KUBE_NAMESPACES, LIMIT_KUBE_NAMESPACES_MAX, "namespaces", "watched alone, or left out")  \
+	X(TAG_MEANINGS, LIMIT_TAG_MEANINGS_MAX, "meanings", "of one tag of an image stream")       \
+	X(KUBE_QUIET_S, 150, "seconds", "silence of a watch of Kubernetes' API")                   \
+	X(KUBE_WRITES_S, 20, "writes", "of a hub into one cluster, in a second")                   \
+	X(KUBE_RESULTS, 25, "findings", "that a report in a cluster names, of one workload")       \
+	X(REVIEW_BYTES, MIB(8), "bytes", "one question of Kubernetes' admission")                  \
+	X(ADMISSION_TOLD, 4096, "events", "what admission was asked and the hub was not told yet") \
+	X(NAMESPACES_KNOWN, 50000, "namespaces", "namespaces of a cluster whose webhook this is")  \
+	X(REVIEWS_KEPT, 65536, "pods", "pods of which it is known that they were reviewed")        \
+	X(REVIEWS_MISSED, 4096, "pods", "pods that may have started without a review, until told") \
+	X(PULLS_WAITING, 64, "images", "images that ask to start and wait to be read")             \
+	X(PULL_S, 600, "seconds", "reading an image that asks to start")                           \
 	X(GRPC_BYTES, MIB(64), "bytes", "one message of a gRPC server (a runtime's socket)")       \
 	X(EVENT_BYTES, MIB(1), "bytes", "one event, and one message of a runtime's stream")        \
 	X(EVENTS_BYTES, MIB(64), "bytes", "the events of one request, unpacked")                   \

@@ -13,10 +13,10 @@
 
 #include "base/attr.h"
 
-struct map_slot {
+struct map_slot { /* 12 bytes: the hub has millions */
 	uint64_t key;
 	uint32_t value; /* MAP_NONE: free */
-};
+} __attribute__((packed, aligned(4)));
 
 struct map {
 	struct map_slot *slot;
@@ -50,6 +50,11 @@ void map_remove(struct map *m, uint64_t key, uint32_t value);
 static inline bool map_has(const struct map *m, uint64_t key)
 {
 	return map_find(m, key) != MAP_NONE;
+}
+
+static inline size_t map_bytes(const struct map *m)
+{
+	return m->slots * sizeof *m->slot;
 }
 
 void map_clear(struct map *m); /* keeps the memory */
