@@ -88,6 +88,17 @@ bool cgroup_next(struct cgroup_walk *w, struct cgroup_name *out)
 	}
 }
 
+bool cgroup_has(struct span text, struct span id)
+{
+	struct cgroup_walk w = cgroup_walk(text);
+	struct cgroup_name name;
+
+	while (cgroup_next(&w, &name))
+		if (span_is(name.id, id))
+			return true;
+	return false;
+}
+
 bool cgroup_container(struct span text, struct span *id)
 {
 	struct cgroup_walk w = cgroup_walk(text);

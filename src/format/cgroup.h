@@ -34,6 +34,9 @@ static inline struct cgroup_walk cgroup_walk(struct span text)
  * keeps beside a container (conmon) are in none. */
 bool cgroup_next(struct cgroup_walk *w, struct cgroup_name *out);
 
+/* Whether a name is just this one. */
+bool cgroup_has(struct span text, struct span id);
+
 /* The innermost name that can be nothing but a container's id; false: there is none. */
 bool cgroup_container(struct span text, struct span *id);
 

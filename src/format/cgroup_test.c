@@ -84,12 +84,28 @@ static void names_come_innermost_first(void **state)
 	assert_false(cgroup_next(&w, &name));
 }
 
+static void only_a_whole_name_is_one(void **state)
+{
+	struct span text =
+	    S("4:memory:/api/c1d73ab0c1\n0::/machine.slice/libpod-c1.scope/container\n");
+
+	(void)state;
+	assert_true(cgroup_has(text, S("c1")));
+	assert_true(cgroup_has(text, S("c1d73ab0c1")));
+	assert_false(cgroup_has(text, S("c1d73ab0c")));
+	assert_false(cgroup_has(text, S("libpod-c1")));
+	assert_false(cgroup_has(S("4:memory:/api/c1d73ab0c1\n"), S("c1")));
+	assert_false(cgroup_has(S("0::/machine.slice/libpod-conmon-c1.scope\n"), S("c1")));
+	assert_false(cgroup_has(text, S("")));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(containers_are_found),
 	    cmocka_unit_test(who_is_in_none_is_in_none),
 	    cmocka_unit_test(names_come_innermost_first),
+	    cmocka_unit_test(only_a_whole_name_is_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
