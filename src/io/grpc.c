@@ -7,12 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/limits.h"
 #include "io/grpc_wire.h"
+#include "io/socket.h"
 
 enum { POLL_MS = 500, PIECE = 64 << 10 };
 
@@ -67,22 +67,15 @@ void grpc_free(struct grpc *g)
 
 static enum rmg_rc connect_to(struct grpc *g, struct rmg_err *err)
 {
-	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	enum rmg_rc rc;
 
-	if (strlen(g->opts.socket) >= sizeof at.sun_path)
-		return err_set(err, RMG_E_ARG, "the path of a socket is at most %zu bytes long",
-			       sizeof at.sun_path - 1);
-	memcpy(at.sun_path, g->opts.socket, strlen(g->opts.socket));
-	g->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (g->fd < 0)
-		return err_os(err, RMG_E_IO, "make a socket");
-	if (connect(g->fd, (const struct sockaddr *)&at, sizeof at) != 0) {
+	g->fd = socket_connect(g->opts.socket);
+	if (g->fd < 0 && errno == ENAMETOOLONG)
+		return err_set(err, RMG_E_ARG, "the path of a socket is too long");
+	if (g->fd < 0) {
 		bool refused = errno == EACCES || errno == EPERM;
 
-		rc = err_os(err, refused ? RMG_E_AUTH : RMG_E_NET, "connect");
-		disconnect(g);
-		return rc;
+		return err_os(err, refused ? RMG_E_AUTH : RMG_E_NET, "connect");
 	}
 	rc = grpc_wire_new(&g->wire, err);
 	if (rc != RMG_OK)

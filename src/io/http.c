@@ -2,12 +2,15 @@
 #include "io/http.h"
 
 #include <curl/curl.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/strbuf.h"
 #include "io/curl_tls.h"
+#include "io/http_inside.h"
+#include "io/socket.h"
 
 #define ERROR_TEXT 200
 
@@ -17,6 +20,9 @@ enum { LATER_S = 5 };
 struct http {
 	CURL *curl;
 	struct http_opts opts;
+	const char *unix_socket;
+	bool alone;            /* nothing else happens on this thread meanwhile */
+	bool as_owner;         /* of the socket, until it is connected to */
 	struct strbuf headers; /* of the last answer */
 	struct strbuf error;   /* body of an answer that is not 2xx */
 	char why[CURL_ERROR_SIZE];
@@ -34,6 +40,7 @@ struct http {
 	curl_off_t seen; /* bytes of bodies by then */
 	bool sent;       /* connected: from here on silence counts */
 	bool stalled;
+	struct curl_slist *lines; /* of the request */
 };
 
 /* Scheme, host and path: queries and user names of URLs may be secret, some paths too. */
@@ -158,11 +165,18 @@ static bool begin(struct http *h)
 	return true;
 }
 
+static void as_ourselves(struct http *h)
+{
+	if (h->as_owner)
+		socket_as_ourselves();
+	h->as_owner = false;
+}
+
 static size_t on_header(char *p, size_t size, size_t n, void *user)
 {
 	struct http *h = user;
 	struct span line = span_of(p, size * n);
-
+	as_ourselves(h);
 	moved(h);
 	if (span_starts(line, S("HTTP/"))) { /* the next answer: of a redirect, or after 1xx */
 		strbuf_clear(&h->headers);
@@ -181,7 +195,7 @@ static size_t on_body(char *p, size_t size, size_t n, void *user)
 {
 	struct http *h = user;
 	struct span bytes = span_of(p, size * n);
-
+	as_ourselves(h);
 	if (!begin(h))
 		return 0;
 	if (h->resp->status < 200 || h->resp->status > 299) {
@@ -208,6 +222,7 @@ static int on_progress(void *user, curl_off_t down_all, curl_off_t down, curl_of
 	struct http *h = user;
 
 	(void)down_all, (void)up_all;
+	as_ourselves(h);
 	h->stalled = is_stalled(h, down + up);
 	if (h->stalled)
 		return 1;
@@ -253,6 +268,7 @@ void http_free(struct http *h)
 	if (h == NULL)
 		return;
 	curl_easy_cleanup(h->curl);
+	curl_slist_free_all(h->lines);
 	strbuf_done(&h->headers);
 	strbuf_done(&h->error);
 	free(h);
@@ -274,6 +290,9 @@ static void set_connection(struct http *h)
 	curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(c, CURLOPT_BUFFERSIZE, 256L * 1024);
 	curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	if (o->proxy)
+		curl_easy_setopt(c, CURLOPT_PROXY, o->proxy);
+	curl_easy_setopt(c, CURLOPT_PRIVATE, h);
 	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(c, CURLOPT_HEADERDATA, h);
 	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
@@ -307,8 +326,28 @@ static void set_method(CURL *c, const struct http_request *req)
 	curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, method);
 }
 
-static void set_request(CURL *c, const struct http_request *req)
+/* A Unix socket is connected to as its owner (socket.h): from here to the connection, after which
+ * the first of our functions is ourselves again. */
+static curl_socket_t open_unix(void *user, curlsocktype purpose, struct curl_sockaddr *a)
 {
+	struct http *h = user;
+
+	(void)purpose;
+	h->as_owner = h->alone && socket_as_owner(h->unix_socket);
+	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+}
+
+static void set_unix(struct http *h, const char *path)
+{
+	h->unix_socket = path;
+	curl_easy_setopt(h->curl, CURLOPT_UNIX_SOCKET_PATH, path);
+	curl_easy_setopt(h->curl, CURLOPT_OPENSOCKETFUNCTION, open_unix);
+	curl_easy_setopt(h->curl, CURLOPT_OPENSOCKETDATA, h);
+}
+
+static void set_request(struct http *h, const struct http_request *req)
+{
+	CURL *c = h->curl;
 	bool secure = strncasecmp(req->url, "https:", 6) == 0;
 	char range[48];
 
@@ -333,7 +372,7 @@ static void set_request(CURL *c, const struct http_request *req)
 		curl_easy_setopt(c, CURLOPT_PASSWORD, req->password ? req->password : "");
 	}
 	if (req->unix_socket)
-		curl_easy_setopt(c, CURLOPT_UNIX_SOCKET_PATH, req->unix_socket);
+		set_unix(h, req->unix_socket);
 }
 
 /* "Expect:" goes away: it costs a round trip and some servers never answer it. */
@@ -372,12 +411,8 @@ static enum rmg_rc failure(struct http *h, CURLcode code, struct rmg_err *err)
 		       h->why[0] ? h->why : curl_easy_strerror(code));
 }
 
-enum rmg_rc http_do(struct http *h, const struct http_request *req, struct http_response *resp,
-		    struct rmg_err *err)
+CURL *http_inside_begin(struct http *h, const struct http_request *req, struct http_response *resp)
 {
-	struct curl_slist *headers = NULL;
-	CURLcode code;
-
 	curl_easy_reset(h->curl); /* keeps connections and the name cache */
 	strbuf_clear(&h->headers);
 	strbuf_clear(&h->error);
@@ -394,18 +429,48 @@ enum rmg_rc http_do(struct http *h, const struct http_request *req, struct http_
 	moved(h);
 	h->why[0] = '\0';
 	set_connection(h);
-	set_request(h->curl, req);
-	if (!set_headers(h->curl, req->headers, &headers)) {
-		curl_slist_free_all(headers);
-		return err_set(err, RMG_E_NOMEM, "no memory for a request");
-	}
-	code = curl_easy_perform(h->curl);
+	set_request(h, req);
+	if (set_headers(h->curl, req->headers, &h->lines))
+		return h->curl;
+	curl_slist_free_all(h->lines);
+	h->lines = NULL;
+	return NULL;
+}
+
+enum rmg_rc http_inside_end(struct http *h, CURLcode code, struct rmg_err *err)
+{
 	curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER, NULL);
-	curl_slist_free_all(headers);
+	curl_slist_free_all(h->lines);
+	h->lines = NULL;
 	if (code != CURLE_OK || !begin(h))
 		return failure(h, code, err);
-	resp->error = strbuf_span(&h->error);
+	h->resp->error = strbuf_span(&h->error);
 	return RMG_OK;
+}
+
+CURL *http_inside_curl(struct http *h)
+{
+	return h->curl;
+}
+
+uint64_t http_inside_got(const struct http *h)
+{
+	return h->got;
+}
+
+enum rmg_rc http_do(struct http *h, const struct http_request *req, struct http_response *resp,
+		    struct rmg_err *err)
+{
+	CURL *c = http_inside_begin(h, req, resp);
+	CURLcode code;
+
+	if (c == NULL)
+		return err_set(err, RMG_E_NOMEM, "no memory for a request");
+	h->alone = true;
+	code = curl_easy_perform(c);
+	h->alone = false;
+	as_ourselves(h);
+	return http_inside_end(h, code, err);
 }
 
 enum rmg_rc http_url_check(const char *url, struct rmg_err *err)
@@ -453,6 +518,13 @@ static time_t header_date(const struct http_response *resp, const char *name)
 	memcpy(text, value.p, value.n);
 	text[value.n] = '\0';
 	return curl_getdate(text, NULL);
+}
+
+int64_t http_date(const struct http_response *resp)
+{
+	time_t at = header_date(resp, "Date");
+
+	return at == -1 ? 0 : at;
 }
 
 bool http_retry_after(const struct http_response *resp, unsigned *seconds)

@@ -24,6 +24,7 @@ struct http_opts {                            /* zero is the default */
 	const char *user_agent;               /* NULL: "rummage/VERSION" */
 	const char *ca_file;                  /* PEM; NULL: the system's */
 	const char *client_cert, *client_key; /* PEM */
+	const char *proxy;                    /* a URL; NULL: as the environment says */
 	/* "SHA256:AB:CD:...": this certificate alone is trusted, whoever signed it, whatever names
 	 * it has and has not; NULL: authorities decide */
 	const char *fingerprint;
@@ -86,6 +87,9 @@ MUST enum rmg_rc http_url_check(const char *url, struct rmg_err *err);
  * give RMG_E_AUTH, 404 and 410 RMG_E_NOTFOUND, others RMG_E_NET. */
 enum rmg_rc http_status_err(const struct http_request *req, const struct http_response *resp,
 			    struct rmg_err *err) COLD;
+
+/* Its Date in seconds since 1970; 0 where it says none. */
+int64_t http_date(const struct http_response *resp);
 
 /* What Retry-After asks for, in either form (RFC 9110, 10.2.3), a day at most; false where it is
  * absent or no such thing. A date is measured by the server's own clock where it tells it. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A child process answers on loopback; the path of a request names the answer. */
 #include "io/http.h"
+#include "io/http_many.h"
 
 #include <arpa/inet.h>
 #include <setjmp.h>
@@ -262,6 +263,59 @@ static void test_url_secrets_stay_out_of_failures(void **state)
 	http_free(h);
 }
 
+static bool count(void *user, const struct http_response *resp, struct span bytes)
+{
+	(void)resp;
+	*(size_t *)user += bytes.n;
+	return true;
+}
+
+static void test_side_by_side(void **state)
+{
+	static const struct {
+		const char *path;
+		enum rmg_rc rc;
+		unsigned status;
+		size_t bytes;
+	} rows[] = {
+	    {"/ok", RMG_OK, 200, 5}, {"/none", RMG_OK, 404, 0}, {"/short", RMG_E_NET, 200, 5}};
+	struct http_request req[COUNT_OF(rows)];
+	struct http_response resp[COUNT_OF(rows)];
+	struct http *h[COUNT_OF(rows)];
+	size_t got[COUNT_OF(rows)] = {0}, n = 0;
+	char urls[COUNT_OF(rows)][64];
+	struct http_many *m;
+
+	(void)state;
+	assert_int_equal(http_many_new(&m, NULL), RMG_OK);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		snprintf(urls[i], sizeof urls[i], "http://127.0.0.1:%u%s", port, rows[i].path);
+		req[i] = (struct http_request){.url = urls[i], .sink = count, .user = &got[i]};
+		assert_int_equal(http_new(NULL, &h[i], NULL), RMG_OK);
+		assert_int_equal(http_many_start(m, h[i], &req[i], &resp[i], NULL), RMG_OK);
+	}
+	while (n < COUNT_OF(rows)) {
+		struct rmg_err err = {0};
+		enum rmg_rc rc;
+		struct http *one = http_many_wait(m, 30000, &rc, &err);
+		size_t i = 0;
+
+		if (one == NULL)
+			continue;
+		while (h[i] != one)
+			i++;
+		assert_int_equal(rc, rows[i].rc);
+		assert_int_equal(resp[i].status, rows[i].status);
+		assert_int_equal(got[i], rows[i].bytes);
+		n++;
+	}
+	/* One is given up. */
+	assert_int_equal(http_many_start(m, h[0], &req[0], &resp[0], NULL), RMG_OK);
+	http_many_free(m);
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		http_free(h[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -271,6 +325,7 @@ int main(void)
 	    cmocka_unit_test(test_what_goes_wrong_is_said),
 	    cmocka_unit_test(test_limit_and_refusal),
 	    cmocka_unit_test(test_url_secrets_stay_out_of_failures),
+	    cmocka_unit_test(test_side_by_side),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

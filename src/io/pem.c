@@ -4,6 +4,8 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
+#include <time.h>
 
 #include "base/limits.h"
 #include "io/file.h"
@@ -98,5 +100,30 @@ enum rmg_rc pem_pair(const char *certificate, const char *key, struct rmg_err *e
 	ERR_clear_error();
 	X509_free(cert);
 	EVP_PKEY_free(its);
+	return rc;
+}
+
+enum rmg_rc pem_ends(const char *path, int64_t *out_s, struct rmg_err *err)
+{
+	X509 *cert = NULL;
+	struct tm tm = {0};
+	enum rmg_rc rc = read_certificates(path, &cert, err);
+
+	if (rc == RMG_OK && ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm) != 1)
+		rc = err_set(err, RMG_E_FORMAT, "%s does not say how long it is good", path);
+	if (rc == RMG_OK)
+		*out_s = timegm(&tm);
+	X509_free(cert);
+	return rc;
+}
+
+enum rmg_rc pem_is_for(const char *path, const char *host, bool *out, struct rmg_err *err)
+{
+	X509 *cert = NULL;
+	enum rmg_rc rc = read_certificates(path, &cert, err);
+
+	if (rc == RMG_OK)
+		*out = X509_check_host(cert, host, 0, 0, NULL) == 1;
+	X509_free(cert);
 	return rc;
 }

@@ -15,4 +15,10 @@ MUST enum rmg_rc pem_certificates(const char *path, struct rmg_err *err);
  */
 MUST enum rmg_rc pem_pair(const char *certificate, const char *key, struct rmg_err *err);
 
+/* Until when the first certificate of a file is good, in seconds since 1970. */
+MUST enum rmg_rc pem_ends(const char *path, int64_t *out_s, struct rmg_err *err);
+
+/* Whether it is for a name. */
+MUST enum rmg_rc pem_is_for(const char *path, const char *host, bool *out, struct rmg_err *err);
+
 #endif

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -136,11 +137,33 @@ static void a_pair_belongs_together(void **state)
 	pair(f, cert, span_cstr(locked), "no key");
 }
 
+static void a_certificate_says_whose_and_how_long(void **state)
+{
+	struct fixture *f = *state;
+	const int64_t year_s = 365 * 86400;
+	int64_t ends = 0, now = time(NULL);
+	struct rmg_err err = {0};
+	bool is = false;
+	char path[128];
+
+	put(f, "cert", strbuf_span(&f->cert), path);
+	assert_int_equal(pem_ends(path, &ends, &err), RMG_OK);
+	assert_true(ends > now + 9 * year_s && ends < now + 11 * year_s);
+	assert_int_equal(pem_is_for(path, "localhost", &is, &err), RMG_OK);
+	assert_true(is);
+	assert_int_equal(pem_is_for(path, "example.com", &is, &err), RMG_OK);
+	assert_false(is);
+	unlink(path);
+	assert_int_equal(pem_ends(path, &ends, &err), RMG_E_NOTFOUND);
+	assert_int_equal(pem_is_for(path, "localhost", &is, &err), RMG_E_NOTFOUND);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(certificates_are_told_from_others, begin, end),
 	    cmocka_unit_test_setup_teardown(a_pair_belongs_together, begin, end),
+	    cmocka_unit_test_setup_teardown(a_certificate_says_whose_and_how_long, begin, end),
 	};
 
 	return cmocka_run_group_tests_name("pem", tests, NULL, NULL);

@@ -3,11 +3,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/nsfs.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/env.h"
 #include "base/utf8.h"
+#include "base/vec.h"
 
 static int open_text(unsigned pid, const char *name)
 {
@@ -137,16 +144,106 @@ bool proc_about(unsigned pid, struct proc_about *out)
 	return out->name[0] != '\0';
 }
 
+bool proc_belongs(unsigned pid, uint32_t user)
+{
+	struct proc_about about;
+	char path[64];
+	uid_t owner = 0;
+	int fd;
+	bool good;
+
+	if (proc_about(pid, &about) && about.user == user)
+		return true;
+	snprintf(path, sizeof path, "/proc/%u/ns/user", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	good = ioctl(fd, NS_GET_OWNER_UID, &owner) == 0 && owner == user;
+	close(fd);
+	return good;
+}
+
+/* The twenty-second word; the second is a name in brackets, with anything in it. */
+int64_t proc_began_ms(unsigned pid)
+{
+	enum { AFTER_NAME = 20 };
+	char buf[PROC_TEXT_BYTES / 4];
+	struct span text, name, word = {0};
+	long per_second = sysconf(_SC_CLK_TCK);
+	uint64_t ticks;
+
+	if (!proc_read(pid, "stat", buf, sizeof buf, &text) ||
+	    !span_rcut(text, ')', &name, &text) || per_second <= 0)
+		return 0;
+	for (int i = 0; i < AFTER_NAME; i++)
+		if (!span_word(&text, &word))
+			return 0;
+	return span_u64(word, 10, INT64_MAX / 1000, &ticks) ? (int64_t)ticks * 1000 / per_second
+							    : 0;
+}
+
+struct pids {
+	unsigned *v;
+	size_t n, cap;
+};
+
+/* Those that a process started, behind what pids has. */
+static void add_children(unsigned pid, size_t most, struct pids *pids)
+{
+	char buf[PROC_TEXT_BYTES / 2], name[64];
+	struct span text, word;
+	uint64_t child;
+
+	snprintf(name, sizeof name, "task/%u/children", pid);
+	if (!proc_read(pid, name, buf, sizeof buf, &text))
+		return;
+	while (pids->n < most && span_word(&text, &word))
+		if (span_u64(word, 10, INT32_MAX, &child) && !VEC_PUSH(pids, (unsigned)child))
+			return;
+}
+
+unsigned *proc_tree(unsigned first, size_t most, size_t *n)
+{
+	struct pids pids = {0};
+
+	if (!VEC_PUSH(&pids, first))
+		return NULL;
+	for (size_t i = 0; i < pids.n; i++)
+		add_children(pids.v[i], most, &pids);
+	*n = pids.n;
+	return pids.v;
+}
+
+/* Links on the way are the machine's too, where the kernel knows how to take them so (openat2(2)).
+ */
+static int open_below(const char *root, const char *path, int how)
+{
+	struct open_how in = {.flags = (unsigned)how, .resolve = RESOLVE_IN_ROOT};
+	int top = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC), fd, why;
+
+	if (top < 0)
+		return -1;
+	fd = (int)syscall(SYS_openat2, top, path, &in, sizeof in);
+	if (fd < 0 && errno == ENOSYS)
+		fd = openat(top, path + strspn(path, "/"), how);
+	why = errno;
+	close(top);
+	errno = why;
+	return fd;
+}
+
 int proc_open_dir(const char *path)
 {
 	const int how = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 	int fd = open(path, how), why = errno;
-	char through[4200];
+	const char *mounted = env_get("RUMMAGE_NODE_HOST_ROOT");
 
 	if (fd >= 0 || why != ENOENT || path[0] != '/')
 		return fd;
-	if ((size_t)snprintf(through, sizeof through, "/proc/1/root%s", path) < sizeof through)
-		fd = open(through, how);
+	if (mounted)
+		fd = open_below(mounted, path, how);
+	if (fd < 0)
+		fd = open_below("/proc/1/root", path, how);
 	if (fd < 0)
 		errno = why;
 	return fd;

@@ -7,6 +7,8 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,7 +29,31 @@ static void close_end(int *fd)
 	*fd = -1;
 }
 
-static int spawn(const char *const *argv, int child_in, int child_out, pid_t *pid)
+/* Ours with these in place of what has their names; NULL: no memory. */
+static char **environment(const char *const *extra)
+{
+	size_t n = 0, n_extra = 0, at = 0;
+	char **out;
+
+	while (environ[n])
+		n++;
+	while (extra[n_extra])
+		n_extra++;
+	out = calloc(n + n_extra + 1, sizeof *out);
+	for (size_t i = 0; out && i < n; i++) {
+		size_t name = strcspn(environ[i], "="), k = 0;
+
+		while (extra[k] && strncmp(extra[k], environ[i], name + 1) != 0)
+			k++;
+		if (extra[k] == NULL)
+			out[at++] = environ[i];
+	}
+	for (size_t i = 0; out && i < n_extra; i++)
+		out[at++] = (char *)(uintptr_t)extra[i];
+	return out;
+}
+
+static int spawn(const char *const *argv, char *const *env, int child_in, int child_out, pid_t *pid)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
@@ -42,13 +68,14 @@ static int spawn(const char *const *argv, int child_in, int child_out, pid_t *pi
 	posix_spawnattr_init(&attr);
 	posix_spawnattr_setsigmask(&attr, &none);
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
-	rc = posix_spawnp(pid, argv[0], &actions, &attr, (char *const *)(uintptr_t)argv, environ);
+	rc = posix_spawnp(pid, argv[0], &actions, &attr, (char *const *)(uintptr_t)argv, env);
 	posix_spawnattr_destroy(&attr);
 	posix_spawn_file_actions_destroy(&actions);
 	return rc;
 }
 
-static enum rmg_rc start(const char *const *argv, struct child *c, struct rmg_err *err)
+static enum rmg_rc start(const char *const *argv, char *const *env, struct child *c,
+			 struct rmg_err *err)
 {
 	int to[2], from[2], rc;
 
@@ -59,7 +86,7 @@ static enum rmg_rc start(const char *const *argv, struct child *c, struct rmg_er
 		close(to[1]);
 		return err_os(err, RMG_E_IO, "pipe");
 	}
-	rc = spawn(argv, to[0], from[1], &c->pid);
+	rc = spawn(argv, env, to[0], from[1], &c->pid);
 	close(to[0]);
 	close(from[1]);
 	c->in = to[1];
@@ -127,13 +154,13 @@ static enum rmg_rc reap(struct child *c, int64_t end_ms, const char *name, int *
 	return RMG_OK;
 }
 
-enum rmg_rc process_run(const char *const *argv, struct span input, unsigned timeout_ms,
-			struct strbuf *out, int *status, struct rmg_err *err)
+static enum rmg_rc run(const char *const *argv, char *const *env, struct span input,
+		       unsigned timeout_ms, struct strbuf *out, int *status, struct rmg_err *err)
 {
 	struct child c = {.in = -1, .out = -1};
 	int64_t end_ms = clock_tick_ms() + timeout_ms;
 	sigset_t pipe_only, old;
-	enum rmg_rc rc = start(argv, &c, err);
+	enum rmg_rc rc = start(argv, env, &c, err);
 
 	if (rc != RMG_OK)
 		return rc;
@@ -154,6 +181,23 @@ enum rmg_rc process_run(const char *const *argv, struct span input, unsigned tim
 		while (waitpid(c.pid, NULL, 0) < 0 && errno == EINTR)
 			;
 	}
+	return rc;
+}
+
+enum rmg_rc process_run(const char *const *argv, struct span input, unsigned timeout_ms,
+			struct strbuf *out, int *status, struct rmg_err *err)
+{
+	return run(argv, environ, input, timeout_ms, out, status, err);
+}
+
+enum rmg_rc process_run_env(const char *const *argv, const char *const *extra, unsigned timeout_ms,
+			    struct strbuf *out, int *status, struct rmg_err *err)
+{
+	char **env = environment(extra);
+	enum rmg_rc rc = env ? run(argv, env, (struct span){0}, timeout_ms, out, status, err)
+			     : err_set(err, RMG_E_NOMEM, "no memory for an environment");
+
+	free(env);
 	return rc;
 }
 

@@ -16,6 +16,11 @@
 MUST enum rmg_rc process_run(const char *const *argv, struct span input, unsigned timeout_ms,
 			     struct strbuf *out, int *status, struct rmg_err *err);
 
+/* The same without an input, and with these variables ("NAME=VALUE", NULL-terminated) too. */
+MUST enum rmg_rc process_run_env(const char *const *argv, const char *const *extra,
+				 unsigned timeout_ms, struct strbuf *out, int *status,
+				 struct rmg_err *err);
+
 /* When a process of this machine began, in milliseconds since 1970; 0 where that is not to be seen.
  */
 int64_t process_began_ms(unsigned pid);

@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -34,6 +35,22 @@ static void answers(void **state)
 	strbuf_done(&out);
 }
 
+static void has_variables(void **state)
+{
+	static const char *const extra[] = {"RUMMAGE_ONE=1", "HOME=there", NULL};
+	struct strbuf out = strbuf_of(100);
+	int status;
+
+	(void)state;
+	setenv("RUMMAGE_TWO", "2", 1);
+	setenv("HOME", "here", 1);
+	assert_int_equal(process_run_env(SH("echo $RUMMAGE_ONE $RUMMAGE_TWO $HOME"), extra, 10000,
+					 &out, &status, NULL),
+			 RMG_OK);
+	assert_string_equal(strbuf_cstr(&out), "1 2 there\n");
+	strbuf_done(&out);
+}
+
 static void ends(void **state)
 {
 	struct strbuf out = strbuf_of(100);
@@ -60,7 +77,8 @@ static void began(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(answers), cmocka_unit_test(ends),
+	const struct CMUnitTest tests[] = {cmocka_unit_test(answers),
+					   cmocka_unit_test(has_variables), cmocka_unit_test(ends),
 					   cmocka_unit_test(began)};
 
 	return cmocka_run_group_tests_name("process", tests, NULL, NULL);
