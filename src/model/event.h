@@ -26,10 +26,16 @@
 	X(USE_ENDED, "use.ended")                                                                  \
 	X(IMAGE_SEEN, "image.seen")                                                                \
 	X(IMAGE_REMOVED, "image.removed")                                                          \
+	X(IMAGE_SAID, "image.said")                                                                \
 	X(TAG_RESOLVED, "tag.resolved")                                                            \
 	X(WORKLOAD_DECLARED, "workload.declared")                                                  \
 	X(WORKLOAD_REMOVED, "workload.removed")                                                    \
+	X(WORKLOAD_ASKED, "workload.asked")                                                        \
+	X(POD_REVIEWED, "pod.reviewed")                                                            \
+	X(POD_UNREVIEWED, "pod.unreviewed")                                                        \
 	X(CONTAINER_CHANGED, "container.changed")                                                  \
+	X(NODE_SEEN, "node.seen")                                                                  \
+	X(NODE_REMOVED, "node.removed")                                                            \
 	X(SNAPSHOT_BEGAN, "snapshot.began")                                                        \
 	X(SNAPSHOT_ENDED, "snapshot.ended")                                                        \
 	X(HEARTBEAT, "heartbeat")
@@ -50,13 +56,55 @@ struct event_label {
 	struct span key, value;
 };
 
-enum { EVENT_DIGESTS = 8, EVENT_LABELS = 64, EVENT_IMAGES = 64, EVENT_PACKAGES = 256 };
+enum {
+	EVENT_DIGESTS = 16,
+	EVENT_NAMES = 64,
+	EVENT_LABELS = 64,
+	EVENT_IMAGES = 64,
+	EVENT_PACKAGES = 256
+};
+
+/* How an image came to be on a machine. X(name, "as written"); of two that are told the later row
+ * says more. */
+#define EVENT_WAYS(X)                                                                              \
+	X(UNKNOWN, "")                                                                             \
+	/* no registry gave it: it was built here, or nobody saw how it came */                    \
+	X(LOCAL, "local")                                                                          \
+	/* from an archive; an archive that has no configuration; from a container; a container's  \
+	 * state */                                                                                \
+	X(LOAD, "load")                                                                            \
+	X(IMPORT, "import")                                                                        \
+	X(COMMIT, "commit")                                                                        \
+	X(CHECKPOINT, "checkpoint")                                                                \
+	/* a registry has it, under a digest that the runtime knows */                             \
+	X(REGISTRY, "registry")
+
+enum event_way {
+#define X(name, text) WAY_##name,
+	EVENT_WAYS(X)
+#undef X
+	    WAY_COUNT
+};
+
+static inline bool way_is_local(enum event_way w)
+{
+	return w > WAY_UNKNOWN && w < WAY_REGISTRY;
+}
 
 struct event_image {
 	struct span ref;                    /* as written in the workload: "app:1.9" */
 	struct span digests[EVENT_DIGESTS]; /* "sha256:...", any kind */
 	size_t n_digests;
-	struct span container; /* of a declared workload: the container that it is for */
+	/* Of a declared workload: the container that it is for; of one that was committed: the
+	 * container that it was made of. */
+	struct span container;
+	enum event_way way;
+	struct span parent; /* the digest of the image that it is based on, by the runtime */
+	/* Of a tag: "linux/amd64", of which its second and third digest are. */
+	struct span platform;
+	/* Of one that lies on a node: all that it is called there, EVENT_NAMES at most. */
+	const struct span *names;
+	size_t n_names;
 };
 
 /* What is odd about a program that was started. X(name, "as written"); bits of HOW_name. */
@@ -94,11 +142,20 @@ struct event_change {
 	/* "package", "file", "exec": an executable; "run": a program that was started; "entered":
 	 * by somebody, through the runtime */
 	struct span kind;
+	/* of "entered" the command, "" where it is not known */
 	struct span path, sha256, text;
 	struct span purl, was_purl; /* "package": what is there now, what the image has; "" none */
 	struct span who;            /* user that the platform names, "" not known */
 	struct span how;            /* "run": "new setuid", of EVENT_HOWS */
 	struct span ancestry;       /* "run": the processes above it, "sh(12) < sleep(1)" */
+};
+
+/* Of a machine that lets rules refuse programs: the kernel's questions, and what became of them
+ * (known: judged before; late: let run, since judging took too long), since its agent was started;
+ * how long answers took of late, half of them and 99 in 100. */
+struct event_answers {
+	uint64_t asked, known, refused, late;
+	uint64_t p50_us, p99_us;
 };
 
 struct event {
@@ -108,8 +165,9 @@ struct event {
 	int64_t at_ms; /* when it happened, by the source's clock */
 	struct place place;
 	struct span workload_kind, workload_name; /* "Deployment", "web"; "" a bare container */
-	struct span container;                    /* the runtime's whole id */
+	struct span container; /* the runtime's whole id; of pods that one's uid */
 	struct span container_name;
+	struct span pod; /* of a use: the pod that it is in, where its workload is another */
 	uint32_t
 	    pid; /* of a use: its first process, on this machine alone (not written); 0 not known */
 	struct span runtime;      /* "docker", "containerd" */
@@ -120,11 +178,63 @@ struct event {
 	bool suspended;
 	struct event_image *images; /* declared: one a container, EVENT_IMAGES at most */
 	size_t n_images;
-	struct event_label *labels; /* of the workload, EVENT_LABELS at most */
+	/* Asked for, before it is declared: what it would run (images), and what its orchestrator
+	 * has of it now (before; none: a container of it is to be made); change.who: by whom. */
+	/* Declared: what the orchestrator says of its change ("updating"; one that begins with
+	 * "rollback" says that it went back), and the images of the revision before, as images. */
+	struct span update;
+	struct event_image *before;
+	size_t n_before;
+	/* Of a node of a cluster (container: its id there): "active", "drain"; "ready", "down". */
+	struct span availability, state;
+	struct event_label *labels; /* of the workload, or the image, EVENT_LABELS at most */
 	size_t n_labels;
 	struct event_change change;
-	struct span scope; /* of a snapshot: "uses", "images", "workloads", or "" all */
+	struct event_answers answers; /* of a heartbeat; asked: 0 where there are none */
+	struct span scope;            /* of a snapshot: "uses", "images", "workloads", or "" all */
 };
+
+/* A manager of a cluster tells of containers on other nodes as this runtime's: hearsay, which
+ * stands only as long as no runtime says the same of its own. */
+#define EVENT_HEARSAY "swarm"
+
+static inline bool event_is_hearsay(const struct event *e)
+{
+	return span_is(e->runtime, S(EVENT_HEARSAY));
+}
+
+/* What a registry was asked for and said is told by a source of this name: "node-a/tags". Its
+ * digests are what the tag means and, where nobody knew that, a configuration (of platform), its
+ * manifest where the tag is an index, and the other manifests of that. Where it could not be asked,
+ * there is no digest, and the change's text says why; its kind is "vanished" where the registry
+ * says that it has no such tag. */
+#define EVENT_TAGS "/tags"
+#define EVENT_VANISHED "vanished"
+
+/* What a platform says of an image (EVENT_IMAGE_SAID) are the event's labels, in the place of what
+ * the same source said of it before; this one, whatever its value: that nobody is to run it. */
+#define EVENT_DENY "deny"
+
+/* What a tag meant before is told with a change of this kind: since the event's time, and until
+ * what the change's text says (RFC 3339). */
+#define EVENT_WAS "was"
+
+/* What admission was asked is told by a source of this name: "node-a/admission". */
+#define EVENT_ADMISSION "/admission"
+
+/* Who runs a whole cluster knows whose each container is: what it tells stands in the place of what
+ * the container's own runtime tells of it, and either may tell its end. */
+#define EVENT_CLUSTER "kubernetes"
+
+/* Of two who tell of one container, whose word stands. */
+enum event_word { WORD_HEARSAY, WORD_FIRST_HAND, WORD_CLUSTER };
+
+static inline enum event_word event_word_of(struct span runtime)
+{
+	if (span_is(runtime, S(EVENT_HEARSAY)))
+		return WORD_HEARSAY;
+	return span_is(runtime, S(EVENT_CLUSTER)) ? WORD_CLUSTER : WORD_FIRST_HAND;
+}
 
 /* A second use stands for what was changed in a container: its id, and this. */
 #define EVENT_CHANGES "/changes"

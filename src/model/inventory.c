@@ -33,6 +33,7 @@ void inventory_free(struct inventory *inv)
 	free(inv->components);
 	free(inv->executables);
 	free(inv->notes);
+	free(inv->files);
 	free(inv);
 }
 

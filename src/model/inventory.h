@@ -82,6 +82,16 @@ struct asked_path {
 	uint32_t owner;   /* the package that owns it: a component, or NO_COMPONENT */
 };
 
+/* A file of the image, and a component that it belongs to: a package's, by its list; the one whose
+ * own folder it is in; what is inside it, where it is a program or an archive. */
+struct owned_file {
+	uint64_t path;      /* path_hash(), after the image's links */
+	uint64_t folder;    /* the same of its folder; 0 where a link leads to the file */
+	uint64_t bytes;     /* 0 of links and empty files */
+	uint32_t component; /* several rows where it is several components' */
+	bool counts;        /* whether opening it is using the component: file_owners.h */
+};
+
 struct inventory {
 	struct arena arena;
 
@@ -104,6 +114,9 @@ struct inventory {
 	uint64_t unattributed_files, unattributed_bytes;
 	struct asked_path *asked; /* of who asks, who outlives this; answered by merging */
 	size_t n_asked;
+	bool wants_files;         /* who merges asks for these: */
+	struct owned_file *files; /* malloc'ed; by path */
+	size_t n_files;
 };
 
 MUST enum rmg_rc inventory_new(struct inventory **out);

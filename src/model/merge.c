@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/limits.h"
+#include "model/file_owners.h"
 #include "model/purl.h"
 #include "model/tree.h"
 #include "model/vendor.h"
@@ -28,6 +29,9 @@ struct merge {
 	struct map owner;      /* path -> part of an operating-system package */
 	struct map attributed; /* path that belongs to something, though to no such package */
 	struct map claimed;    /* folder that belongs to a package */
+	/* Where files are asked for, parts of language packages: by a file that says them or that
+	 * their list has, by their folders. */
+	struct map evidence, listed, claimers;
 	VEC(struct executable) execs;
 	bool failed;
 };
@@ -188,8 +192,23 @@ static uint32_t find_owner(const struct merge *m, const struct fact_owned *o)
 	return MAP_NONE;
 }
 
+/* A file of a list that stands in the folder of a language package. */
+static bool own_listed(struct merge *m, uint64_t list_folder, uint64_t path)
+{
+	size_t at = 0;
+	uint32_t part;
+
+	if (!m->inv->wants_files)
+		return true;
+	while ((part = map_next(&m->claimers, list_folder, &at)) != MAP_NONE)
+		if (!map_add_another(&m->listed, path, part))
+			return false;
+	return true;
+}
+
 static bool own_files(struct merge *m, const struct facts *f, const struct fact_owned *o)
 {
+	uint64_t list_folder = tree_folder(m->tree, span_dirname(o->path));
 	uint32_t owner = purl_is_os(o->type) ? find_owner(m, o) : MAP_NONE, have;
 	struct map *into = owner == MAP_NONE ? &m->attributed : &m->owner;
 	size_t name = 0;
@@ -199,10 +218,13 @@ static bool own_files(struct merge *m, const struct facts *f, const struct fact_
 	for (size_t d = 0; d < o->n_dirs; d++) {
 		uint64_t folder = tree_folder(m->tree, f->paths[o->dirs[d]]);
 
-		for (size_t k = 0; k < o->counts[d]; k++, name++)
-			if (!map_add(into, path_child(folder, o->names[name]),
-				     owner == MAP_NONE ? 0 : owner, &have))
+		for (size_t k = 0; k < o->counts[d]; k++, name++) {
+			uint64_t path = path_child(folder, o->names[name]);
+
+			if (!map_add(into, path, owner == MAP_NONE ? 0 : owner, &have) ||
+			    (owner == MAP_NONE && !own_listed(m, list_folder, path)))
 				return false;
+		}
 	}
 	return true;
 }
@@ -243,6 +265,21 @@ static bool belongs_to_os(struct merge *m, size_t i, const struct fact_pkg *p)
 	return true;
 }
 
+/* Where files are asked for: what is known of a language package's. */
+static void remember_files(struct merge *m, size_t i, const struct fact_pkg *p)
+{
+	const struct part *part = m->inv->wants_files ? find_part(m, &p->pkg) : NULL;
+	uint32_t index;
+
+	if (part == NULL)
+		return;
+	index = (uint32_t)(part - m->parts.v);
+	if (!map_add_another(&m->evidence, place(m, i, p), index) ||
+	    (p->pkg.claims.n &&
+	     !map_add_another(&m->claimers, tree_folder(m->tree, p->pkg.claims), index)))
+		m->failed = true;
+}
+
 static void add_packages(struct merge *m, bool os)
 {
 	for (size_t i = 0; i < m->n; i++) {
@@ -257,8 +294,11 @@ static void add_packages(struct merge *m, bool os)
 			    (p->pkg.claims.n &&
 			     !map_set(&m->claimed, tree_folder(m->tree, p->pkg.claims), 0)))
 				m->failed = true;
-			if (os || !belongs_to_os(m, i, p))
-				add_pkg(m, i, p);
+			if (!os && belongs_to_os(m, i, p))
+				continue;
+			add_pkg(m, i, p);
+			if (!os)
+				remember_files(m, i, p);
 		}
 	}
 }
@@ -426,6 +466,21 @@ static void answer(const struct merge *m, const uint32_t *moved)
 	}
 }
 
+static void give_files(struct merge *m, const uint32_t *moved)
+{
+	const struct file_owners x = {.tree = m->tree,
+				      .facts = m->facts,
+				      .n = m->n,
+				      .packages = &m->owner,
+				      .listed = &m->listed,
+				      .evidence = &m->evidence,
+				      .claimers = &m->claimers,
+				      .moved = moved};
+
+	if (!file_owners_make(&x, &m->inv->files, &m->inv->n_files))
+		m->failed = true;
+}
+
 /* Sorting moves components: owners of executables are told where theirs went. */
 static void finish(struct merge *m)
 {
@@ -458,6 +513,8 @@ static void finish(struct merge *m)
 	VEC_EACH (x, &m->execs)
 		x->owner = x->owner == MAP_NONE ? NO_COMPONENT : moved[x->owner];
 	answer(m, moved);
+	if (m->inv->wants_files)
+		give_files(m, moved);
 	if (m->execs.n > 1)
 		qsort(m->execs.v, m->execs.n, sizeof *m->execs.v, by_path);
 	m->inv->components = all;
@@ -481,6 +538,9 @@ static void done(struct merge *m)
 	map_done(&m->owner);
 	map_done(&m->attributed);
 	map_done(&m->claimed);
+	map_done(&m->evidence);
+	map_done(&m->listed);
+	map_done(&m->claimers);
 	tree_free(m->tree);
 }
 

@@ -2,6 +2,8 @@
 /* Expectations are those of OCI image-spec layer.md and of what containerd does with links. */
 #include "model/merge.h"
 
+#include "base/hash.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -238,6 +240,88 @@ static void of_two_entries_the_later_counts(void **state)
 	image_done(&m);
 }
 
+static bool has_file(const struct inventory *inv, const char *path, const char *name, bool counts)
+{
+	for (size_t i = 0; i < inv->n_files; i++)
+		if (inv->files[i].path == path_hash(span_cstr(path)) &&
+		    span_is(inv->components[inv->files[i].component].pkg.name, span_cstr(name)))
+			return inv->files[i].counts == counts;
+	return false;
+}
+
+/* What dpkg, pip and npm put where, and who runs it. */
+static void files_tell_whose_they_are(void **state)
+{
+	const char *db = "var/lib/dpkg/status", *app = "srv/node_modules/x/package.json";
+	struct image m = {0};
+	struct facts_builder *b = layer(&m);
+	const struct inventory *inv;
+
+	(void)state;
+	facts_link(b, S("bin"), S("usr/bin"), false);
+	file(b, db, 1);
+	pkg(b, "deb", "tool", "1", db);
+	pkg(b, "deb", "names", "1", db);
+	file(b, "var/lib/dpkg/info/tool.list", 1);
+	owned(b, "tool", "var/lib/dpkg/info/tool.list", "/bin/tool-1");
+	facts_own_path(b, S("/usr/share/doc/tool/copyright"));
+	facts_own_path(b, S("/usr/lib/libtool.so.1"));
+	file(b, "var/lib/dpkg/info/names.list", 1);
+	owned(b, "names", "var/lib/dpkg/info/names.list", "/usr/bin/tool");
+	facts_own_path(b, S("/usr/lib/libtool.so"));
+	file(b, "usr/bin/tool-1", 10);
+	file(b, "usr/share/doc/tool/copyright", 20);
+	file(b, "usr/lib/libtool.so.1", 30);
+	facts_link(b, S("usr/bin/tool"), S("tool-1"), false);
+	facts_link(b, S("usr/lib/libtool.so"), S("libtool.so.1"), false);
+	b = layer(&m);
+	file(b, app, 1);
+	facts_pkg(b, &(struct fact_pkg){.pkg = {.type = S("npm"),
+						.name = S("x"),
+						.version = S("1"),
+						.claims = S("srv/node_modules/x")},
+					.path = span_cstr(app)});
+	file(b, "srv/node_modules/x/lib/index.js", 7);
+	file(b, "opt/p-1.dist-info/METADATA", 1);
+	facts_pkg(b, &(struct fact_pkg){.pkg = {.type = S("pypi"),
+						.name = S("p"),
+						.version = S("1"),
+						.claims = S("opt/p-1.dist-info")},
+					.path = S("opt/p-1.dist-info/METADATA")});
+	file(b, "opt/p-1.dist-info/RECORD", 1);
+	facts_own(b, &(struct fact_owned){
+			 .type = S("pypi"), .name = S("P"), .path = S("opt/p-1.dist-info/RECORD")});
+	facts_own_path(b, S("opt/pmod/__init__.py"));
+	file(b, "opt/pmod/__init__.py", 9);
+	exec(b, "opt/app.jar");
+	pkg(b, "maven", "a", "1", "opt/app.jar");
+	pkg(b, "maven", "b", "1", "opt/app.jar");
+	for (size_t i = 0; i < m.n; i++) {
+		struct facts *f;
+
+		assert_int_equal(facts_done(m.b[i], &f), RMG_OK);
+		m.facts[i] = f;
+	}
+	assert_int_equal(inventory_new(&m.inv), RMG_OK);
+	m.inv->layers = calloc(m.n, sizeof *m.inv->layers);
+	m.inv->n_layers = m.n;
+	m.inv->wants_files = true;
+	assert_int_equal(merge_layers(m.inv, m.facts, m.n, NULL), RMG_OK);
+	inv = m.inv;
+	assert_true(has_file(inv, "usr/bin/tool-1", "tool", true));
+	assert_true(has_file(inv, "usr/bin/tool-1", "names", true)); /* who owns its name */
+	assert_true(has_file(inv, "usr/share/doc/tool/copyright", "tool", false));
+	assert_true(has_file(inv, "usr/lib/libtool.so.1", "tool", true));
+	assert_false(has_file(inv, "usr/lib/libtool.so.1", "names", true));
+	assert_true(has_file(inv, "srv/node_modules/x/lib/index.js", "x", true));
+	assert_true(has_file(inv, app, "x", false));
+	assert_true(has_file(inv, "opt/pmod/__init__.py", "p", true));
+	assert_true(has_file(inv, "opt/p-1.dist-info/METADATA", "p", false));
+	assert_true(has_file(inv, "opt/app.jar", "a", true));
+	assert_true(has_file(inv, "opt/app.jar", "b", true));
+	image_done(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -249,6 +333,7 @@ int main(void)
 	    cmocka_unit_test(what_the_distribution_owns_is_its_own),
 	    cmocka_unit_test(what_nobody_owns_is_counted),
 	    cmocka_unit_test(of_two_entries_the_later_counts),
+	    cmocka_unit_test(files_tell_whose_they_are),
 	};
 
 	return cmocka_run_group_tests_name("R6 R9 R40: layers to one inventory", tests, NULL, NULL);

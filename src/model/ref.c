@@ -14,3 +14,8 @@ void ref_cut(struct span ref, struct span *repository, struct span *tag)
 	}
 	*repository = ref;
 }
+
+bool ref_is_movable(struct span ref)
+{
+	return ref.n && span_chr(ref, '@') == SIZE_MAX && !span_starts(ref, S("sha256:"));
+}

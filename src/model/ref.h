@@ -7,6 +7,9 @@
 
 #include "base/span.h"
 
+/* One that can mean another thing tomorrow: it names no digest. */
+bool ref_is_movable(struct span ref);
+
 /* "registry.example/team/app" and "1.9" of "registry.example/team/app:1.9@sha256:..."; a port is no
  * tag; tag is "" where there is none. */
 void ref_cut(struct span ref, struct span *repository, struct span *tag);
