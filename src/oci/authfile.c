@@ -144,7 +144,10 @@ static enum rmg_rc find(json *root, struct span host, struct span repository, st
 	enum rmg_rc rc;
 
 	if (helper.n == 0) {
-		rc = find_entry(json_get(root, "auths"), host, repository, arena, &out->found, err);
+		/* A .dockercfg, as secrets of Kubernetes' older kind have it, is that alone. */
+		json *auths = json_get(root, "auths");
+
+		rc = find_entry(auths ? auths : root, host, repository, arena, &out->found, err);
 		if (rc != RMG_OK || out->found.password.n || out->found.identity_token.n)
 			return rc;
 		helper = json_get_str(root, "credsStore");

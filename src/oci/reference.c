@@ -42,7 +42,7 @@ static bool component_valid(struct span s)
 	return false;
 }
 
-static bool repository_valid(struct span s)
+bool repository_valid(struct span s)
 {
 	struct span rest = s, part;
 

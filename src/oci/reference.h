@@ -28,6 +28,7 @@ MUST enum rmg_rc reference_parse(struct span text, struct arena *arena, struct r
 struct span reference_text(const struct reference *r, struct arena *arena);
 
 bool tag_valid(struct span tag);
+bool repository_valid(struct span repository); /* without its host */
 
 /* Host without its port and brackets: is it this machine? (localhost, 127.0.0.0/8, ::1) */
 bool host_is_loopback(struct span host);

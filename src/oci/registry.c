@@ -63,9 +63,9 @@ static struct span without_port(struct span host)
 								     : 0));
 }
 
-/* Cuts "//host" off, if there is one; false where it is another. The scheme does not count: behind
- * a proxy registries often believe that they are spoken to by http. */
-static bool cut_host(struct span *location, struct span host)
+/* The scheme does not count: behind a proxy registries often believe that they are spoken to by
+ * http. */
+bool registry_cut_host(struct span *location, struct span host)
 {
 	struct span rest = *location, authority;
 
@@ -81,7 +81,7 @@ static bool cut_host(struct span *location, struct span host)
 	return span_is_icase(without_port(authority), without_port(host));
 }
 
-static bool is_path(struct span s)
+bool registry_is_path(struct span s)
 {
 	for (size_t i = 0; i < s.n; i++)
 		if (s.p[i] <= ' ' || s.p[i] > '~' || s.p[i] == '#')
@@ -95,11 +95,11 @@ enum rmg_rc registry_upload_path(struct span host, struct span location, struct 
 	struct span path = location;
 	bool query;
 
-	if (!cut_host(&path, host))
+	if (!registry_cut_host(&path, host))
 		return err_set(err, RMG_E_UNSUPPORTED,
 			       "the registry wants uploads to go elsewhere, to " SPAN_FMT,
 			       SPAN_ARG(span_head(location, 200)));
-	if (!is_path(path))
+	if (!registry_is_path(path))
 		return err_set(err, RMG_E_FORMAT,
 			       "the registry does not say where an upload goes: '" SPAN_FMT "'",
 			       SPAN_ARG(span_head(location, 200)));
@@ -191,6 +191,23 @@ bool registry_error_text(struct span body, char *buf, size_t n)
 		if (found)
 			snprintf(buf, n, SPAN_FMT "%s" SPAN_FMT, SPAN_ARG(code),
 				 code.n && text.n ? ": " : "", SPAN_ARG(text));
+	}
+	json_done(&doc);
+	return found;
+}
+
+bool registry_says_unknown(struct span body)
+{
+	/* The specification's, and Harbor's. */
+	static const char *const codes[] = {"MANIFEST_UNKNOWN", "NAME_UNKNOWN", "NOT_FOUND"};
+	struct json_doc doc = {0};
+	bool found = false;
+
+	if (json_parse(&doc, body, KIB(64), NULL) == RMG_OK) {
+		struct span code = json_get_str(json_at(json_get(doc.root, "errors"), 0), "code");
+
+		for (size_t i = 0; i < COUNT_OF(codes); i++)
+			found |= span_is(code, span_cstr(codes[i]));
 	}
 	json_done(&doc);
 	return found;

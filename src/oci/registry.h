@@ -29,6 +29,11 @@ char *registry_upload_url(struct span base, struct span repository, struct arena
 MUST enum rmg_rc registry_upload_path(struct span host, struct span location, struct span digest,
 				      struct arena *arena, char **out, struct rmg_err *err);
 
+/* Cuts "SCHEME://HOST" off a place that the registry names, if there is one; false where it is
+ * another host. What is left may be asked for where it is a path. */
+bool registry_cut_host(struct span *location, struct span host);
+bool registry_is_path(struct span s);
+
 /* What is asked for where a challenge does not say. */
 #define REGISTRY_PULL "pull"
 #define REGISTRY_PUSH "pull,push"
@@ -52,6 +57,10 @@ MUST enum rmg_rc registry_token_parse(struct span bytes, struct arena *arena,
 /* The first message of an error body ({"errors":[{"code","message"}]}) into buf; false where it is
  * none. */
 bool registry_error_text(struct span body, char *buf, size_t n);
+
+/* Whether such a body says that the registry has no such tag, manifest or repository: its own word,
+ * not that of whatever stands before it. */
+bool registry_says_unknown(struct span body);
 
 /* Percent-encodes everything but unreserved characters (RFC 3986). */
 struct span registry_escape(struct span s, struct arena *arena);

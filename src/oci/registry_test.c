@@ -149,6 +149,11 @@ static void errors(void **state)
 	assert_string_equal(buf, "DENIED: no");
 	assert_false(registry_error_text(S("<html>"), buf, sizeof buf));
 	assert_false(registry_error_text(S("{\"errors\":[]}"), buf, sizeof buf));
+	assert_true(registry_says_unknown(S("{\"errors\":[{\"code\":\"MANIFEST_UNKNOWN\"}]}")));
+	assert_true(registry_says_unknown(S("{\"errors\":[{\"code\":\"NAME_UNKNOWN\"}]}")));
+	assert_false(registry_says_unknown(S("{\"errors\":[{\"code\":\"UNAUTHORIZED\"}]}")));
+	assert_false(registry_says_unknown(S("<html>404</html>")));
+	assert_false(registry_says_unknown(S("")));
 }
 
 static void pauses(void **state)
