@@ -293,6 +293,8 @@ enum rmg_rc box_start(enum wire_job kind, const struct box_opts *opts, struct bo
 	order.max_bytes = job->opts.max_bytes;
 	order.limits = opts->limits;
 	rc = connect_worker(job, err);
+	if (rc == RMG_OK && opts->started)
+		opts->started(opts->started_user, job->pid);
 	if (rc == RMG_OK)
 		rc = send_order(job, order, err);
 	if (rc != RMG_OK) {

@@ -24,6 +24,9 @@ struct box_opts {
 	enum rmg_rc (*sink)(void *user, struct span bytes, struct rmg_err *err);
 	bool (*stop)(void *user); /* polled while waiting; NULL: never */
 	void *user;
+	/* The worker's process is there, and has read nothing yet; NULL: nobody asks. */
+	void (*started)(void *started_user, int pid);
+	void *started_user;
 };
 
 struct box_job;

@@ -25,6 +25,13 @@ MUST enum rmg_rc feed_build(const char *dir, const struct rmg_db_opts *opts, str
 /* opts->out and opts->cache_dir are set. */
 MUST enum rmg_rc feed_update(const struct rmg_db_opts *opts, bool *changed, struct rmg_err *err);
 
+/* Whether the publishers can be reached: each is asked for the head of one of its files. why: of
+ * status 0, no answer. Nothing is fetched. */
+typedef void feed_reach_fn(void *user, const char *feed, const char *url, unsigned status,
+			   const struct rmg_err *why);
+MUST enum rmg_rc feed_reach(const struct rmg_db_opts *opts, feed_reach_fn *fn, void *user,
+			    struct rmg_err *err);
+
 /* A database on its way to its place, wherever it comes from: between these two the caller writes
  * it. Folders are made; it takes the old one's place once what lies on the disk has been read again
  * and found whole. Ends with file_writer_done(). */

@@ -37,6 +37,11 @@ fetch_check_fn fetch_check_record, fetch_check_tracker, fetch_check_secdb, fetch
 MUST enum rmg_rc fetch_file(struct fetch *f, const char *path, const char *file,
 			    fetch_check_fn *check, bool *changed, struct rmg_err *err);
 
+/* "FEED=URL" of the options, else the publisher's; copied without a slash at the end. false: there
+ * is none. */
+MUST bool feed_url(const struct rmg_db_opts *opts, const char *name, const char *url, char *buf,
+		   size_t n);
+
 #define X(name, url) MUST enum rmg_rc name##_fetch(struct fetch *f, struct rmg_err *err);
 #include "feed/feed.def"
 #undef X

@@ -89,10 +89,10 @@ static bool wanted(const struct update *u, const char *name, const char *url)
 	return u->opts->feeds == NULL;
 }
 
-/* "FEED=URL" of the options, else the publisher's; copied without a slash at the end. */
-static bool url_of(const struct update *u, const char *name, const char *url, char *buf, size_t n)
+bool feed_url(const struct rmg_db_opts *opts, const char *name, const char *url, char *buf,
+	      size_t n)
 {
-	const char *const *list = u->opts->urls;
+	const char *const *list = opts->urls;
 	size_t name_n = strlen(name), len;
 
 	for (; list && *list; list++)
@@ -123,7 +123,7 @@ static enum rmg_rc update_feed(struct update *u, size_t i, struct rmg_err *err)
 	};
 	enum rmg_rc rc;
 
-	if (!url_of(u, feeds[i].name, feeds[i].url, url, sizeof url))
+	if (!feed_url(u->opts, feeds[i].name, feeds[i].url, url, sizeof url))
 		return err_set(err, RMG_E_ARG, "the address of feed %s is not usable",
 			       feeds[i].name);
 	rc = feeds[i].fetch(&f, &why);

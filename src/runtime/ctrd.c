@@ -272,7 +272,7 @@ enum rmg_rc ctrd_subscribe(struct ctrd *c, uint32_t stall_s, ctrd_event_fn *fn, 
 	static const char *const filters[] = {
 	    "topic~=\"^/containers/\"",
 	    "topic~=\"^/images/\"",
-	    "topic~=\"^/tasks/(start|exit|delete)$\"",
+	    "topic~=\"^/tasks/(start|exit|delete|exec-started)$\"",
 	};
 
 	strbuf_clear(&c->ask.question);

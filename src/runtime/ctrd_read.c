@@ -91,6 +91,8 @@ enum rmg_rc ctrd_read_tasks(struct span message, struct arena *a, struct ctrd_ta
 		    (struct ctrd_task){.container = id.n ? id : unpack_text(p->id),
 				       .pid = p->pid,
 				       .running = s == RUNNING || s == PAUSED || s == PAUSING};
+		if (!list[found].running)
+			list[found].exited_ms = time_of(p->exited_at);
 		found += list[found].container.n != 0;
 	}
 	*out = list;
@@ -133,6 +135,8 @@ static void read_snapshots(const Ctrd__ContentInfo *info, struct arena *a, struc
 		struct span key = unpack_text(info->labels[i]->key);
 		struct span value = unpack_text(info->labels[i]->value);
 
+		/* The rest of the name is the registry's. */
+		out->pulled |= span_starts(key, S("containerd.io/distribution.source."));
 		if (span_starts(key, prefix) && key.n > prefix.n && value.n)
 			out->snapshots[out->n_snapshots++] =
 			    (struct event_label){span_from(key, prefix.n), value};
@@ -256,7 +260,7 @@ static enum ctrd_what what_of(struct span topic)
 	    {"/containers/delete", CTRD_DELETED}, {"/tasks/start", CTRD_STARTED},
 	    {"/tasks/exit", CTRD_EXITED},         {"/tasks/delete", CTRD_TASK_DELETED},
 	    {"/images/create", CTRD_IMAGE_CAME},  {"/images/update", CTRD_IMAGE_CHANGED},
-	    {"/images/delete", CTRD_IMAGE_WENT},
+	    {"/images/delete", CTRD_IMAGE_WENT},  {"/tasks/exec-started", CTRD_ENTERED},
 	};
 
 	for (size_t i = 0; i < COUNT_OF(rows); i++)
@@ -271,6 +275,17 @@ static enum rmg_rc read_named(struct span bytes, struct arena *a, struct ctrd_ev
 	UNPACK(Ctrd__Named, ctrd__named__descriptor, m, bytes, a, "an event of containerd", err);
 
 	out->name = unpack_text(m->name);
+	return RMG_OK;
+}
+
+static enum rmg_rc read_start(struct span bytes, struct arena *a, struct ctrd_event *out,
+			      struct rmg_err *err)
+{
+	UNPACK(Ctrd__TaskStart, ctrd__task_start__descriptor, m, bytes, a, "an event of containerd",
+	       err);
+
+	out->name = unpack_text(m->container_id);
+	out->pid = m->pid <= INT32_MAX ? m->pid : 0;
 	return RMG_OK;
 }
 
@@ -313,6 +328,18 @@ static enum rmg_rc read_deleted(struct span bytes, struct arena *a, struct ctrd_
 	return RMG_OK;
 }
 
+static enum rmg_rc read_exec(struct span bytes, struct arena *a, struct ctrd_event *out,
+			     struct rmg_err *err)
+{
+	UNPACK(Ctrd__TaskExecStarted, ctrd__task_exec_started__descriptor, m, bytes, a,
+	       "an event of containerd", err);
+
+	out->name = unpack_text(m->container_id);
+	out->exec = unpack_text(m->exec_id);
+	out->pid = m->pid <= INT32_MAX ? m->pid : 0;
+	return RMG_OK;
+}
+
 enum rmg_rc ctrd_read_event(struct span message, struct arena *a, struct ctrd_event *out,
 			    struct rmg_err *err)
 {
@@ -326,6 +353,10 @@ enum rmg_rc ctrd_read_event(struct span message, struct arena *a, struct ctrd_ev
 
 	if (e.what == CTRD_CREATED)
 		rc = read_created(body, a, &e, err);
+	else if (e.what == CTRD_STARTED)
+		rc = read_start(body, a, &e, err);
+	else if (e.what == CTRD_ENTERED)
+		rc = read_exec(body, a, &e, err);
 	else if (e.what == CTRD_EXITED)
 		rc = read_exit(body, a, &e, err);
 	else if (e.what == CTRD_TASK_DELETED)

@@ -29,7 +29,8 @@ MUST enum rmg_rc ctrd_read_containers(struct span message, struct arena *a,
 struct ctrd_task {
 	struct span container;
 	uint32_t pid;
-	bool running; /* or paused: it is there, and may go on */
+	bool running;      /* or paused: it is there, and may go on */
+	int64_t exited_ms; /* where it does not; 0 not known */
 };
 MUST enum rmg_rc ctrd_read_tasks(struct span message, struct arena *a, struct ctrd_task **out,
 				 size_t *n, struct rmg_err *err);
@@ -44,6 +45,7 @@ MUST enum rmg_rc ctrd_read_images(struct span message, struct arena *a, struct c
 /* A blob of the content store; of an image's configuration, the snapshots that were made of it. */
 struct ctrd_blob {
 	uint64_t size_bytes;
+	bool pulled;                   /* a registry gave it */
 	struct event_label *snapshots; /* snapshotter, and the snapshot's name */
 	size_t n_snapshots;
 };
@@ -75,6 +77,7 @@ enum ctrd_what {
 	CTRD_STARTED,
 	CTRD_EXITED, /* the container's own process, not one that was run in it */
 	CTRD_TASK_DELETED,
+	CTRD_ENTERED, /* another process was started in it */
 	CTRD_IMAGE_CAME,
 	CTRD_IMAGE_CHANGED,
 	CTRD_IMAGE_WENT,
@@ -85,6 +88,8 @@ struct ctrd_event {
 	struct span ns;
 	struct span name;  /* the container's id, or the image's name */
 	struct span image; /* of a container that was created: as it is called there */
+	struct span exec;  /* of a process that was started in a container: its id */
+	uint32_t pid;      /* of that, or of a container's first process; 0 not said */
 	int64_t at_ms;
 };
 MUST enum rmg_rc ctrd_read_event(struct span message, struct arena *a, struct ctrd_event *out,

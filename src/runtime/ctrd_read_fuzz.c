@@ -78,6 +78,7 @@ static void event(struct span m, struct arena *a)
 	is_text(e.ns);
 	is_text(e.name);
 	is_text(e.image);
+	is_text(e.exec);
 	CHECK(e.at_ms >= 0 && (e.what == CTRD_OTHER || (e.name.n && e.ns.n)));
 }
 

@@ -119,7 +119,7 @@ static void test_events(void **state)
 	    {"ok-event-tasks-exit-of-exec", NULL, "", CTRD_OTHER},
 	    {"ok-event-tasks-delete", "web", "", CTRD_TASK_DELETED},
 	    {"ok-event-tasks-create", NULL, "", CTRD_OTHER},
-	    {"ok-event-tasks-exec-started", NULL, "", CTRD_OTHER},
+	    {"ok-event-tasks-exec-started", "web", "", CTRD_ENTERED},
 	    {"ok-event-snapshot-prepare", NULL, "", CTRD_OTHER},
 	    {"ok-event-images-create", "example.test/app:2", "", CTRD_IMAGE_CAME},
 	    {"ok-event-images-delete", "example.test/app:2", "", CTRD_IMAGE_WENT},
@@ -137,6 +137,8 @@ static void test_events(void **state)
 		assert_text(e.name, rows[i].name);
 		assert_text(e.image, rows[i].image);
 		assert_true(e.at_ms > 1000000000000);
+		assert_true((e.what == CTRD_ENTERED) == (e.exec.n != 0));
+		assert_true((e.what == CTRD_ENTERED || e.what == CTRD_STARTED) == (e.pid != 0));
 	}
 }
 
