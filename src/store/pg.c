@@ -314,6 +314,27 @@ static enum rmg_rc open_store(const char *url, struct store **out, struct rmg_er
 	return RMG_OK;
 }
 
+static enum rmg_rc look(const char *url, struct store **st, struct store_state *out,
+			struct rmg_err *err)
+{
+	uint64_t may = 0, now = 0;
+	enum rmg_rc rc = open_store(url, st, err);
+
+	/* Who does not own a table cannot change it in the next step. */
+	if (rc == RMG_OK)
+		rc = ask(of(*st),
+			 "SELECT has_schema_privilege(current_schema(), 'CREATE') AND NOT EXISTS "
+			 "(SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND "
+			 "tablename = 'counter' AND NOT pg_has_role(tableowner, 'USAGE'))",
+			 &may, err);
+	if (rc == RMG_OK)
+		rc = ask(of(*st), "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint",
+			 &now, err);
+	out->may_write = may != 0;
+	out->now_ms = (int64_t)now;
+	return rc;
+}
+
 static enum rmg_rc version(struct store *st, int64_t *out, struct rmg_err *err)
 {
 	uint64_t there = 0, version = 0;
@@ -482,9 +503,12 @@ static enum rmg_rc lead(struct store *st, bool *leads, struct rmg_err *err)
 	return rc;
 }
 
+/* A server that ends says why first: only what is read after that is the end. */
 static bool gone(struct store *st)
 {
-	return !PQconsumeInput(of(st)->conn) || PQstatus(of(st)->conn) == CONNECTION_BAD;
+	PGconn *conn = of(st)->conn;
+
+	return !PQconsumeInput(conn) || !PQconsumeInput(conn) || PQstatus(conn) == CONNECTION_BAD;
 }
 
 /* Dead rows are autovacuum's business. */

@@ -83,6 +83,81 @@ MUST enum rmg_rc store_alias_put(struct store *st, const struct alias_row *row,
 MUST enum rmg_rc store_alias_each(struct store *st, alias_row_fn *fn, void *user,
 				  struct rmg_err *err);
 
+/* How an image came to be where it is, and what it is based on: of those of which a runtime said
+ * so.
+ */
+enum { DESCENT_COUNTS = 6 }; /* packages, executables: that came, went, changed */
+struct descent_row {
+	uint32_t image, parent; /* parent: 0 not known */
+	enum event_way way;
+	struct span how;       /* the parent is known by: "container", "runtime", "layers" */
+	struct span container; /* that it was made of, by the runtime */
+	struct span said;      /* the parent's digest, by the runtime */
+	bool counted;          /* against the parent */
+	uint32_t counts[DESCENT_COUNTS];
+};
+typedef enum rmg_rc descent_row_fn(void *user, const struct descent_row *row);
+MUST enum rmg_rc store_descent_put(struct store *st, const struct descent_row *row,
+				   struct rmg_err *err);
+MUST enum rmg_rc store_descent_each(struct store *st, descent_row_fn *fn, void *user,
+				    struct rmg_err *err);
+MUST enum rmg_rc store_descent_get(struct store *st, uint32_t image, descent_row_fn *fn, void *user,
+				   struct rmg_err *err); /* none: fn is not called */
+
+/* The chain of all layers of an image, where it is known. */
+MUST enum rmg_rc store_alias_chain(struct store *st, uint32_t image, alias_row_fn *fn, void *user,
+				   struct rmg_err *err);
+
+/* What an image stands on: the reference of a base image that it was built on. */
+struct base_row {
+	/* parent: the base image as it was; 0 not known; image: the reference meant it itself */
+	uint32_t image, parent;
+	uint32_t layers; /* of the parent, that are the image's first; 0 not known */
+	struct span ref;
+	struct span how;  /* it is known by: "layers", or as the image says it */
+	struct span was;  /* the digest that the reference meant when it was built */
+	struct span now;  /* what it means instead; "" the same */
+	int64_t since_ms; /* that it does */
+};
+typedef enum rmg_rc base_row_fn(void *user, const struct base_row *row);
+MUST enum rmg_rc store_base_put(struct store *st, const struct base_row *row, struct rmg_err *err);
+MUST enum rmg_rc store_base_each(struct store *st, base_row_fn *fn, void *user,
+				 struct rmg_err *err);
+
+/* Images whose first layers have a chain (by its hash), but are not all of its layers. */
+typedef enum rmg_rc prefix_fn(void *user, uint32_t image, uint32_t layers);
+MUST enum rmg_rc store_prefix_put(struct store *st, uint64_t chain, uint32_t image, uint32_t layers,
+				  struct rmg_err *err);
+MUST enum rmg_rc store_prefix_of(struct store *st, uint64_t chain, prefix_fn *fn, void *user,
+				 struct rmg_err *err);
+
+/* What a registry's scanner says of an image (oci/other.h); source: "harbor:HOST". */
+struct other_row {
+	uint32_t image;
+	struct span source, report;
+	int64_t at_ms; /* when it was asked for */
+};
+typedef enum rmg_rc other_row_fn(void *user, const struct other_row *row);
+MUST enum rmg_rc store_other_put(struct store *st, const struct other_row *row,
+				 struct rmg_err *err);
+MUST enum rmg_rc store_other_of(struct store *st, uint32_t image, other_row_fn *fn, void *user,
+				struct rmg_err *err);
+
+/* What a platform says of an image; a source's last word, as a whole. */
+struct said_row {
+	uint32_t image;
+	struct span source, key, value;
+	int64_t at_ms;
+};
+typedef enum rmg_rc said_row_fn(void *user, const struct said_row *row);
+MUST enum rmg_rc store_said_put(struct store *st, const struct said_row *row, struct rmg_err *err);
+MUST enum rmg_rc store_said_delete(struct store *st, uint32_t image, struct span source,
+				   struct rmg_err *err);
+MUST enum rmg_rc store_said_each(struct store *st, said_row_fn *fn, void *user,
+				 struct rmg_err *err);
+MUST enum rmg_rc store_said_of(struct store *st, uint32_t image, said_row_fn *fn, void *user,
+			       struct rmg_err *err);
+
 /* Executables of images, asked for by hash or by path. _put replaces the image's. What is read has
  * no owner, which is of one inventory only. */
 struct executable_row {
@@ -99,6 +174,22 @@ MUST enum rmg_rc store_executables_by_path(struct store *st, struct span path,
 					   executable_row_fn *fn, void *user, struct rmg_err *err);
 MUST enum rmg_rc store_executables_of(struct store *st, uint32_t image, executable_row_fn *fn,
 				      void *user, struct rmg_err *err);
+
+/* What of an image was used, by what was watched: packed as hub/profiled.h says. */
+struct profile_row {
+	uint32_t image;
+	int64_t first_ms, last_ms; /* of what was watched */
+	uint64_t observed_ms, containers;
+	struct span watched, used, executed;
+};
+typedef enum rmg_rc profile_row_fn(void *user, const struct profile_row *row);
+MUST enum rmg_rc store_profile_put(struct store *st, const struct profile_row *row,
+				   struct rmg_err *err);
+/* Nothing is called back where there is none. */
+MUST enum rmg_rc store_profile_get(struct store *st, uint32_t image, profile_row_fn *fn, void *user,
+				   struct rmg_err *err);
+/* Until the end of the transaction nobody else, by whatever hub, changes a profile. */
+MUST enum rmg_rc store_profile_hold(struct store *st, struct rmg_err *err);
 
 /* Layer facts as they were uploaded (box/facts_wire.h), by the digest of the blob. */
 struct facts_row {
@@ -132,6 +223,7 @@ struct workload_row {
 	struct span images; /* JSON array of {container, ref, digests} */
 	struct span source;
 	int64_t first_ms, last_ms, removed_ms;
+	uint32_t of; /* a pod: the workload whose it is; 0 itself */
 };
 typedef enum rmg_rc workload_row_fn(void *user, const struct workload_row *row);
 MUST enum rmg_rc store_workload_put(struct store *st, const struct workload_row *row,
@@ -142,10 +234,12 @@ MUST enum rmg_rc store_workload_each(struct store *st, workload_row_fn *fn, void
 /* One container (or one cached image) from its begin to its end. */
 struct use_row {
 	uint32_t id, image, workload, place; /* image 0: not resolved yet, see digests */
-	bool cached; /* lies on the node, does not run; container is the image's digest then */
+	bool cached; /* lies on the node, does not run; container is the image's digest then, and
+			name all that it is called there, divided by spaces */
 	struct span container, name, runtime, ref, source;
 	struct span digests; /* space-separated, as the source gave them */
 	int64_t began_ms, ended_ms;
+	struct span pod; /* "" in none, or not known */
 };
 typedef enum rmg_rc use_row_fn(void *user, const struct use_row *row);
 MUST enum rmg_rc store_use_put(struct store *st, const struct use_row *row, struct rmg_err *err);
@@ -154,6 +248,25 @@ MUST enum rmg_rc store_use_end(struct store *st, uint32_t id, int64_t ended_ms,
 			       struct rmg_err *err);
 MUST enum rmg_rc store_use_image(struct store *st, uint32_t id, uint32_t image,
 				 struct rmg_err *err);
+MUST enum rmg_rc store_use_name(struct store *st, uint32_t id, struct span ref, struct span name,
+				struct rmg_err *err);
+MUST enum rmg_rc store_use_began(struct store *st, uint32_t id, int64_t began_ms,
+				 struct rmg_err *err);
+/* Two uses of one container turn out to be one: what changed in it is the other's, and it is gone.
+ */
+MUST enum rmg_rc store_use_take_over(struct store *st, uint32_t id, uint32_t by,
+				     struct rmg_err *err);
+/* A workload stands for another (0: for itself): what it ran, and what was done in it, is that
+ * one's, and its lineage is void. */
+MUST enum rmg_rc store_workload_becomes(struct store *st, uint32_t id, uint32_t other,
+					struct rmg_err *err);
+/* Whether a use of this container ended since then. */
+MUST enum rmg_rc store_use_ended_since(struct store *st, struct span container, int64_t since_ms,
+				       bool *has, struct rmg_err *err);
+/* When the last use of an image ended that ran in a place; in no order. */
+typedef enum rmg_rc use_ended_fn(void *user, uint32_t place, int64_t ended_ms);
+MUST enum rmg_rc store_use_ended_of_image(struct store *st, uint32_t image, use_ended_fn *fn,
+					  void *user, struct rmg_err *err);
 MUST enum rmg_rc store_use_open_each(struct store *st, use_row_fn *fn, void *user,
 				     struct rmg_err *err); /* not ended */
 MUST enum rmg_rc store_use_of_workload(struct store *st, uint32_t workload, use_row_fn *fn,
@@ -168,12 +281,23 @@ struct change_row {
 	struct event_change change;
 };
 typedef enum rmg_rc change_row_fn(void *user, const struct change_row *row);
+/* With the use that it was found in. */
+struct change_of {
+	struct change_row row;
+	struct span pod, container; /* names */
+	uint32_t place, image;
+};
+typedef enum rmg_rc change_of_fn(void *user, const struct change_of *of);
 MUST enum rmg_rc store_change_put(struct store *st, const struct change_row *row,
 				  struct rmg_err *err);
 MUST enum rmg_rc store_change_each(struct store *st, uint32_t use, change_row_fn *fn, void *user,
 				   struct rmg_err *err); /* use 0: of all open uses */
 
-/* What a tag meant, and from when to when it was seen to mean it. */
+MUST enum rmg_rc store_change_of_workload(struct store *st, uint32_t workload, change_of_fn *fn,
+					  void *user, struct rmg_err *err); /* ended uses too */
+
+/* What a tag meant, and from when to when it was seen to mean it; digest "": its registry did not
+ * have it. */
 struct tag_row {
 	struct span ref, digest, source;
 	int64_t first_ms, last_ms;
@@ -182,22 +306,30 @@ typedef enum rmg_rc tag_row_fn(void *user, const struct tag_row *row);
 MUST enum rmg_rc store_tag_put(struct store *st, const struct tag_row *row, struct rmg_err *err);
 MUST enum rmg_rc store_tag_history(struct store *st, struct span ref, tag_row_fn *fn, void *user,
 				   struct rmg_err *err); /* newest first */
+MUST enum rmg_rc store_tag_of_image(struct store *st, uint32_t image, tag_row_fn *fn, void *user,
+				    struct rmg_err *err); /* that ever meant it; newest first */
 MUST enum rmg_rc store_tag_current_each(struct store *st, tag_row_fn *fn, void *user,
 					struct rmg_err *err); /* the newest of each */
+/* Of those that their registry did not have, now or once: the newest that has a digest. */
+MUST enum rmg_rc store_tag_meant_each(struct store *st, tag_row_fn *fn, void *user,
+				      struct rmg_err *err);
 
 /* The lineage of a workload: what happened to it. */
 struct lineage_row {
 	uint64_t id;                    /* given by the store */
 	uint32_t workload, image, from; /* from: the image before, 0 none */
 	int64_t at_ms;
-	struct span
-	    what; /* "started", "updated", "rolled-back", "returned", "tag-moved", "ended" */
+	struct span what;   /* "started", "updated", "rolled-back", "returned", "tag-moved",
+			       "tag-vanished",   "ended" */
 	struct span text;   /* a sentence */
 	struct span counts; /* JSON: {"before":{"critical":0,...},"after":{...}} */
 };
 typedef enum rmg_rc lineage_row_fn(void *user, const struct lineage_row *row);
 MUST enum rmg_rc store_lineage_add(struct store *st, const struct lineage_row *row,
 				   struct rmg_err *err);
+/* What is told with one time is told with an earlier one. */
+MUST enum rmg_rc store_lineage_earlier(struct store *st, uint32_t workload, int64_t was_ms,
+				       int64_t now_ms, struct rmg_err *err);
 MUST enum rmg_rc store_lineage_each(struct store *st, uint32_t workload, lineage_row_fn *fn,
 				    void *user, struct rmg_err *err); /* 0: all; oldest first */
 

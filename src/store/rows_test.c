@@ -74,6 +74,20 @@ static void test_images_and_what_they_are_of(void **state)
 	expect("sha256:bb index 1\nsha256:bb manifest 2\n");
 }
 
+static enum rmg_rc say_ended(void *user, uint32_t place, int64_t ended_ms)
+{
+	(void)user;
+	say("%u %lld\n", place, LL(ended_ms));
+	return RMG_OK;
+}
+
+static enum rmg_rc say_names(void *user, const struct use_row *r)
+{
+	(void)user;
+	say("%u " F " " F "\n", r->id, T(r->ref), T(r->name));
+	return RMG_OK;
+}
+
 static void test_uses_and_what_happened_to_them(void **state)
 {
 	struct workload_row workload = {.id = 1,
@@ -119,6 +133,15 @@ static void test_uses_and_what_happened_to_them(void **state)
 	expect("2 1 1 c1 10-0\n3 1 1 c1 10-0\n");
 	OK(store_use_of_workload(st, 1, say_use, NULL, &err));
 	expect("3 1 1 c1 10-0\n2 1 1 c1 10-0\n1 1 1 c1 10-20\n");
+	OK(store_use_ended_of_image(st, 1, say_ended, NULL, &err));
+	expect("0 20\n");
+	OK(store_use_ended_of_image(st, 2, say_ended, NULL, &err));
+	expect("");
+	OK(store_begin(st, &err));
+	OK(store_use_name(st, 3, S("app:2"), S("app:2 app:3"), &err));
+	OK(store_commit(st, &err));
+	OK(store_use_open_each(st, say_names, NULL, &err));
+	expect("2  \n3 app:2 app:2 app:3\n");
 	OK(store_use_of_workload(st, 2, say_use, NULL, &err));
 	OK(store_use_last_id(st, &last, &err));
 	assert_int_equal(last, 3);
@@ -130,6 +153,39 @@ static void test_uses_and_what_happened_to_them(void **state)
 	expect("1 1 2<-1 updated \n2 2 2<-1 updated \n");
 	OK(store_lineage_each(st, 2, say_lineage, NULL, &err));
 	expect("2 2 2<-1 updated \n");
+}
+
+static enum rmg_rc say_said(void *user, const struct said_row *r)
+{
+	(void)user;
+	say("%u " SPAN_FMT " " SPAN_FMT "=" SPAN_FMT " %d\n", r->image, SPAN_ARG(r->source),
+	    SPAN_ARG(r->key), SPAN_ARG(r->value), (int)r->at_ms);
+	return RMG_OK;
+}
+
+static void test_what_is_said_of_images(void **state)
+{
+	struct said_row row = {1, S("k/images"), S("deny"), S("x"), 10};
+	struct store *st = *state;
+
+	OK(store_begin(st, &err));
+	OK(store_said_put(st, &row, &err));
+	row.value = S("y");
+	OK(store_said_put(st, &row, &err));
+	row.source = S("k/builds");
+	row.key = S("built.by");
+	OK(store_said_put(st, &row, &err));
+	row.image = 2;
+	OK(store_said_put(st, &row, &err));
+	OK(store_said_delete(st, 2, S("k/images"), &err));
+	OK(store_commit(st, &err));
+	OK(store_said_of(st, 1, say_said, NULL, &err));
+	expect("1 k/builds built.by=y 10\n1 k/images deny=y 10\n");
+	OK(store_begin(st, &err));
+	OK(store_said_delete(st, 1, S("k/images"), &err));
+	OK(store_commit(st, &err));
+	OK(store_said_each(st, say_said, NULL, &err));
+	expect("1 k/builds built.by=y 10\n2 k/builds built.by=y 10\n");
 }
 
 static void test_tags_and_sources(void **state)
@@ -165,12 +221,126 @@ static void test_tags_and_sources(void **state)
 	expect("app:1 sha256:bb node-b 40-40\napp:1 sha256:aa node-a 10-30\n");
 	OK(store_tag_current_each(st, say_tag, NULL, &err));
 	expect("Zoo:1 sha256:bb node-b 40-40\napp:1 sha256:bb node-b 40-40\n");
+	tag = (struct tag_row){S("app:1"), S(""), S("node-b/tags"), 50, 60};
+	OK(store_begin(st, &err));
+	OK(store_tag_put(st, &tag, &err));
+	OK(store_commit(st, &err));
+	OK(store_tag_history(st, S("app:1"), say_tag, NULL, &err));
+	expect("app:1  node-b/tags 50-60\napp:1 sha256:bb node-b 40-40\napp:1 sha256:aa node-a "
+	       "10-30\n");
+	OK(store_tag_current_each(st, say_tag, NULL, &err));
+	expect("Zoo:1 sha256:bb node-b 40-40\napp:1  node-b/tags 50-60\n");
+	OK(store_tag_meant_each(st, say_tag, NULL, &err));
+	expect("app:1 sha256:bb node-b 40-40\n");
+	OK(store_begin(st, &err));
+	tag.ref = S("never:1");
+	OK(store_tag_put(st, &tag, &err));
+	tag = (struct tag_row){S("app:1"), S("sha256:cc"), S("node-b/tags"), 70, 70};
+	OK(store_tag_put(st, &tag, &err));
+	OK(store_commit(st, &err));
+	OK(store_tag_meant_each(st, say_tag, NULL, &err));
+	expect("app:1 sha256:cc node-b/tags 70-70\n");
 	OK(store_source_each(st, say_source, NULL, &err));
 	expect("node-a/docker  18446744073709551615 2\n");
 	OK(store_generation_each(st, say_generation, NULL, &err));
 	expect("1 sha256:db 3\n2 sha256:db 3\n");
 	OK(store_token_each(st, say_token, NULL, &err));
 	expect("bob admin  02\n");
+}
+
+static enum rmg_rc say_base(void *user, const struct base_row *r)
+{
+	(void)user;
+	say("%u " SPAN_FMT " %u " SPAN_FMT " %u " SPAN_FMT " " SPAN_FMT " %d\n", r->image,
+	    SPAN_ARG(r->ref), r->parent, SPAN_ARG(r->how), r->layers, SPAN_ARG(r->was),
+	    SPAN_ARG(r->now), (int)r->since_ms);
+	return RMG_OK;
+}
+
+static enum rmg_rc say_prefix(void *user, uint32_t image, uint32_t layers)
+{
+	(void)user;
+	say("%u:%u\n", image, layers);
+	return RMG_OK;
+}
+
+static enum rmg_rc say_meaning(void *user, const struct tag_row *r)
+{
+	(void)user;
+	say(SPAN_FMT " " SPAN_FMT "\n", SPAN_ARG(r->ref), SPAN_ARG(r->digest));
+	return RMG_OK;
+}
+
+static enum rmg_rc say_chain(void *user, const struct alias_row *r)
+{
+	(void)user;
+	say(SPAN_FMT "\n", SPAN_ARG(r->digest));
+	return RMG_OK;
+}
+
+static enum rmg_rc say_other(void *user, const struct other_row *r)
+{
+	(void)user;
+	say("%u " SPAN_FMT " %d " SPAN_FMT "\n", r->image, SPAN_ARG(r->source), (int)r->at_ms,
+	    SPAN_ARG(r->report));
+	return RMG_OK;
+}
+
+static void test_others(void **state)
+{
+	struct other_row row = {3, S("harbor:h"), S("{}"), 5};
+	struct store *st = *state;
+
+	OK(store_begin(st, &err));
+	OK(store_other_put(st, &row, &err));
+	row.at_ms = 6;
+	row.report = S("{\"x\":1}");
+	OK(store_other_put(st, &row, &err));
+	OK(store_commit(st, &err));
+	OK(store_other_of(st, 3, say_other, NULL, &err));
+	expect("3 harbor:h 6 {\"x\":1}\n");
+	OK(store_other_of(st, 4, say_other, NULL, &err));
+	expect("");
+}
+
+/* What images stand on, and by what tags they were known. */
+static void test_bases(void **state)
+{
+	struct base_row base = {.image = 3,
+				.parent = 1,
+				.layers = 2,
+				.ref = S("b:1"),
+				.how = S("layers"),
+				.was = S("sha256:a")};
+	struct alias_row alias[] = {{S("sha256:a"), S("config"), 1},
+				    {S("sha256:c"), S("chain"), 1}};
+	struct tag_row tag = {
+	    .ref = S("b:1"), .digest = S("sha256:a"), .source = S("x/tags"), .first_ms = 5};
+	struct store *st = *state;
+
+	OK(store_begin(st, &err));
+	OK(store_base_put(st, &base, &err));
+	base.now = S("sha256:d");
+	base.since_ms = 7;
+	OK(store_base_put(st, &base, &err));
+	OK(store_prefix_put(st, UINT64_MAX, 3, 2, &err));
+	OK(store_prefix_put(st, UINT64_MAX, 2, 2, &err));
+	OK(store_prefix_put(st, 1, 2, 1, &err));
+	for (size_t i = 0; i < COUNT_OF(alias); i++)
+		OK(store_alias_put(st, &alias[i], &err));
+	OK(store_tag_put(st, &tag, &err));
+	tag.ref = S("b:2");
+	tag.first_ms = 9;
+	OK(store_tag_put(st, &tag, &err));
+	OK(store_commit(st, &err));
+	OK(store_base_each(st, say_base, NULL, &err));
+	expect("3 b:1 1 layers 2 sha256:a sha256:d 7\n");
+	OK(store_prefix_of(st, UINT64_MAX, say_prefix, NULL, &err));
+	expect("2:2\n3:2\n");
+	OK(store_tag_of_image(st, 1, say_meaning, NULL, &err));
+	expect("b:2 sha256:a\nb:1 sha256:a\n");
+	OK(store_alias_chain(st, 1, say_chain, NULL, &err));
+	expect("sha256:c\n");
 }
 
 static enum rmg_rc say_log(void *user, const struct alert_log_row *r)
@@ -439,7 +609,10 @@ static void test_texts_are_clean(void **state)
 	X(test_images_and_what_they_are_of)                                                        \
 	X(test_uses_and_what_happened_to_them)                                                     \
 	X(test_tags_and_sources)                                                                   \
+	X(test_what_is_said_of_images)                                                             \
 	X(test_alerts_and_exceptions)                                                              \
+	X(test_bases)                                                                              \
+	X(test_others)                                                                             \
 	X(test_outbox_takes_a_message_once)                                                        \
 	X(test_audit_keeps_its_chain)                                                              \
 	X(test_ids_ascend_without_gaps)                                                            \

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -132,16 +133,12 @@ static void close_store(struct store *st)
 	free(s);
 }
 
-static enum rmg_rc open_store(const char *url, struct store **out, struct rmg_err *err)
+static enum rmg_rc open_file(const char *file, int how, struct store **out, struct rmg_err *err)
 {
-	const char *file = url + strlen("sqlite:");
-	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-	enum rmg_rc rc = make_file(file, err);
-	struct sqlite *s;
+	const int flags = how | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+	struct sqlite *s = calloc(1, sizeof *s);
+	enum rmg_rc rc;
 
-	if (rc != RMG_OK)
-		return rc;
-	s = calloc(1, sizeof *s);
 	if (s == NULL)
 		return err_set(err, RMG_E_NOMEM, "no memory for %s", file);
 	s->lead_fd = -1;
@@ -151,13 +148,40 @@ static enum rmg_rc open_store(const char *url, struct store **out, struct rmg_er
 	else if (sqlite3_open_v2(file, &s->db, flags, NULL) != SQLITE_OK)
 		rc = fault(s, "open", err);
 	else
-		rc = set_up(s, err);
+		rc = how == SQLITE_OPEN_READONLY ? check_owner(s, err) : set_up(s, err);
 	if (rc != RMG_OK) {
 		close_store(&s->store);
 		return rc;
 	}
 	*out = &s->store;
 	return RMG_OK;
+}
+
+static enum rmg_rc open_store(const char *url, struct store **out, struct rmg_err *err)
+{
+	const char *file = url + strlen("sqlite:");
+	enum rmg_rc rc = make_file(file, err);
+
+	return rc == RMG_OK ? open_file(file, SQLITE_OPEN_READWRITE, out, err) : rc;
+}
+
+static bool may_write(const char *path)
+{
+	return faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0;
+}
+
+static enum rmg_rc look(const char *url, struct store **st, struct store_state *out,
+			struct rmg_err *err)
+{
+	const char *file = url + strlen("sqlite:"), *slash = strrchr(file, '/');
+	char dir[4096] = ".";
+
+	if (slash)
+		snprintf(dir, sizeof dir, "%.*s", (int)MAX_OF(slash - file, 1), file);
+	out->may_write = may_write(dir) && (!file_exists(file) || may_write(file));
+	if (!file_exists(dir))
+		return err_set(err, RMG_E_NOTFOUND, "%s is not there", dir);
+	return file_exists(file) ? open_file(file, SQLITE_OPEN_READONLY, st, err) : RMG_OK;
 }
 
 static enum rmg_rc version(struct store *st, int64_t *out, struct rmg_err *err)

@@ -31,6 +31,14 @@ struct store;
 
 MUST enum rmg_rc store_open(const char *url, struct store **out, struct rmg_err *err);
 void store_close(struct store *st);
+
+/* What is there, without making or changing any of it. */
+struct store_state {
+	int64_t schema, newest; /* 0: none yet; and the one that this Rummage knows */
+	bool may_write;         /* where there is none yet: may make it */
+	int64_t now_ms;         /* by its server's clock; 0: it has none of its own */
+};
+MUST enum rmg_rc store_look(const char *url, struct store_state *out, struct rmg_err *err);
 bool store_lost(struct store *st); /* also where the peer has hung up since it was used last */
 
 MUST enum rmg_rc store_begin(struct store *st, struct rmg_err *err);

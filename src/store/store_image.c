@@ -100,3 +100,11 @@ enum rmg_rc store_alias_each(struct store *st, alias_row_fn *fn, void *user, str
 
 	return store_read(st, SQL_ALIAS_EACH, WITHOUT, alias_read, &call, err);
 }
+
+enum rmg_rc store_alias_chain(struct store *st, uint32_t image, alias_row_fn *fn, void *user,
+			      struct rmg_err *err)
+{
+	struct alias_call call = {fn, user};
+
+	return store_read(st, SQL_ALIAS_CHAIN, WITH(v_int(image)), alias_read, &call, err);
+}

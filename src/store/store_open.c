@@ -132,3 +132,21 @@ enum rmg_rc store_open(const char *url, struct store **out, struct rmg_err *err)
 	*out = st;
 	return RMG_OK;
 }
+
+enum rmg_rc store_look(const char *url, struct store_state *out, struct rmg_err *err)
+{
+	const struct backend *backend = NULL;
+	struct store_state state = {.newest = steps[COUNT_OF(steps) - 1].version};
+	struct store *st = NULL;
+	enum rmg_rc rc = find_backend(url, &backend, err);
+
+	if (rc == RMG_OK)
+		rc = backend->look(url, &st, &state, err);
+	if (rc == RMG_OK && st)
+		rc = backend->version(st, &state.schema, err);
+	if (st)
+		backend->close(st);
+	if (rc == RMG_OK)
+		*out = state;
+	return rc;
+}

@@ -44,3 +44,18 @@ enum rmg_rc store_tag_current_each(struct store *st, tag_row_fn *fn, void *user,
 
 	return store_read(st, SQL_TAG_CURRENT, WITHOUT, tag_read, &call, err);
 }
+
+enum rmg_rc store_tag_meant_each(struct store *st, tag_row_fn *fn, void *user, struct rmg_err *err)
+{
+	struct tag_call call = {fn, user};
+
+	return store_read(st, SQL_TAG_MEANT, WITHOUT, tag_read, &call, err);
+}
+
+enum rmg_rc store_tag_of_image(struct store *st, uint32_t image, tag_row_fn *fn, void *user,
+			       struct rmg_err *err)
+{
+	struct tag_call call = {fn, user};
+
+	return store_read(st, SQL_TAG_OF_IMAGE, WITH(v_int(image)), tag_read, &call, err);
+}

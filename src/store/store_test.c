@@ -199,6 +199,28 @@ static void test_newer_schema_is_refused(void **state)
 	store_close(open_store());
 }
 
+static void test_looking_makes_nothing(void **state)
+{
+	struct store *st = *state;
+	struct store_state found = {0};
+	struct strbuf none = strbuf_of(1 << 12);
+	int64_t version = 0;
+
+	OK(st->backend->version(st, &version, &err));
+	OK(store_look(url, &found, &err));
+	assert_true(found.schema == version && found.newest == version && found.may_write);
+	assert_int_equal(found.now_ms == 0, is_sqlite(st));
+	if (is_sqlite(st)) {
+		strbuf_printf(&none, "%s.none", url);
+		OK(store_look(strbuf_cstr(&none), &found, &err));
+		assert_true(found.schema == 0 && found.may_write);
+		assert_int_equal(access(strbuf_cstr(&none) + strlen("sqlite:"), F_OK), -1);
+		strbuf_puts(&none, "/below/hub.db");
+		assert_int_equal(store_look(strbuf_cstr(&none), &found, &err), RMG_E_NOTFOUND);
+	}
+	strbuf_done(&none);
+}
+
 static void test_size(void **state)
 {
 	struct store *st = *state;
@@ -274,6 +296,7 @@ static void test_file_is_for_its_owner(void **state)
 	X(test_old_rows_go)                                                                        \
 	X(test_every_statement_is_understood)                                                      \
 	X(test_newer_schema_is_refused)                                                            \
+	X(test_looking_makes_nothing)                                                              \
 	X(test_size)
 
 int main(void)

@@ -25,6 +25,7 @@ static enum rmg_rc workload_read(void *user, const struct cols *c)
 	    .first_ms = col_int(c, 11),
 	    .last_ms = col_int(c, 12),
 	    .removed_ms = col_int(c, 13),
+	    .of = col_u32(c, 14),
 	};
 
 	return call->fn(call->user, &row);
@@ -38,8 +39,29 @@ enum rmg_rc store_workload_put(struct store *st, const struct workload_row *row,
 				v_text(row->name), v_int(row->declared), v_int(row->suspended),
 				v_u64(row->replicas), v_text(row->schedule), v_text(row->labels),
 				v_text(row->images), v_text(row->source), v_int(row->first_ms),
-				v_int(row->last_ms), v_int(row->removed_ms)),
+				v_int(row->last_ms), v_int(row->removed_ms), v_int(row->of)),
 			   err);
+}
+
+enum rmg_rc store_workload_becomes(struct store *st, uint32_t id, uint32_t other,
+				   struct rmg_err *err)
+{
+	enum rmg_rc rc = store_write(st, SQL_WORKLOAD_OF, WITH(v_int(other), v_int(id)), err);
+
+	if (rc != RMG_OK || other == 0)
+		return rc;
+	rc = store_write(st, SQL_USE_MOVE, WITH(v_int(other), v_int(id)), err);
+	if (rc == RMG_OK)
+		rc = store_write(st, SQL_LINEAGE_DROP, WITH(v_int(id)), err);
+	return rc == RMG_OK ? store_write(st, SQL_ALERT_MOVE, WITH(v_int(other), v_int(id)), err)
+			    : rc;
+}
+
+enum rmg_rc store_lineage_earlier(struct store *st, uint32_t workload, int64_t was_ms,
+				  int64_t now_ms, struct rmg_err *err)
+{
+	return store_write(st, SQL_LINEAGE_EARLIER,
+			   WITH(v_int(now_ms), v_int(workload), v_int(was_ms)), err);
 }
 
 enum rmg_rc store_workload_each(struct store *st, workload_row_fn *fn, void *user,
