@@ -104,14 +104,18 @@ struct rmg_opts {
 	void (*progress)(void *user, const struct rmg_progress *p);
 	void *user;
 	uint32_t stall_seconds; /* no byte of a server for so long is a broken connection; 0: 30 */
-	/* socket of docker:, podman:, containerd:; NULL: where the environment says */
+	/* socket of docker:, podman:, containerd:, or the folder of the store of podman:, crio:;
+	 * NULL: where the environment says */
 	const char *engine;
+	/* A worker process was started, and has read nothing yet: limits may be put on it. From any
+	 * thread of the call. */
+	void (*started)(void *user, int pid);
 };
 #define RMG_OPTS RMG_SIZED(struct rmg_opts)
 
 /* References: docs rummage(1). registry:HOST/REPO[:TAG][@DIGEST], oci-dir:, oci-archive:,
- * docker-archive:, docker:, podman:, containerd:, container:, rootfs:. Opening reads manifests, no
- * layer. */
+ * docker-archive:, docker:, podman:, containerd:, crio:, container:, rootfs:. Opening reads
+ * manifests, no layer. */
 struct rmg_image;
 RMG_MUST enum rmg_rc rmg_image_open(const char *source, const struct rmg_opts *opts,
 				    struct rmg_image **out, struct rmg_err *err);

@@ -28,6 +28,8 @@ static struct box_opts box_opts_of(const struct rmg_opts *opts)
 	    .no_sandbox = opts->no_sandbox,
 	    .stop = opts->stop,
 	    .user = opts->user,
+	    .started = opts->started,
+	    .started_user = opts->user,
 	};
 }
 

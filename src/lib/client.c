@@ -211,6 +211,78 @@ enum rmg_rc client_digest(struct client *c, struct span name, struct arena *aren
 	return rc;
 }
 
+/* An answer to HEAD has no body: who says that there is nothing, the registry or something before
+ * it, is asked once more. */
+static enum rmg_rc ask_tag(struct place *p, struct place_request *r, struct rmg_err *err)
+{
+	enum rmg_rc rc = place_ask(p, r, err);
+
+	if (rc != RMG_E_NOTFOUND)
+		return rc;
+	r->method = NULL;
+	rc = place_ask(p, r, err);
+	return rc == RMG_OK
+		   ? err_set(err, RMG_E_NET, SPAN_FMT " answers GET, but 404 to HEAD of the same",
+			     SPAN_ARG(p->host))
+		   : rc;
+}
+
+static enum rmg_rc tag_from(struct place *p, struct span name, struct arena *arena,
+			    struct client_tag *out, struct rmg_err *err)
+{
+	char *path = registry_manifest_url(S(""), p->repository, name, arena);
+	struct place_request r = {.method = "HEAD",
+				  .path = path,
+				  .accept = "Accept: " MANIFEST_ACCEPT,
+				  .arena = arena,
+				  .once = true};
+	enum rmg_rc rc =
+	    path ? ask_tag(p, &r, err) : err_set(err, arena_rc(arena), "no memory for a URL");
+
+	*out = (struct client_tag){
+	    .limit = r.limit, .status = r.status, .retry_s = r.pause_s, .gone = r.unknown};
+	if (rc == RMG_OK && digest_valid(r.digest))
+		out->digest = r.digest;
+	return rc;
+}
+
+enum rmg_rc client_tag(struct client *c, struct span name, struct arena *arena,
+		       struct client_tag *out, struct rmg_err *err)
+{
+	enum rmg_rc rc = RMG_E_NOTFOUND;
+
+	for (size_t i = c->first; i < c->n_places; i++) {
+		rc = tag_from(&c->places[i], name, arena, out, err);
+		if (rc == RMG_OK || rc == RMG_E_STOPPED || rc == RMG_E_NOMEM)
+			return rc;
+	}
+	return rc;
+}
+
+enum rmg_rc client_page(struct client *c, const char *path, struct arena *arena,
+			struct client_page *out, struct rmg_err *err)
+{
+	struct document d = {.body = strbuf_of(LIMIT_LISTING_BYTES)};
+	struct place_request r = {.path = path,
+				  .accept = "Accept: application/json",
+				  .max_bytes = LIMIT_LISTING_BYTES,
+				  .sink = collect,
+				  .user = &d,
+				  .arena = arena,
+				  .once = true};
+	enum rmg_rc rc = place_ask(client_registry(c), &r, err);
+
+	*out = (struct client_page){.status = r.status, .retry_s = r.pause_s, .gone = r.unknown};
+	if (rc == RMG_OK) {
+		out->bytes = arena_dup(arena, strbuf_span(&d.body));
+		out->link = r.link;
+	}
+	strbuf_done(&d.body);
+	if (rc == RMG_OK && arena_rc(arena) != RMG_OK)
+		rc = err_set(err, arena_rc(arena), "no memory for what a registry lists");
+	return rc;
+}
+
 struct transfer {
 	source_sink *sink;
 	void *user;

@@ -14,6 +14,7 @@
 #define LIB_CLIENT_H
 
 #include "lib/source.h"
+#include "oci/ratelimit.h"
 #include "oci/reference.h"
 
 struct client;
@@ -35,6 +36,27 @@ MUST enum rmg_rc client_manifest(struct client *c, struct span name, struct aren
 /* The digest of what a name means now, by HEAD; "" where the registry does not say it. */
 MUST enum rmg_rc client_digest(struct client *c, struct span name, struct arena *arena,
 			       struct span *out, struct rmg_err *err);
+
+/* The same, asked once: who asks for many references looks when to ask again himself. */
+struct client_tag {
+	struct span digest;
+	struct ratelimit limit;
+	unsigned status, retry_s; /* of a failure: what was answered (0 nothing), and when it may be
+				     asked again (0 not said) */
+	bool gone; /* of a failure: the registry says that it has no such tag, or no such repository
+		    */
+};
+MUST enum rmg_rc client_tag(struct client *c, struct span name, struct arena *arena,
+			    struct client_tag *out, struct rmg_err *err);
+
+/* One page of what the registry itself lists (oci/listing.h), asked once like a tag. */
+struct client_page {
+	struct span bytes, link;  /* the arena's */
+	unsigned status, retry_s; /* of a failure, as of a tag's */
+	bool gone;                /* the registry says that it has no such repository */
+};
+MUST enum rmg_rc client_page(struct client *c, const char *path, struct arena *arena,
+			     struct client_page *out, struct rmg_err *err);
 
 /* A blob, in order, to sink; taken up again where it broke off. The digest is the sink's to check.
  */

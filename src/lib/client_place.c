@@ -10,6 +10,8 @@
 #include "base/env.h"
 #include "base/limits.h"
 #include "base/strbuf.h"
+#include "lib/own_registry.h"
+#include "oci/ratelimit.h"
 #include "oci/reference.h"
 #include "oci/registry.h"
 
@@ -74,6 +76,8 @@ static void find_certificates(struct place *p)
 		if (p->http.client_cert)
 			p->http.client_key = find_file(folder, stem, S(".key"), &p->arena, &none);
 	}
+	if (p->http.ca_file == NULL)
+		p->http.ca_file = own_registry_ca(p->host, &p->arena);
 }
 
 enum rmg_rc place_init(struct place *p, const struct rmg_opts *opts, struct span host,
@@ -263,19 +267,44 @@ static enum rmg_rc judge(struct place *p, struct http *h, const struct http_resp
 	return place_authenticate(p, h, resp, generation, err);
 }
 
+static struct span field_of(const struct http_response *resp, const char *name)
+{
+	struct span value;
+
+	return http_header(resp, name, 0, &value) ? value : (struct span){0};
+}
+
+/* Of whom the registry counts by; failures say it too. */
+static void keep_limit(struct place_request *r, const struct http_response *resp)
+{
+	struct ratelimit_fields f = {.limit = field_of(resp, "RateLimit-Limit"),
+				     .remaining = field_of(resp, "RateLimit-Remaining"),
+				     .reset = field_of(resp, "RateLimit-Reset"),
+				     .together = field_of(resp, "RateLimit"),
+				     .policy = field_of(resp, "RateLimit-Policy")};
+
+	if (f.remaining.n == 0 && f.together.n == 0)
+		f = (struct ratelimit_fields){.limit = field_of(resp, "X-RateLimit-Limit"),
+					      .remaining = field_of(resp, "X-RateLimit-Remaining"),
+					      .reset = field_of(resp, "X-RateLimit-Reset")};
+	r->limit = ratelimit_of(&f, clock_ms());
+}
+
 static void keep_headers(struct place_request *r, const struct http_response *resp)
 {
 	struct span value;
 
 	if (r->arena == NULL)
 		return;
-	r->content_type = r->digest = r->location = (struct span){0};
+	r->content_type = r->digest = r->location = r->link = (struct span){0};
 	if (http_header(resp, "Content-Type", 0, &value))
 		r->content_type = arena_dup(r->arena, value);
 	if (http_header(resp, "Docker-Content-Digest", 0, &value))
 		r->digest = arena_dup(r->arena, value);
 	if (http_header(resp, "Location", 0, &value))
 		r->location = arena_dup(r->arena, value);
+	if (http_header(resp, "Link", 0, &value))
+		r->link = arena_dup(r->arena, value);
 }
 
 enum rmg_rc place_ask(struct place *p, struct place_request *r, struct rmg_err *err)
@@ -307,6 +336,10 @@ enum rmg_rc place_ask(struct place *p, struct place_request *r, struct rmg_err *
 			rc = judge(p, h, &resp, generation, &auth_tries, &again, err);
 	}
 	r->status = resp.status;
+	if (resp.status)
+		keep_limit(r, &resp);
+	r->unknown =
+	    (resp.status == 404 || resp.status == 410) && registry_says_unknown(resp.error);
 	if (rc == RMG_OK)
 		keep_headers(r, &resp);
 	place_give_back(p, h);

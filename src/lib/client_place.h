@@ -11,6 +11,7 @@
 #include "lib/client.h"
 #include "oci/authfile.h"
 #include "oci/challenge.h"
+#include "oci/ratelimit.h"
 
 enum { CONNECTIONS_KEPT = 8 };
 
@@ -65,9 +66,11 @@ struct place_request {
 	void *user;
 	const uint64_t *progress;
 	/* Filled from the answer before the connection is given back: */
-	struct span content_type, digest, location; /* in the arena of whoever asks */
-	struct arena *arena;                        /* NULL: they are not wanted */
-	unsigned status;                            /* 0: no answer came */
+	struct span content_type, digest, location, link; /* in the arena of whoever asks */
+	struct arena *arena;                              /* NULL: they are not wanted */
+	unsigned status;                                  /* 0: no answer came */
+	bool unknown; /* of 404: the registry itself says that it has no such thing */
+	struct ratelimit limit;
 	bool may_retry; /* it failed, and another time it may not: after so long */
 	unsigned pause_s;
 };

@@ -9,6 +9,7 @@
 #include "base/strbuf.h"
 #include "io/file.h"
 #include "io/process.h"
+#include "lib/own_registry.h"
 
 /* The i-th file that may have credentials into buf; false after the last. "" is no file. */
 static bool file_at(size_t i, char *buf, size_t size)
@@ -95,5 +96,5 @@ enum rmg_rc credentials_find(struct span host, struct span repository, struct ar
 			return RMG_OK;
 		}
 	}
-	return RMG_OK;
+	return own_registry_credentials(host, arena, out, from, err);
 }

@@ -2,7 +2,8 @@
 /* credentials.h - who we are to a registry, from the places where docker, podman and skopeo keep
  * it: $REGISTRY_AUTH_FILE, $XDG_RUNTIME_DIR/containers/auth.json, ~/.config/containers/auth.json,
  * $DOCKER_CONFIG/config.json or ~/.docker/config.json; the first that knows the repository. Helpers
- * (docker-credential-NAME) are run with a limit of CREDENTIALS_HELPER_MS.
+ * (docker-credential-NAME) are run with a limit of CREDENTIALS_HELPER_MS. Of what none of them knows
+ * a cluster's own registry has the service account's token (own_registry.h).
  *
  * The values live in the arena. A file that cannot be read is a failure: going on without it would
  * end in a "denied" that nobody understands. */

@@ -2,10 +2,40 @@
 #include "lib/extent.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { PIECE_BYTES = 256 << 10 };
+
+int extent_open_below(int dir, const char *name, int flags)
+{
+	struct open_how how = {.flags = (unsigned)flags | O_CLOEXEC,
+			       .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+	int fd = (int)syscall(SYS_openat2, dir, name, &how, sizeof how);
+
+	if (fd < 0 && errno == ENOSYS)
+		fd = openat(dir, name, flags | O_NOFOLLOW | O_CLOEXEC);
+	return fd;
+}
+
+enum rmg_rc extent_below(int dir, const char *name, struct extent *out, struct rmg_err *err)
+{
+	int fd = extent_open_below(dir, name, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (fd < 0)
+		return err_os(err, errno == ENOENT ? RMG_E_NOTFOUND : RMG_E_IO, "%s", name);
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return err_set(err, RMG_E_IO, "%s is no regular file", name);
+	}
+	*out = (struct extent){.fd = fd, .owned = true, .size_bytes = (uint64_t)st.st_size};
+	return RMG_OK;
+}
 
 void extent_close(struct extent *e)
 {

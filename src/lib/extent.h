@@ -14,6 +14,11 @@ struct extent {
 	uint64_t offset, size_bytes;
 };
 
+/* A regular file below a folder; links may not lead out of it. RMG_E_NOTFOUND, RMG_E_IO. */
+MUST enum rmg_rc extent_below(int dir, const char *name, struct extent *out, struct rmg_err *err);
+/* The same of anything, with open(2)'s flags and its failures. */
+MUST int extent_open_below(int dir, const char *name, int flags);
+
 void extent_close(struct extent *e);
 
 /* What is left of up to n bytes at an offset; 0 at the end of the file. */

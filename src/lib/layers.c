@@ -110,7 +110,7 @@ static enum rmg_rc accept(struct passage *p, struct layer_result *out, struct sp
 		f->has_diff = true;
 	}
 	/* Of a layer that was read in parts the source has checked the parts. */
-	if (l->digest.n && !l->synthetic &&
+	if (l->digest.n && !l->synthetic && !l->unpacked &&
 	    (!digest_sha256(l->digest, want) || memcmp(want, f->blob_sha256, sizeof want) != 0)) {
 		out->digest_wrong = true;
 		return err_set(
@@ -149,7 +149,9 @@ static enum rmg_rc read_one(struct passage *p, struct layer_result *out)
 			       .no_sandbox = opts->no_sandbox,
 			       .diff_id = !opts->skip_diff_id && !l->synthetic,
 			       .stop = stopped,
-			       .user = p->all};
+			       .user = p->all,
+			       .started = opts->started,
+			       .started_user = opts->user};
 	struct span packed = {0};
 	enum rmg_rc rc = box_start(JOB_LAYER, &box, &p->job, &out->why);
 
@@ -186,7 +188,7 @@ static bool known(struct passage *p, struct layer_result *out)
 	const struct rmg_opts *opts = p->all->source->env.opts;
 	const struct source_layer *l = &p->all->source->layers[p->index];
 	uint8_t key[SHA256_BYTES];
-	bool named = l->digest.n != 0;
+	bool named = l->digest.n != 0 && !l->unpacked;
 
 	if (l->has_key && cache_get(p->all->cache, l->key, false, &out->arena, &out->facts)) {
 		out->facts->synthetic = true;
@@ -205,6 +207,20 @@ static bool known(struct passage *p, struct layer_result *out)
 	return true;
 }
 
+static enum rmg_rc read_somehow(struct passage *p, struct layer_result *out)
+{
+	struct source *s = p->all->source;
+	enum rmg_rc rc = read_one(p, out);
+
+	if (rc != RMG_E_FORMAT || s->ops->other_way == NULL ||
+	    !s->ops->other_way(s, p->index, &out->why))
+		return rc;
+	sha256_begin(p->sha);
+	p->bytes = p->told = 0;
+	out->digest_wrong = false;
+	return read_one(p, out);
+}
+
 static void do_layer(struct reading *r, size_t i)
 {
 	struct layer_result *out = &r->out[i];
@@ -214,7 +230,7 @@ static void do_layer(struct reading *r, size_t i)
 	if (p.sha == NULL)
 		out->rc = err_set(&out->why, RMG_E_NOMEM, "no memory for a hash");
 	else if (!known(&p, out))
-		out->rc = read_one(&p, out);
+		out->rc = read_somehow(&p, out);
 	tell(&p, true);
 	sha256_free(p.sha);
 	if (ends_scan(out->rc))

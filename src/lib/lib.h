@@ -49,6 +49,9 @@ struct rmg_verdict {
 /* Files whose owners the inventories taken of an image from now on tell: paths outlive them. */
 void image_ask(struct rmg_image *image, struct asked_path *paths, size_t n);
 
+/* Inventories taken of an image from now on tell which components its files belong to. */
+void image_want_files(struct rmg_image *image);
+
 /* Whether reading an image looks into a file: an executable, or something that a cataloger wants.
  * head: its first bytes, 4 KiB do. */
 struct catalog_select;

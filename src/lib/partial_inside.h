@@ -40,7 +40,9 @@ static inline const struct toc_chunk *partial_chunk(const struct partial *p,
 static inline struct box_opts partial_box(const struct source *s)
 {
 	return (struct box_opts){.worker = s->env.opts->worker,
-				 .no_sandbox = s->env.opts->no_sandbox};
+				 .no_sandbox = s->env.opts->no_sandbox,
+				 .started = s->env.opts->started,
+				 .started_user = s->env.opts->user};
 }
 
 /* Fetches the table of contents and says which of its chunks are wanted. Whatever is wrong with

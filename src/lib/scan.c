@@ -23,6 +23,7 @@ struct rmg_image {
 	double ms_fetch;
 	struct asked_path *asked;
 	size_t n_asked;
+	bool wants_files;
 };
 
 enum rmg_rc lib_wants_new(struct catalog_select **out)
@@ -47,6 +48,11 @@ void image_ask(struct rmg_image *image, struct asked_path *paths, size_t n)
 {
 	image->asked = paths;
 	image->n_asked = n;
+}
+
+void image_want_files(struct rmg_image *image)
+{
+	image->wants_files = true;
 }
 
 static bool wanted(void *user, struct span path, uint32_t mode, uint64_t size_bytes,
@@ -158,11 +164,13 @@ static void describe_layer(struct inventory *inv, const struct source_layer *l,
 		out->facts = dup(inv, span_cstr(digest_text(r->facts->blob_sha256, digest)));
 	if (r->facts == NULL || r->facts->synthetic)
 		return;
-	out->size = r->facts->blob_bytes;
-	out->digest = out->facts;
 	out->diff_id_verified = r->facts->has_diff && !r->diff_wrong;
 	if (r->facts->has_diff)
 		out->diff_id = dup(inv, span_cstr(digest_text(r->facts->diff_sha256, digest)));
+	if (l->unpacked && l->digest.n)
+		return;
+	out->size = r->facts->blob_bytes;
+	out->digest = out->facts;
 }
 
 static enum rmg_rc describe(struct inventory *inv, const struct source *s,
@@ -302,6 +310,7 @@ static enum rmg_rc merge(const struct rmg_image *image, struct cache *cache,
 
 	inv->asked = image->asked;
 	inv->n_asked = image->n_asked;
+	inv->wants_files = image->wants_files;
 	if (rc == RMG_OK)
 		rc = merge_facts(s, cache, layers, show, r, err);
 	if (rc == RMG_OK) {

@@ -15,12 +15,12 @@
 static const struct source_ops *const sources[] = {
     &source_registry,   &source_oci_dir,         &source_oci_archive, &source_docker_archive,
     &source_containerd, &source_docker,          &source_podman,      &source_rootfs,
-    &source_container,  &source_container_image,
+    &source_container,  &source_container_image, &source_crio,
 };
 
 /* Schemes of references that are agreed on but not read here: the message should not be about
  * hosts. */
-static const char *const strangers[] = {"crio", "sbom"};
+static const char *const strangers[] = {"sbom"};
 
 enum { ARENA_CAP = 64 << 20 };
 
@@ -142,12 +142,13 @@ enum rmg_rc source_read_layer(struct source *s, size_t i, source_sink *sink, voi
 			      struct rmg_err *err)
 {
 	const struct source_layer *l = &s->layers[i];
-	struct counted c = {sink, user, 0, l->synthetic ? UINT64_MAX : l->size_bytes};
+	bool sized = !l->synthetic && !l->unpacked;
+	struct counted c = {sink, user, 0, sized ? l->size_bytes : UINT64_MAX};
 	enum rmg_rc rc;
 
 	CHECK(i < s->n_layers);
 	rc = s->ops->read_layer(s, i, count, &c, err);
-	if (rc == RMG_OK && !l->synthetic && c.bytes != l->size_bytes)
+	if (rc == RMG_OK && sized && c.bytes != l->size_bytes)
 		rc = err_set(err, RMG_E_FORMAT,
 			     "%" PRIu64 " bytes came, and the manifest promises %" PRIu64, c.bytes,
 			     l->size_bytes);

@@ -57,6 +57,9 @@ struct source_layer {
 	 * for them (the source has checked the parts), and what it says is not what the whole would
 	 * say. */
 	bool synthetic;
+	/* The bytes are the tar that the blob of that digest unpacks to: it is the diff_id that
+	 * they are checked against. */
+	bool unpacked;
 	/* Of a synthetic layer: what it is made of lies still, and has this name on this machine.
 	 * Its facts are then kept for this source alone, which vouches for them. */
 	bool has_key;
@@ -94,6 +97,9 @@ struct source_ops {
 	enum rmg_rc (*open)(struct source *s, const char *rest, struct rmg_err *err);
 	enum rmg_rc (*read_layer)(struct source *s, size_t i, source_sink *sink, void *user,
 				  struct rmg_err *err);
+	/* NULL, or: layer i could not be read so; true where there is another way, which is gone
+	 * from now on. Called by the thread that reads it. */
+	bool (*other_way)(struct source *s, size_t i, const struct rmg_err *why);
 	void (*close)(struct source *s);
 	size_t bytes; /* sizeof the source's own struct, which begins with struct source */
 };
@@ -119,8 +125,8 @@ static inline bool source_stopped(const struct source *s)
 }
 
 extern const struct source_ops source_registry, source_oci_dir, source_oci_archive,
-    source_docker_archive, source_containerd, source_docker, source_podman, source_rootfs,
-    source_container, source_container_image,
+    source_docker_archive, source_containerd, source_docker, source_podman, source_crio,
+    source_rootfs, source_container, source_container_image,
     source_any_archive; /* the last is for bare paths, and in no table */
 
 #endif

@@ -32,7 +32,7 @@ static enum rmg_rc read_folder(struct source *s, size_t i, source_sink *sink, vo
 
 	if (c->dirs[i] < 0)
 		return err_set(err, c->why[i].rc, "%s", c->why[i].msg);
-	return source_tree_read(s, c->dirs[i], true, sink, user, err);
+	return source_tree_read(s, c->dirs[i], TREE_LAYER, sink, user, err);
 }
 
 static void close_container(struct source *s)

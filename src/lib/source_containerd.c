@@ -306,7 +306,7 @@ static enum rmg_rc read_layer(struct source *s, size_t i, source_sink *sink, voi
 	enum rmg_rc rc;
 
 	if (c->dirs[i] >= 0)
-		return source_tree_read(s, c->dirs[i], true, sink, user, err);
+		return source_tree_read(s, c->dirs[i], TREE_LAYER, sink, user, err);
 	if (!find_on_disk(c, l, &e))
 		return read_remotely(c, l, sink, user, err);
 	rc = extent_read(&e, s, sink, user, err);

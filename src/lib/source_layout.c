@@ -4,13 +4,10 @@
  */
 #include "lib/source_layout.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/limits.h"
@@ -20,27 +17,6 @@
 static struct layout *layout_of(struct source *s)
 {
 	return (struct layout *)s;
-}
-
-/* A regular file below the folder; links may not lead out of it. */
-static enum rmg_rc folder_find(const struct layout *l, const char *name, struct extent *out,
-			       struct rmg_err *err)
-{
-	struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-			       .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
-	int fd = (int)syscall(SYS_openat2, l->dir, name, &how, sizeof how);
-	struct stat st;
-
-	if (fd < 0 && errno == ENOSYS)
-		fd = openat(l->dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
-	if (fd < 0)
-		return err_os(err, errno == ENOENT ? RMG_E_NOTFOUND : RMG_E_IO, "%s", name);
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-		close(fd);
-		return err_set(err, RMG_E_IO, "%s is no regular file", name);
-	}
-	*out = (struct extent){.fd = fd, .owned = true, .size_bytes = (uint64_t)st.st_size};
-	return RMG_OK;
 }
 
 static enum rmg_rc archive_member(const struct layout *l, const char *name, struct extent *out,
@@ -58,7 +34,8 @@ static enum rmg_rc archive_member(const struct layout *l, const char *name, stru
 static enum rmg_rc find(const struct layout *l, const char *name, struct extent *out,
 			struct rmg_err *err)
 {
-	return l->dir >= 0 ? folder_find(l, name, out, err) : archive_member(l, name, out, err);
+	return l->dir >= 0 ? extent_below(l->dir, name, out, err)
+			   : archive_member(l, name, out, err);
 }
 
 static enum rmg_rc find_blob(const struct layout *l, struct span digest, struct extent *out,

@@ -17,7 +17,7 @@ static enum rmg_rc read_tree(struct source *s, size_t i, source_sink *sink, void
 	const struct rootfs *r = (const struct rootfs *)s;
 
 	(void)i;
-	return source_tree_read(s, r->dir, false, sink, user, err);
+	return source_tree_read(s, r->dir, TREE_ROOT, sink, user, err);
 }
 
 static enum rmg_rc open_tree(struct source *s, const char *rest, struct rmg_err *err)

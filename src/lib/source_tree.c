@@ -33,6 +33,7 @@ struct level {
 struct walk {
 	struct source *source;
 	bool overlay; /* the folder is a layer of one */
+	bool whole;   /* it hides all layers below */
 	struct tarw tar;
 	source_sink *sink;
 	void *user;
@@ -441,6 +442,8 @@ static enum rmg_rc walk_root(struct walk *w, int root)
 		return err_os(w->err, RMG_E_IO, "stat the folder");
 	}
 	rc = enter(w, fd, &st, 0);
+	if (rc == RMG_OK && w->whole)
+		rc = whiteout(w, S(""), S(".wh..opq"));
 	if (rc == RMG_OK)
 		rc = walk_all(w);
 	while (w->depth)
@@ -450,8 +453,8 @@ static enum rmg_rc walk_root(struct walk *w, int root)
 	return w->rc != RMG_OK ? w->rc : rc;
 }
 
-enum rmg_rc source_tree_read(struct source *s, int dir, bool overlay, source_sink *sink, void *user,
-			     struct rmg_err *err)
+enum rmg_rc source_tree_read(struct source *s, int dir, enum tree_kind kind, source_sink *sink,
+			     void *user, struct rmg_err *err)
 {
 	struct walk *w = calloc(1, sizeof *w);
 	enum rmg_rc rc;
@@ -459,7 +462,8 @@ enum rmg_rc source_tree_read(struct source *s, int dir, bool overlay, source_sin
 	if (w == NULL)
 		return err_set(err, RMG_E_NOMEM, "no memory to walk a tree");
 	w->source = s;
-	w->overlay = overlay;
+	w->overlay = kind == TREE_LAYER;
+	w->whole = kind == TREE_WHOLE;
 	w->sink = sink;
 	w->user = user;
 	w->err = err;

@@ -11,10 +11,16 @@
 
 #include "lib/source.h"
 
-/* dir: the folder's descriptor, which stays open. overlay: the folder is a layer of an overlay;
- * what that hides of the layers below it is written as OCI's whiteouts, and files that have only
- * another mode, owner or time are not there. */
-MUST enum rmg_rc source_tree_read(struct source *s, int dir, bool overlay, source_sink *sink,
+enum tree_kind {
+	TREE_ROOT, /* of a file system: all there is */
+	/* A layer of an overlay: what that hides of the layers below it is written as OCI's
+	 * whiteouts, and files that have only another mode, owner or time are not there. */
+	TREE_LAYER,
+	TREE_WHOLE, /* a layer that has all that is below it as well: it hides that */
+};
+
+/* dir: the folder's descriptor, which stays open. */
+MUST enum rmg_rc source_tree_read(struct source *s, int dir, enum tree_kind kind, source_sink *sink,
 				  void *user, struct rmg_err *err);
 
 /* The key of a layer that is a folder which does not change: of path, inode and time of birth. */
