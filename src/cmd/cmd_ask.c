@@ -24,39 +24,67 @@ struct question {
 	const char *operand; /* the parameter that the operand is; NULL: part of the path */
 	const char *columns; /* "TITLE=member.member ..." */
 	const char *none;    /* what to say where there is nothing */
+	bool whole;          /* the answer is not in pages */
 };
 
 static const struct question questions[VERBS] = {
-    [VERB_who_runs] = {"/api/v1/who-runs", "query",
-		       "CLUSTER=cluster NODE=node NAMESPACE=namespace WORKLOAD=workload "
-		       "CONTAINER=container STATE=state SINCE=since IMAGE=image REF=ref",
-		       "nothing that the hub knows runs it"},
+    [VERB_who_runs] =
+	{"/api/v1/who-runs", "query",
+	 "CLUSTER=cluster NODE=node NAMESPACE=namespace WORKLOAD=workload "
+	 "CONTAINER=container STATE=state SINCE=since IMAGE=image REF=ref BEHIND=behind.*",
+	 "nothing that the hub knows runs it"},
     [VERB_alerts] = {"/api/v1/alerts", NULL,
 		     "ID=id SEVERITY=severity STATE=state RULE=rule ADVISORY=advisory USES=uses "
 		     "DAYS=days TITLE=title",
 		     "nothing fires"},
     [VERB_images] = {"/api/v1/images", NULL,
 		     "IMAGE=digest REF=ref USES=uses CRITICAL=findings.critical HIGH=findings.high "
-		     "MEDIUM=findings.medium KEV=kev FIXABLE=fixable COMPLETE=complete",
+		     "MEDIUM=findings.medium KEV=kev FIXABLE=fixable COMPLETE=complete "
+		     "ORIGIN=origin PARENT=parent.ref DIFFERENCE=difference.text "
+		     "BEHIND=behind.*.ref",
 		     "the hub knows no image"},
     [VERB_workloads] = {"/api/v1/workloads", NULL,
 			"CLUSTER=cluster NAMESPACE=namespace WORKLOAD=workload STATE=state "
 			"USES=uses CRITICAL=findings.critical HIGH=findings.high IMAGE=image",
 			"the hub knows no workload"},
-    [VERB_timeline] = {"/api/v1/timeline", "workload", "AT=at WHAT=what TEXT=text",
+    [VERB_timeline] = {"/api/v1/timeline", "workload", "AT=at WHAT=what POD=pod CONTAINER=container WHO=who TEXT=text",
 		       "nothing is known of it"},
     [VERB_dormant] = {"/api/v1/dormant", NULL,
 		      "CLUSTER=cluster NAMESPACE=namespace WORKLOAD=workload SCHEDULE=schedule "
 		      "CRITICAL=findings.critical HIGH=findings.high SINCE=since",
 		      "nothing sleeps"},
-    [VERB_tags] = {"/api/v1/tags", "ref", "REF=ref DIGEST=digest FIRST=first LAST=last SKEW=skew",
+    [VERB_tags] = {"/api/v1/tags", "ref",
+		   "REF=ref DIGEST=digest GONE=gone FIRST=first LAST=last USES=uses SOURCE=source",
 		   "the hub knows no tag"},
+    [VERB_registries] = {"/api/v1/registries", NULL,
+			 "REGISTRY=registry RUNNING=tags.running DORMANT=tags.dormant "
+			 "BASES=tags.base CACHED=tags.cached LATE=late BEHIND-S=behind_s A-MINUTE=per_minute "
+			 "ASKED=asked LEFT=left PAUSED-UNTIL=paused_until TROUBLE=trouble",
+			 "no tag of a registry is in use"},
     [VERB_coverage] = {"/api/v1/coverage", NULL,
 		       "CLUSTER=cluster NODE=node WORKLOAD=workload CONTAINER=container "
 		       "IMAGE=image REASON=reason",
 		       "all that runs is known"},
+    [VERB_admission] = {"/api/v1/admission", NULL,
+			"CLUSTER=cluster NAMESPACE=namespace AWAY=away WEBHOOK=webhook "
+			"TIMEOUT=timeout_s SOMETIMES=sometimes",
+			"the hub answers no cluster's admission, or has not read its webhooks yet"},
     [VERB_audit_verify] = {"/api/v1/audit/verify", "query", NULL, NULL},
 };
+
+/* images --cached */
+static const struct question cached = {
+    "/api/v1/cached", NULL,
+    "NODE=node REF=ref RUNNING=running LAST-USED=last_used SINCE=since SIZE=size "
+    "CRITICAL=findings.critical HIGH=findings.high KEV=kev IMAGE=image",
+    "no machine has such an image"};
+
+/* images --others DIGEST */
+static const struct question others = {
+    "/api/v1/others", "image",
+    "SAID=said ID=id PACKAGE=package VERSION=version SEVERITY=severity THEIRS=their_severity "
+    "FIXED=fixed REASON=reason SOURCE=source",
+    "no registry's scanner has said anything of it, or it has found nothing either", true};
 
 static void put(struct strbuf *url, const char *name, struct span value)
 {
@@ -96,8 +124,11 @@ static void url_of(const struct question *q, const struct options *o, struct spa
 	put_text(url, "state", o->state);
 	put_text(url, "running", o->running ? "true" : NULL);
 	put_text(url, "dormant", o->dormant ? "true" : NULL);
+	put_text(url, "unused", o->unused ? "true" : NULL);
+	put_text(url, "vulnerable", o->vulnerable ? "true" : NULL);
+	put_text(url, "behind", o->behind ? "true" : NULL);
 	put(url, "cursor", cursor);
-	if (limit) {
+	if (limit && !q->whole) {
 		snprintf(number, sizeof number, "%llu", (unsigned long long)MIN_OF(limit, 1000u));
 		put_text(url, "limit", number);
 	}
@@ -154,6 +185,15 @@ static void put_beside(struct asking *a, json *root)
 	}
 }
 
+/* In the table of what is not known, nodes of clusters that are not, in full. */
+static void put_nodes(struct asking *a, json *nodes)
+{
+	for (struct json_iter it = json_iter(nodes);
+	     a->grid && json_is_array(nodes) && json_next(&it);)
+		if (json_get_str(it.value, "reason").n)
+			put_item(a, it.value);
+}
+
 static enum rmg_rc page(struct asking *a, struct hub_client *hub, struct strbuf *url,
 			struct strbuf *cursor, struct rmg_err *err)
 {
@@ -176,6 +216,8 @@ static enum rmg_rc page(struct asking *a, struct hub_client *hub, struct strbuf 
 		put_item(a, it.value);
 	strbuf_clear(cursor);
 	strbuf_put(cursor, json_get_str(doc.root, "next"));
+	if (cursor->n == 0)
+		put_nodes(a, json_get(doc.root, "nodes"));
 	json_done(&doc);
 	return strbuf_rc(&a->json);
 }
@@ -288,10 +330,22 @@ static enum rmg_rc ask_for_each(struct asking *a, into_fn *into, struct rmg_err 
 
 static int ask(struct options *o, enum verb_id verb)
 {
-	struct asking a = {.q = &questions[verb], .o = o};
+	struct asking a = {.q = o->cached   ? &cached
+				: o->others ? &others
+					    : &questions[verb],
+			   .o = o};
 	struct rmg_err err = {0};
-	enum rmg_rc rc = ask_for_each(&a, ask_into, &err);
+	enum rmg_rc rc;
 
+	if ((o->unused || o->vulnerable) && !o->cached)
+		return say_usage(verbs[verb].typed, "--unused and --vulnerable are of --cached");
+	if (o->others && (o->cached || o->behind || o->n_operands != 1))
+		return say_usage(verbs[verb].typed, "--others is of one image: DIGEST --others");
+	if (o->behind && o->cached)
+		return say_usage(verbs[verb].typed, "--behind is not of --cached");
+	if (o->cached && o->n_operands)
+		return say_usage(verbs[verb].typed, "--cached takes no digest: --image says which");
+	rc = ask_for_each(&a, ask_into, &err);
 	return rc == RMG_OK ? EXIT_WHOLE : not_asked(verb, rc, &err);
 }
 
@@ -307,7 +361,9 @@ ASK(workloads)
 ASK(timeline)
 ASK(dormant)
 ASK(tags)
+ASK(registries)
 ASK(coverage)
+ASK(admission)
 #undef ASK
 
 static enum rmg_rc verdict_into(struct asking *a, struct hub_client *hub, struct rmg_err *err)

@@ -3,30 +3,16 @@
 #include <rummage.h>
 
 #include <errno.h>
-#include <signal.h>
+#include <stdio.h>
 
+#include "cmd/check.h"
 #include "cmd/cmd.h"
+#include "cmd/hangup.h"
 #include "cmd/login.h"
 #include "cmd/say.h"
 #include "serve/serve.h"
 
-/* SIGHUP's word, which the handler alone can leave. */
-static volatile sig_atomic_t hung_up;
-
-static void hang_up(int signal)
-{
-	(void)signal;
-	hung_up = 1;
-}
-
-static bool reload(void *user)
-{
-	bool asked = hung_up;
-
-	(void)user;
-	hung_up = 0;
-	return asked;
-}
+enum { WATCHES = 16, SOURCE_NAME = 200 };
 
 static size_t add(struct node_watch *to, size_t n, size_t max, const char *kind,
 		  const struct opt_list *from)
@@ -34,6 +20,23 @@ static size_t add(struct node_watch *to, size_t n, size_t max, const char *kind,
 	for (size_t i = 0; i < from->n && n < max; i++)
 		to[n++] = (struct node_watch){kind, from->v[i]};
 	return n;
+}
+
+/* Each is a source of its own: names are where these are called so. */
+static size_t add_clusters(struct node_watch *to, char (*names)[SOURCE_NAME],
+			   const struct options *o)
+{
+	for (size_t i = 0; i < o->kubernetes.n; i++) {
+		snprintf(names[i], SOURCE_NAME, i ? "kubernetes:%s" : "kubernetes",
+			 o->kubernetes.v[i]);
+		to[i] = (struct node_watch){.kind = "kubernetes",
+					    .address = o->kubernetes.v[i],
+					    .name = names[i],
+					    .kinds = o->kube_kinds.v,
+					    .namespaces = o->kube_namespaces.v,
+					    .without = o->kube_without.v};
+	}
+	return o->kubernetes.n;
 }
 
 static struct rmg_opts scan_options(const struct options *o)
@@ -77,14 +80,21 @@ static int check_options(struct options *o)
 {
 	if (o->feed_seconds > 86400)
 		return say_usage("hub", "--feed-seconds is at most a day");
+	if (o->all_tags && o->no_tags)
+		return say_usage("hub", "--tags and --no-tags exclude each other");
+	if (o->bases.n && !o->all_tags)
+		return say_usage("hub", "--base is followed with --tags alone");
 	if (o->feed_dir && o->db_ref)
 		return say_usage("hub", "--feed-dir and --db-ref exclude each other");
+	if ((o->admission_cert == NULL) != (o->admission_key == NULL))
+		return say_usage("hub", "--admission-cert and --admission-key go together");
 	return login_check("hub", o);
 }
 
 int cmd_hub(struct options *o)
 {
-	struct node_watch watches[16];
+	struct node_watch watches[WATCHES];
+	char names[WATCHES][SOURCE_NAME];
 	int code = check_options(o);
 	struct rmg_opts scan = scan_options(o);
 	struct rmg_err err = {0};
@@ -101,10 +111,23 @@ int cmd_hub(struct options *o)
 	    .cluster = o->cluster,
 	    .node = o->node,
 	    .host = o->host,
+	    .no_tags = o->no_tags,
+	    .all_tags = o->all_tags,
+	    .bases = o->bases.v,
+	    .crawls = o->crawls.v,
+	    .registry_scans = o->registry_scans.v,
 	    .drift = o->drift,
+	    .profile = o->profile,
 	    .execs = o->execs || o->enforce,
 	    .enforce = o->enforce,
 	    .watches = watches,
+	    .admission = o->admission,
+	    .admission_cert = o->admission_cert,
+	    .admission_key = o->admission_key,
+	    .admission_names = o->admission_names.v,
+	    .admission_webhooks = o->admission_webhooks,
+	    .admission_pull_secrets = o->admission_pull_secrets,
+	    .kube_write = o->kube_write.v,
 	    .feed_dir = o->feed_dir,
 	    .feed_urls = o->urls.v,
 	    .db = o->db,
@@ -112,7 +135,7 @@ int cmd_hub(struct options *o)
 	    .feed_s = (uint32_t)o->feed_seconds,
 	    .scan = &scan,
 	    .stop = cmd_stopped,
-	    .reload = reload,
+	    .reload = hangup_asked,
 	    .say = say_log,
 	    .user = o,
 	};
@@ -123,12 +146,16 @@ int cmd_hub(struct options *o)
 	opts.n_watches = add(watches, opts.n_watches, COUNT_OF(watches), "cri", &o->cri);
 	opts.n_watches = add(watches, opts.n_watches, COUNT_OF(watches), "docker", &o->docker);
 	opts.n_watches = add(watches, opts.n_watches, COUNT_OF(watches), "podman", &o->podman);
-	if (opts.n_watches < o->containerd.n + o->cri.n + o->docker.n + o->podman.n)
+	if (opts.n_watches < o->containerd.n + o->cri.n + o->docker.n + o->podman.n ||
+	    opts.n_watches + o->kubernetes.n > COUNT_OF(watches))
 		return say_usage("hub", "at most %zu runtimes", COUNT_OF(watches));
+	opts.n_watches += add_clusters(&watches[opts.n_watches], names, o);
 	if (watched_twice(watches, opts.n_watches))
 		return say_usage("hub", "%s is to be watched twice",
 				 watched_twice(watches, opts.n_watches));
-	sigaction(SIGHUP, &(struct sigaction){.sa_handler = hang_up, .sa_flags = SA_RESTART}, NULL);
+	if (o->install_check)
+		return check_hub(o, &opts);
+	hangup_listen();
 	if (serve_run(&opts, &err) != RMG_OK)
 		return say_failure("hub", &err, advice_of(&err));
 	return EXIT_WHOLE;

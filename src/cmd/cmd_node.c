@@ -3,13 +3,22 @@
 #include <rummage.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
+#include "base/limits.h"
+#include "cmd/check.h"
 #include "cmd/cmd.h"
 #include "cmd/grid.h"
+#include "cmd/hangup.h"
+#include "cmd/hub_client.h"
 #include "cmd/output.h"
 #include "cmd/say.h"
+#include "hub/policy.h"
+#include "io/file.h"
 #include "node/agent.h"
+
+enum { MOST_PERCENT = 100000, LEAST_SCAN_MEMORY = 64 << 20 };
 
 static bool add(struct agent_opts *to, struct node_watch *watches, const char *kind,
 		const struct opt_list *from)
@@ -107,29 +116,50 @@ static int once(struct options *o, struct agent_opts *opts)
 	return whole ? EXIT_WHOLE : EXIT_INCOMPLETE;
 }
 
+/* A policy of this machine's own: what it says of programs that start. */
+static enum rmg_rc own_rules(void *user, struct strbuf *out, struct rmg_err *err)
+{
+	const struct options *o = user;
+	struct policy *policy = NULL;
+	struct span text;
+	enum rmg_rc rc = file_read(o->policy, LIMIT_POLICY_BYTES, &text, err);
+
+	if (rc != RMG_OK)
+		return rc;
+	rc = policy_parse(text, o->policy, &policy, err);
+	file_free(&text);
+	if (rc != RMG_OK)
+		return rc;
+	strbuf_put(out, policy->execs_text);
+	policy_free(policy);
+	return RMG_OK;
+}
+
 int cmd_node(struct options *o)
 {
 	struct node_watch watches[AGENT_WATCHES];
 	struct rmg_opts scan = RMG_OPTS;
 	struct rmg_err err = {0};
 	struct agent_opts opts = {
-	    .hub = {.hub = o->hub_url,
-		    .token = o->token_file ? NULL : o->token,
-		    .token_file = o->token_file,
-		    .ca_file = o->ca_cert,
-		    .fingerprint = o->hub_fingerprint,
-		    .client_cert = o->client_cert,
-		    .client_key = o->client_key,
-		    .plain_http = o->plain_http},
+	    .hub = hub_of_agent(o),
 	    .state_dir = o->state_dir,
 	    .spool_bytes = o->spool_bytes,
 	    .cluster = o->cluster,
 	    .node = o->node,
 	    .watches = watches,
 	    .host = o->host,
+	    .host_root = o->host_root,
+	    .no_tags = o->no_tags,
+	    .drift = o->drift,
+	    .profile = o->profile,
+	    .execs = o->execs || o->enforce,
+	    .enforce = o->enforce,
+	    .rules = o->policy ? own_rules : NULL,
 	    .scan = &scan,
 	    .eager = o->eager,
+	    .cage = {(unsigned)o->scan_cpu, o->scan_memory},
 	    .stop = cmd_stopped,
+	    .reload = hangup_asked,
 	    .say = say_log,
 	    .user = o,
 	};
@@ -138,12 +168,25 @@ int cmd_node(struct options *o)
 	    !add(&opts, watches, "cri", &o->cri) || !add(&opts, watches, "docker", &o->docker) ||
 	    !add(&opts, watches, "podman", &o->podman))
 		return say_usage("node", "at most %d runtimes", AGENT_WATCHES);
+	if (o->scan_cpu > MOST_PERCENT)
+		return say_usage("node", "--scan-cpu is at most %d percent", MOST_PERCENT);
+	if (o->scan_memory && o->scan_memory < LEAST_SCAN_MEMORY)
+		return say_usage("node", "--scan-memory is at least %d MiB",
+				 LEAST_SCAN_MEMORY >> 20);
 	scan.cache_dir = o->cache_dir;
 	scan.no_sandbox = o->no_sandbox;
+	scan.insecure_registries = o->insecure.v;
+	scan.mirrors = o->mirror.v;
+	/* Before there are threads: whatever opens a folder of the machine goes by it. */
+	if (o->host_root && setenv("RUMMAGE_NODE_HOST_ROOT", o->host_root, 1) != 0)
+		return say_usage("node", "no memory for --host-root");
+	if (o->install_check)
+		return check_node(o, &opts, "node");
 	if (o->once)
 		return once(o, &opts);
 	if (o->hub_url == NULL)
 		return say_usage("node", "--hub URL says where the hub is; --once needs none");
+	hangup_listen();
 	if (agent_run(&opts, &err) != RMG_OK)
 		return say_failure("node", &err, advice_of(&err));
 	return EXIT_WHOLE;

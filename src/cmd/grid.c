@@ -8,7 +8,7 @@
 #include "base/utf8.h"
 #include "base/vec.h"
 
-enum { COLUMNS = 12, GAP = 2 };
+enum { COLUMNS = 16, GAP = 2 };
 
 struct column {
 	struct span title, path;
@@ -92,11 +92,30 @@ static struct span cell_of(struct grid *g, json *v)
 	return arena_dup(&g->arena, span_cstr(number));
 }
 
+/* "a.*.b": b of each element of a; a.* the elements. */
+static struct span cell_at(struct grid *g, json *item, struct span path)
+{
+	size_t at = span_find(path, S(".*"));
+	struct span rest = at == SIZE_MAX ? (struct span){0} : span_from(path, at + 2), all = {0};
+	json *list = at == SIZE_MAX ? NULL : member_at(item, span_head(path, at));
+
+	if (at == SIZE_MAX)
+		return cell_of(g, member_at(item, path));
+	if (span_starts(rest, S(".")))
+		rest = span_from(rest, 1);
+	for (struct json_iter it = json_iter(list); json_is_array(list) && json_next(&it);) {
+		struct span one = cell_of(g, member_at(it.value, rest));
+
+		all = all.n ? ARENA_JOIN(&g->arena, all, S(", "), one) : one;
+	}
+	return all;
+}
+
 void grid_row(struct grid *g, json *item)
 {
 	for (size_t i = 0; i < g->n_columns; i++) {
 		struct column *c = &g->columns[i];
-		struct span cell = cell_of(g, member_at(item, c->path));
+		struct span cell = cell_at(g, item, c->path);
 		size_t width = utf8_width(cell);
 
 		c->used |= cell.n != 0;

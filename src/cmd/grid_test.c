@@ -93,17 +93,24 @@ static void no_byte_commands_the_terminal(void **state)
 	      "x?[31m??  ??2J\n");
 }
 
+static void what_several_have_is_in_one_cell(void **state)
+{
+	(void)state;
+	shows("A=a.*.b C=c.* N=c", "[{\"a\":[{\"b\":\"x\"},{\"b\":\"y\"}],\"c\":[\"z\"]}]", 0,
+	      "A     C  N\nx, y  z  1\n");
+}
+
 static void there_are_so_many_columns(void **state)
 {
 	struct strbuf columns = strbuf_of(KIB(1)), want = strbuf_of(KIB(1));
 
 	(void)state;
-	for (int i = 0; i < 14; i++)
+	for (int i = 0; i < 18; i++)
 		strbuf_printf(&columns, "C%d=a ", i);
-	for (int i = 0; i < 12; i++)
-		strbuf_printf(&want, i < 10 ? "C%d  " : i < 11 ? "C%d  " : "C%d\n", i);
-	for (int i = 0; i < 12; i++)
-		strbuf_printf(&want, "%s", i == 11 ? "1\n" : i < 10 ? "1   " : "1    ");
+	for (int i = 0; i < 16; i++)
+		strbuf_printf(&want, i < 15 ? "C%d  " : "C%d\n", i);
+	for (int i = 0; i < 16; i++)
+		strbuf_printf(&want, "%s", i == 15 ? "1\n" : i < 10 ? "1   " : "1    ");
 	shows(strbuf_cstr(&columns), "[{\"a\":1}]", 0, strbuf_cstr(&want));
 	strbuf_done(&columns);
 	strbuf_done(&want);
@@ -118,6 +125,7 @@ int main(void)
 	    cmocka_unit_test(digests_are_cut_to_what_is_told_apart),
 	    cmocka_unit_test(the_line_fits_the_terminal),
 	    cmocka_unit_test(no_byte_commands_the_terminal),
+	    cmocka_unit_test(what_several_have_is_in_one_cell),
 	    cmocka_unit_test(there_are_so_many_columns),
 	};
 

@@ -7,13 +7,14 @@
 #include "base/limits.h"
 #include "io/file.h"
 #include "io/pem.h"
+#include "io/server_tls.h"
 #include "node/hubline.h"
 #include "oci/reference.h"
 
 struct hub_client {
 	struct hubline *line;
 	struct strbuf token;
-	char ca[4200];
+	char ca[4200], print[128];
 };
 
 static bool is_here(const char *base)
@@ -63,6 +64,31 @@ static const char *own_ca(struct hub_client *c)
 	return file_exists(c->ca) ? c->ca : NULL;
 }
 
+/* Nor does it matter for whom the one is that it was given, where its settings are ours too. */
+static const char *given_certificate(struct hub_client *c, const struct options *o)
+{
+	struct span cert;
+	enum rmg_rc rc;
+
+	if (o->tls_cert == NULL || file_read(o->tls_cert, MIB(1), &cert, NULL) != RMG_OK)
+		return NULL;
+	rc = server_tls_fingerprint(cert, c->print, sizeof c->print, NULL);
+	file_free(&cert);
+	return rc == RMG_OK ? c->print : NULL;
+}
+
+struct hubline_opts hub_of_agent(const struct options *o)
+{
+	return (struct hubline_opts){.hub = o->hub_url,
+				     .token = o->token_file ? NULL : o->token,
+				     .token_file = o->token_file,
+				     .ca_file = o->ca_cert,
+				     .fingerprint = o->hub_fingerprint,
+				     .client_cert = o->client_cert,
+				     .client_key = o->client_key,
+				     .plain_http = o->plain_http};
+}
+
 enum rmg_rc hub_client_open(const struct options *o, struct hub_client **out, struct rmg_err *err)
 {
 	struct hub_client *c = calloc(1, sizeof *c);
@@ -77,7 +103,9 @@ enum rmg_rc hub_client_open(const struct options *o, struct hub_client **out, st
 	if (c == NULL)
 		return err_set(err, RMG_E_NOMEM, "no memory");
 	c->token = strbuf_of(KIB(16));
-	if (opts.ca_file == NULL && strncmp(opts.hub, "https:", 6) == 0)
+	if (opts.ca_file == NULL && opts.fingerprint == NULL && is_here(opts.hub))
+		opts.fingerprint = given_certificate(c, o);
+	if (opts.ca_file == NULL && opts.fingerprint == NULL && strncmp(opts.hub, "https:", 6) == 0)
 		opts.ca_file = own_ca(c);
 	rc = check_certificate(o, err);
 	if (rc == RMG_OK)
@@ -110,6 +138,18 @@ enum rmg_rc hub_client_get(struct hub_client *c, const char *path, struct span *
 {
 	struct hub_answer answer;
 	enum rmg_rc rc = hubline_do(c->line, &(struct hub_ask){.path = path}, &answer, err);
+
+	*body = answer.body;
+	return rc;
+}
+
+enum rmg_rc hub_client_post(struct hub_client *c, const char *path, struct span document,
+			    struct span *body, struct rmg_err *err)
+{
+	const struct hub_ask ask = {
+	    .method = "POST", .path = path, .type = "application/json", .body = document};
+	struct hub_answer answer;
+	enum rmg_rc rc = hubline_do(c->line, &ask, &answer, err);
 
 	*body = answer.body;
 	return rc;

@@ -7,8 +7,8 @@
 #define V(verb) (UINT32_C(1) << VERB_##verb)
 #define LISTING                                                                                    \
 	(V(who_runs) | V(alerts) | V(images) | V(workloads) | V(timeline) | V(dormant) | V(tags) | \
-	 V(coverage))
-#define ASKING (LISTING | V(audit_verify))
+	 V(coverage) | V(admission))
+#define ASKING (LISTING | V(registries) | V(audit_verify) | V(diff) | V(token))
 #define X(field, kind_, name_, letter_, arg_, section_, key_, verbs_, help_)                       \
 	{.name = name_,                                                                            \
 	 .letter = letter_,                                                                        \

@@ -106,6 +106,19 @@ const struct alert *alerts_of_workload(const struct alerts *a, uint32_t workload
 	return i == MAP_NONE ? NULL : &a->v.v[i];
 }
 
+bool alerts_moved(struct alerts *a, uint32_t from, uint32_t to)
+{
+	uint32_t i;
+
+	while ((i = map_find(&a->by_workload, hash_mix(from))) != MAP_NONE) {
+		map_remove(&a->by_workload, hash_mix(from), i);
+		a->v.v[i].workload = to;
+		if (!map_add_another(&a->by_workload, hash_mix(to), i))
+			return false;
+	}
+	return true;
+}
+
 struct image_alerts *image_alerts(struct alerts *a, uint32_t image)
 {
 	size_t n = a->images.n;

@@ -55,7 +55,8 @@ struct alerts_env { /* what the calls below need; the hub's */
 	const char *const *sinks, *const *sinks_each; /* as in struct hub_opts */
 	struct advdb *db; /* for summaries and links in messages; NULL: nothing is judged yet */
 	int64_t now_ms;
-	const char *link; /* of the hub, for messages; or NULL */
+	const struct use_row *begins; /* the use that begins now; NULL: none */
+	const char *link;             /* of the hub, for messages; or NULL */
 	/* When a round over all feeds last ended well, also where it found nothing new; 0: not
 	 * known. */
 	int64_t feeds_checked_ms;
@@ -125,6 +126,20 @@ const struct alert *alerts_by_id(const struct alerts *a, uint32_t id); /* open; 
 const struct alert *alerts_of_image(const struct alerts *a, uint32_t image, const struct alert *at);
 /* Open alerts about a workload: *at = 0 first; NULL ends. */
 const struct alert *alerts_of_workload(const struct alerts *a, uint32_t workload, size_t *at);
+/* A workload's are another's, as the store says already. False: no memory. */
+MUST bool alerts_moved(struct alerts *a, uint32_t from, uint32_t to);
+bool alerts_have_exceptions(const struct alerts *a);
+/* How often they were read from the store: they may be others since. */
+uint64_t alerts_exceptions_read(const struct alerts *a);
+/* Whether an exception covers a finding of an image in a use that would begin so; NULL: wherever
+ * that may run, for which those do not count that are for a namespace or a workload. Changes
+ * nothing, any thread under the read lock. */
+MUST bool alerts_excepted(const struct alerts *a, const struct world *w, int64_t now_ms,
+			  uint32_t image, struct span advisory, struct span purl,
+			  const struct event *would);
+/* ... or one for any namespace or workload at all. */
+MUST bool alerts_excepted_somewhere(const struct alerts *a, const struct world *w, int64_t now_ms,
+				    uint32_t image, struct span advisory, struct span purl);
 /* "vuln:sha256:...:CVE-2024-3094", or as the row has it; in out, which is cleared first. */
 void alert_key(const struct alert *x, const struct world *w, struct strbuf *out);
 

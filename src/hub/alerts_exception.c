@@ -35,6 +35,7 @@ enum rmg_rc excuses_load(struct call *c)
 	struct alerts *a = c->a;
 
 	a->excuses.n = a->excuses_of_any.n = 0;
+	a->excuses_read++;
 	a->excuses_somewhere = false;
 	a->next_excuse_end = 0;
 	map_clear(&a->excuse_of);
@@ -50,14 +51,8 @@ static bool covers_image(const struct world *w, const struct excuse *e, uint32_t
 	const struct world_image *im = &w->images.v[image];
 	struct span want = e->row.image;
 
-	if (want.n == 0 || policy_glob(want, im->digest) || policy_glob(want, im->ref))
-		return true;
-	for (size_t nth = 0;; nth++) {
-		uint32_t other = world_image_of(w, want, nth);
-
-		if (other == 0 || other == image)
-			return other == image;
-	}
+	return want.n == 0 || where_glob(want, im->digest) || where_glob(want, im->ref) ||
+	       world_digest_means(w, want, image);
 }
 
 /* The next byte of a package URL, decoded: "%2B" is "+". */
@@ -117,7 +112,7 @@ static bool covers_component(const struct excuse *e, struct span purl)
 	struct span want = e->row.purl, have = purl, want_rest = {0}, have_rest = {0};
 
 	if (want.n == 0 || want.p[want.n - 1] == '*')
-		return policy_glob(want, purl);
+		return where_glob(want, purl);
 	(void)span_cut(want, '?', &want, &want_rest);
 	(void)span_cut(have, '?', &have, &have_rest);
 	return begins(have, want) && agree(want_rest, have_rest);
@@ -130,15 +125,15 @@ static bool covers_place(const struct world *w, const struct excuse *e, uint32_t
 	struct span want = e->row.workload, kind, name;
 	struct span ns = w->places.v[x ? x->place : place].place.ns;
 
-	if (!policy_glob(e->row.ns, ns))
+	if (!where_glob(e->row.ns, ns))
 		return false;
 	if (want.n == 0)
 		return true;
 	if (x == NULL)
 		return false;
 	if (!span_cut(want, '/', &kind, &name))
-		return policy_glob(want, x->name);
-	return span_is_icase(kind, x->kind) && policy_glob(name, x->name);
+		return where_glob(want, x->name);
+	return span_is_icase(kind, x->kind) && where_glob(name, x->name);
 }
 
 /* The exceptions that are about an advisory and an image. */
@@ -147,27 +142,34 @@ struct candidates {
 	bool failed;
 };
 
-static void consider(struct call *c, struct candidates *found, uint32_t at, uint32_t image,
-		     struct span advisory)
+struct search {
+	const struct alerts *a;
+	const struct world *w;
+	int64_t now_ms;
+	uint32_t image;
+	struct span advisory;
+};
+
+static void consider(const struct search *s, struct candidates *found, uint32_t at)
 {
-	const struct excuse *e = &c->a->excuses.v[at];
+	const struct excuse *e = &s->a->excuses.v[at];
 	int64_t until = e->row.until_ms;
 
-	if ((until == 0 || until > c->env->now_ms) && policy_glob(e->row.advisory, advisory) &&
-	    covers_image(c->w, e, image) && !VEC_PUSH(&found->v, e))
+	if ((until == 0 || until > s->now_ms) && where_glob(e->row.advisory, s->advisory) &&
+	    covers_image(s->w, e, s->image) && !VEC_PUSH(&found->v, e))
 		found->failed = true;
 }
 
-static void collect(struct call *c, struct candidates *found, uint32_t image, struct span advisory)
+static void collect(const struct search *s, struct candidates *found)
 {
-	struct alerts *a = c->a;
+	const struct alerts *a = s->a;
 	size_t at = 0;
 	uint32_t i;
 
-	while ((i = map_next(&a->excuse_of, hash_span(advisory), &at)) != MAP_NONE)
-		consider(c, found, i, image, advisory);
+	while ((i = map_next(&a->excuse_of, hash_span(s->advisory), &at)) != MAP_NONE)
+		consider(s, found, i);
 	for (size_t j = 0; j < a->excuses_of_any.n; j++)
-		consider(c, found, a->excuses_of_any.v[j], image, advisory);
+		consider(s, found, a->excuses_of_any.v[j]);
 }
 
 /* One use of one component: the exception that covers it. */
@@ -251,12 +253,66 @@ const struct excuse *excuse_for(struct call *c, uint32_t image, uint32_t advisor
 
 	if (c->a->excuses.n == 0 || rule >= p->n_rules)
 		return NULL;
-	collect(c, &found, image, c->w->advisories.v[advisory].id);
+	collect(
+	    &(struct search){c->a, c->w, c->env->now_ms, image, c->w->advisories.v[advisory].id},
+	    &found);
 	/* Without memory to tell, the alert fires: that is the side to err on. */
 	if (found.v.n && !found.failed)
 		e = cover(c, &found, image, advisory, &p->rules[rule]);
 	VEC_DONE(&found.v);
 	return e;
+}
+
+static bool covers_would(const struct excuse *e, const struct event *would)
+{
+	struct span ns = e->row.ns, workload = e->row.workload;
+	struct where where = {.namespaces = &ns, .n_namespaces = ns.n != 0};
+
+	where.workloads = &workload;
+	where.n_workloads = workload.n != 0;
+	return would ? where_names(&where, would->place.ns, would->workload_kind,
+				   would->workload_name)
+		     : !e->somewhere;
+}
+
+bool alerts_have_exceptions(const struct alerts *a)
+{
+	return a->excuses.n != 0;
+}
+
+uint64_t alerts_exceptions_read(const struct alerts *a)
+{
+	return a->excuses_read;
+}
+
+bool alerts_excepted(const struct alerts *a, const struct world *w, int64_t now_ms, uint32_t image,
+		     struct span advisory, struct span purl, const struct event *would)
+{
+	struct candidates found = {0};
+	bool covered = false;
+
+	collect(&(struct search){a, w, now_ms, image, advisory}, &found);
+	for (size_t i = 0; i < found.v.n && !found.failed; i++)
+		covered |=
+		    covers_would(found.v.v[i], would) && covers_component(found.v.v[i], purl);
+	VEC_DONE(&found.v);
+	return covered;
+}
+
+bool alerts_excepted_somewhere(const struct alerts *a, const struct world *w, int64_t now_ms,
+			       uint32_t image, struct span advisory, struct span purl)
+{
+	struct candidates found = {0};
+	bool covered = false;
+
+	if (a->excuses.n == 0)
+		return false;
+	collect(&(struct search){a, w, now_ms, image, advisory}, &found);
+	for (size_t i = 0; i < found.v.n; i++)
+		covered |= covers_component(found.v.v[i], purl);
+	covered |= found.failed;
+	VEC_DONE(&found.v);
+	return covered;
 }
 
 /* Applying. */

@@ -340,6 +340,12 @@ static enum rmg_rc hold_image(struct call *c, uint32_t image)
 	of->closing_ms = orphan_of(c, image) ? of->closing_ms : 0;
 	if (orphan_of(c, image) && (rc = begin_closing(c, of, image)) != RMG_OK)
 		return rc;
+	rc = image_unlisted(c, image);
+	if (rc == RMG_OK)
+		rc = image_behind(c, image);
+	if (rc != RMG_OK)
+		return rc;
+	of = &a->images.v[image];
 	if (of->settled && of->rules == rules && of->read_ms == read_ms && !a->excuses_somewhere)
 		return RMG_OK;
 	if (of->read_ms != read_ms)

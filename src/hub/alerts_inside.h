@@ -93,6 +93,7 @@ struct alerts {
 	struct map excuse_of; /* hash of an advisory, to indexes of excuses */
 	VEC(uint32_t) excuses_of_any;
 	struct arena excuse_arena;
+	uint64_t excuses_read;
 	bool excuses_somewhere;  /* one of them asks who uses the image */
 	int64_t next_excuse_end; /* 0: never */
 
@@ -202,6 +203,14 @@ MUST enum rmg_rc image_rules(struct call *c, uint32_t image);
 size_t image_rule_of(const struct call *c, enum rule_kind kind);
 MUST enum rmg_rc image_close(struct call *c, uint32_t image);
 MUST enum rmg_rc image_unread(struct call *c, uint32_t image, bool waited);
+
+/* alerts_behind.c */
+/* The image that was looked at stands on what references mean no more; or does so no more. */
+MUST enum rmg_rc image_behind(struct call *c, uint32_t image);
+
+/* alerts_local.c */
+/* The image that was looked at runs, and no registry has it; or not so any more. */
+MUST enum rmg_rc image_unlisted(struct call *c, uint32_t image);
 
 /* "KIND:SUBJECT", as alerts that are no findings are found by. */
 void happening_key(enum rule_kind kind, struct span subject, struct strbuf *out);

@@ -142,7 +142,7 @@ static void put_use(struct call *c, uint32_t slot, struct message_item *item)
 	use = &item->uses[item->uses_listed++];
 	put_place(a, c->w, u->place, u->workload, use);
 	use->container = arena_dup(a, world_use_container(u, buf));
-	use->name = text_span(u->name);
+	use->name = world_use_name(c->w, u);
 	use->since = time_of(a, u->began_ms);
 }
 

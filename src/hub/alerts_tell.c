@@ -337,7 +337,8 @@ static bool presses(const struct call *c, const struct notice *n)
 
 	return n->kind <= MESSAGE_WORSENED &&
 	       (n->kev || n->severity == SEV_CRITICAL || kind == RULE_ROLLBACK ||
-		kind == RULE_DRIFT || kind == RULE_EXEC);
+		kind == RULE_DRIFT || kind == RULE_EXEC || kind == RULE_ENTERED ||
+		kind == RULE_NO_REGISTRY);
 }
 
 static enum lane lane_of(const struct call *c, const struct notice *n, bool quiet, bool together)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/limits.h"
 #include "base/rfc3339.h"
-#include "hub/alerts_inside.h"
+#include "hub/lineage_inside.h"
 
 enum { HEARD, SILENT, NOT_SAID }; /* of a source */
 enum { DAY_MS = 86400000, AGE_ROUND_MS = 3600000, FEED_ROUND_MS = 30000, GAP_MS = 60000 };
@@ -140,6 +140,15 @@ static const struct rule *first_rule(const struct policy *p, enum rule_kind kind
 	return NULL;
 }
 
+static bool refuses(const struct policy *p)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < p->n_execs; i++)
+		any |= p->execs[i].enforce;
+	return any;
+}
+
 static enum rmg_rc tell_source(struct call *c, const struct world_source *s, bool silent)
 {
 	struct wording t = {.title = strbuf_of(KIB(16)), .text = strbuf_of(KIB(1))};
@@ -150,6 +159,8 @@ static enum rmg_rc tell_source(struct call *c, const struct world_source *s, boo
 	strbuf_printf(&t.text,
 		      "It was last heard of at %s. What runs there may have changed since.",
 		      rfc3339_text(s->heard_ms, time));
+	if (span_ends(s->name, S("/execs")) && refuses(c->env->policy))
+		strbuf_puts(&t.text, " Where it refused programs, all are let run meanwhile.");
 	return wording_end(c, &x, &t);
 }
 
@@ -269,7 +280,7 @@ enum rmg_rc alerts_tick(struct alerts *a, const struct alerts_env *env, struct r
 {
 	static enum rmg_rc (*const parts[])(struct call * c) = {
 	    close_images,  look_at_waiting, look_at_unknown, end_exceptions, age_alerts,
-	    look_at_feeds, listen,          look_at_ages,    held_release,
+	    look_at_feeds, listen,          look_at_ages,    look_at_asked,  held_release,
 	};
 	struct call c = call_of(a, env, err);
 	enum rmg_rc rc = alerts_take_policy(&c);

@@ -68,7 +68,7 @@ static void see_uses(struct looking *l)
 
 	for (uint32_t slot = w->images.v[0].first_use; slot && l->ok; slot = w->uses.v[slot].next) {
 		const struct world_use *u = &w->uses.v[slot];
-		struct span ref = text_span(u->ref);
+		struct span ref = world_use_ref(w, u);
 
 		see(l, ref.n ? ref : w->sources.v[u->source].name, ref.n != 0, u->workload,
 		    u->place, false);

@@ -15,10 +15,11 @@ struct ask {               /* empty fields do not filter */
 	struct span query; /* who-runs: an advisory's id, purl, name@version, sha256:..., a path, a
 			      reference */
 	struct span cluster, node, ns, workload, image, advisory, severity, state, rule;
-	struct span ref; /* tags */
+	struct span ref;     /* tags */
+	struct span against; /* difference: "" the image's parent */
 	struct span cursor;
 	uint32_t limit; /* 0: 100; at most 1000 */
-	bool running_only, dormant_only;
+	bool running_only, dormant_only, unused_only, vulnerable_only, behind_only;
 };
 
 /* Uses that have what the query names; items {image, digest, ref, cluster, node, namespace,
@@ -28,8 +29,18 @@ MUST enum rmg_rc ask_who_runs(struct hub *h, const struct ask *q, struct strbuf 
 			      struct rmg_err *err);
 MUST enum rmg_rc ask_images(struct hub *h, const struct ask *q, struct strbuf *out,
 			    struct rmg_err *err);
+/* Images as they lie on machines, one item each: by image, then machine. */
+MUST enum rmg_rc ask_cached(struct hub *h, const struct ask *q, struct strbuf *out,
+			    struct rmg_err *err);
 MUST enum rmg_rc ask_image(struct hub *h, struct span digest, struct strbuf *out,
 			   struct rmg_err *err); /* with components and findings */
+/* What the scanners of registries say of an image, held against what we do: each finding with who
+ * has it, and why not where it is theirs alone. */
+MUST enum rmg_rc ask_others(struct hub *h, const struct ask *q, struct strbuf *out,
+			    struct rmg_err *err);
+/* What an image has that its parent, or another one, has not. */
+MUST enum rmg_rc ask_difference(struct hub *h, const struct ask *q, struct strbuf *out,
+				struct rmg_err *err);
 MUST enum rmg_rc ask_workloads(struct hub *h, const struct ask *q, struct strbuf *out,
 			       struct rmg_err *err);
 MUST enum rmg_rc ask_timeline(struct hub *h, const struct ask *q, struct strbuf *out,

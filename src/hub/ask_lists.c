@@ -1,31 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ask_lists.c - images, workloads, what sleeps, and what is not covered: all from memory. */
 #include "hub/ask_page.h"
-
-/* Whether an image has any finding of this severity or above; "" is any image. */
-static bool severe(const struct world_counts *c, struct span severity, bool *known)
-{
-	enum adv_severity least;
-
-	*known = severity.n == 0 || severity_of(severity, &least);
-	if (severity.n == 0 || !*known)
-		return *known;
-	for (unsigned s = least; s <= SEV_CRITICAL; s++)
-		if (c->by_severity[s])
-			return true;
-	return false;
-}
-
-static enum rmg_rc check_severity(const struct ask *q, struct rmg_err *err)
-{
-	struct world_counts none = {0};
-	bool known;
-
-	(void)severe(&none, q->severity, &known);
-	if (known)
-		return RMG_OK;
-	return err_set(err, RMG_E_ARG, "\"severity\" is negligible, low, medium, high or critical");
-}
+#include "hub/world_inside.h"
 
 static void put_image(struct jsonw *w, const struct world *world, uint32_t id)
 {
@@ -58,27 +34,41 @@ static void put_image(struct jsonw *w, const struct world *world, uint32_t id)
 		jsonw_put_null(w, "findings");
 	jsonw_put_u64(w, "kev", i->counts.kev);
 	jsonw_put_u64(w, "fixable", i->counts.fixable);
+	put_descent(w, world, id);
+	put_behind(w, world, id);
 	jsonw_object_end(w);
+}
+
+static bool mark(void *user, uint32_t image)
+{
+	bits_set(user, image);
+	return true;
+}
+
+/* Images that have a component of which the advisory is, whoever runs them. */
+static enum rmg_rc images_of_advisory(const struct world *w, struct advdb *db, struct span id,
+				      struct bits *out, struct rmg_err *err)
+{
+	uint32_t at = world_advisory_of(w, id);
+	struct span canonical = at ? (struct span){0} : ask_canonical(db, id);
+	const struct world_advisory *a;
+
+	if (canonical.n)
+		at = world_advisory_of(w, canonical);
+	a = &w->advisories.v[at];
+	if (!bits_new(out, w->images.n) ||
+	    (at && world_images_with(w, a->components, a->n, mark, out) != RMG_OK))
+		return err_set(err, RMG_E_NOMEM, "no memory for the answer");
+	return RMG_OK;
 }
 
 static bool image_asked(const struct ask *q, const struct world *w, uint32_t id)
 {
 	const struct world_image *i = &w->images.v[id];
-	bool known;
 
-	if ((q->running_only && i->n_uses == 0) ||
-	    !ask_image_place(q, w, id, q->running_only ? ASK_RUNNING : ASK_ANY))
-		return false;
-	if (q->image.n && !span_is(q->image, i->digest) && !span_is(q->image, i->ref)) {
-		uint32_t other;
-		bool alias = false;
-
-		for (size_t n = 0; (other = world_image_of(w, q->image, n)) != 0; n++)
-			alias |= other == id;
-		if (!alias)
-			return false;
-	}
-	return severe(&i->counts, q->severity, &known);
+	return (!q->running_only || i->n_uses) && (!q->behind_only || image_is_behind(w, id)) &&
+	       ask_image_place(q, w, id, q->running_only ? ASK_RUNNING : ASK_ANY) &&
+	       ask_image_is(q, w, id) && ask_severe(q, &i->counts);
 }
 
 enum rmg_rc ask_images(struct hub *h, const struct ask *q, struct strbuf *out, struct rmg_err *err)
@@ -86,7 +76,9 @@ enum rmg_rc ask_images(struct hub *h, const struct ask *q, struct strbuf *out, s
 	struct page p;
 	struct advdb *db;
 	const struct world *w;
-	enum rmg_rc rc = check_severity(q, err);
+	struct bits having = {0};
+	bool any = q->advisory.n == 0;
+	enum rmg_rc rc = ask_check_severity(q, err);
 
 	if (rc == RMG_OK)
 		rc = page_begin(&p, q, out, err);
@@ -94,13 +86,16 @@ enum rmg_rc ask_images(struct hub *h, const struct ask *q, struct strbuf *out, s
 		rc = hub_read_lock(h, &w, &db, err);
 	if (rc != RMG_OK)
 		return rc;
-	for (uint32_t id = 1; id < w->images.n && !p.more; id++)
-		if (image_asked(q, w, id) && page_at(&p, id, 0))
+	if (!any)
+		rc = images_of_advisory(w, db, q->advisory, &having, err);
+	for (uint32_t id = 1; rc == RMG_OK && id < w->images.n && !p.more; id++)
+		if ((any || bits_has(&having, id)) && image_asked(q, w, id) && page_at(&p, id, 0))
 			put_image(&p.w, w, id);
 	jsonw_array_end(&p.w);
 	page_end(&p, db, hub_now_ms(h));
 	hub_read_unlock(h);
-	return RMG_OK;
+	bits_free(&having);
+	return rc;
 }
 
 static void take_worse(struct world_counts *worst, const struct world_counts *c)
@@ -173,8 +168,7 @@ static enum rmg_rc list_workloads(struct hub *h, const struct ask *q, bool dorma
 	struct page p;
 	struct advdb *db;
 	const struct world *w;
-	bool known;
-	enum rmg_rc rc = check_severity(q, err);
+	enum rmg_rc rc = ask_check_severity(q, err);
 
 	if (rc == RMG_OK)
 		rc = page_begin(&p, q, out, err);
@@ -186,11 +180,12 @@ static enum rmg_rc list_workloads(struct hub *h, const struct ask *q, bool dorma
 		const struct world_workload *l = &w->workloads.v[id];
 		struct world_counts counts;
 
-		if ((dormant && !world_dormant(w, id)) || (q->running_only && l->n_uses == 0) ||
-		    !ask_place(q, place_of(w, l->place)) || !ask_workload(q, w, id))
+		if (l->of || (dormant && !world_dormant(w, id)) ||
+		    (q->running_only && l->n_uses == 0) || !ask_place(q, place_of(w, l->place)) ||
+		    !ask_workload(q, w, id))
 			continue;
 		counts = counts_of(w, id);
-		if (severe(&counts, q->severity, &known) && page_at(&p, id, 0))
+		if (ask_severe(q, &counts) && page_at(&p, id, 0))
 			put_workload_row(&p.w, w, id);
 	}
 	jsonw_array_end(&p.w);
@@ -246,6 +241,67 @@ static void put_coverage(struct jsonw *w, const struct coverage *c)
 	jsonw_real(w, c->total ? (double)c->matched / (double)c->total : 1.0, 6);
 }
 
+/* Nodes of clusters. */
+
+enum { AGENT_MS = 600000 };
+
+/* Whether a machine speaks for itself; a cluster's manager may be on it and speak for all. */
+static bool has_agent(const struct world *w, const struct world_node *n, int64_t now_ms)
+{
+	const struct place *at = place_of(w, n->place);
+
+	for (uint32_t i = 1; i < w->sources.n; i++) {
+		const struct place *p = place_of(w, w->sources.v[i].place);
+
+		if (i != n->source && span_is(p->node, at->node) &&
+		    span_is(p->cluster, at->cluster) &&
+		    now_ms - w->sources.v[i].heard_ms < AGENT_MS)
+			return true;
+	}
+	return false;
+}
+
+static const char *lack_of(const struct world_node *n, bool agent)
+{
+	if (!span_is(n->state, S("ready")))
+		return "its cluster does not reach it: what runs there is not known";
+	if (!agent)
+		return "no agent: what runs there is told by its cluster's manager alone";
+	return "";
+}
+
+static void put_node(struct jsonw *w, const struct world *world, const struct world_node *n,
+		     int64_t now_ms)
+{
+	const struct place *p = place_of(world, n->place);
+	bool agent = has_agent(world, n, now_ms);
+
+	jsonw_object(w);
+	jsonw_put(w, "cluster", p->cluster);
+	jsonw_put(w, "node", p->node);
+	jsonw_put(w, "availability", n->availability);
+	jsonw_put(w, "state", n->state);
+	jsonw_put_bool(w, "agent", agent);
+	put_time(w, "since", n->since_ms);
+	jsonw_put(w, "source", world->sources.v[n->source].name);
+	jsonw_put_cstr(w, "reason", lack_of(n, agent));
+	jsonw_object_end(w);
+}
+
+static void put_nodes(struct jsonw *w, const struct world *world, const struct ask *q,
+		      int64_t now_ms)
+{
+	jsonw_key(w, "nodes");
+	jsonw_array(w);
+	for (size_t i = 0; i < world->nodes.n; i++) {
+		const struct world_node *n = &world->nodes.v[i];
+
+		if (n->source && ask_place(q, place_of(world, n->place)))
+			put_node(w, world, n, now_ms);
+	}
+	jsonw_array_end(w);
+}
+
 enum rmg_rc ask_coverage(struct hub *h, const struct ask *q, struct strbuf *out,
 			 struct rmg_err *err)
 {
@@ -274,6 +330,7 @@ enum rmg_rc ask_coverage(struct hub *h, const struct ask *q, struct strbuf *out,
 			put_uncovered(&p.w, w, u, reason);
 	}
 	jsonw_array_end(&p.w);
+	put_nodes(&p.w, w, q, hub_now_ms(h));
 	put_coverage(&p.w, &c);
 	page_end(&p, db, hub_now_ms(h));
 	hub_read_unlock(h);

@@ -4,7 +4,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/limits.h"
 #include "base/rfc3339.h"
+#include "hub/difference.h"
+#include "model/way.h"
 
 enum { LIMIT_DEFAULT = 100, LIMIT_MOST = 1000 };
 
@@ -129,6 +132,50 @@ bool ask_image_place(const struct ask *q, const struct world *w, uint32_t image,
 	return how == ASK_ANY && any_use(q, w, i->first_cached);
 }
 
+static bool severe(const struct world_counts *c, struct span severity, bool *known)
+{
+	enum adv_severity least;
+
+	*known = severity.n == 0 || severity_of(severity, &least);
+	if (severity.n == 0 || !*known)
+		return *known;
+	for (unsigned s = least; s <= SEV_CRITICAL; s++)
+		if (c->by_severity[s])
+			return true;
+	return false;
+}
+
+bool ask_severe(const struct ask *q, const struct world_counts *c)
+{
+	bool known;
+
+	return severe(c, q->severity, &known);
+}
+
+enum rmg_rc ask_check_severity(const struct ask *q, struct rmg_err *err)
+{
+	struct world_counts none = {0};
+	bool known;
+
+	(void)severe(&none, q->severity, &known);
+	if (known)
+		return RMG_OK;
+	return err_set(err, RMG_E_ARG, "\"severity\" is negligible, low, medium, high or critical");
+}
+
+bool ask_image_is(const struct ask *q, const struct world *w, uint32_t image)
+{
+	const struct world_image *i = &w->images.v[image];
+	uint32_t other;
+
+	if (q->image.n == 0 || span_is(q->image, i->digest) || span_is(q->image, i->ref))
+		return true;
+	for (size_t n = 0; (other = world_image_of(w, q->image, n)) != 0; n++)
+		if (other == image)
+			return true;
+	return false;
+}
+
 const struct place *place_of(const struct world *w, uint32_t id)
 {
 	return &w->places.v[id].place;
@@ -185,14 +232,61 @@ void put_use(struct jsonw *w, const struct world *world, const struct world_use 
 		jsonw_put(w, "image", image->digest);
 	else
 		jsonw_put_null(w, "image");
-	jsonw_put(w, "ref", text_span(u->ref));
+	jsonw_put(w, "ref", world_use_ref(world, u));
 	put_place(w, place_of(world, u->place));
 	put_workload(w, world, u->workload);
 	if (u->cached)
 		jsonw_put_null(w, "container");
 	else
 		jsonw_put(w, "container", world_use_container(u, buf));
-	jsonw_put(w, "name", text_span(u->name));
+	jsonw_put(w, "name", world_use_name(world, u));
 	jsonw_put_cstr(w, "state", u->cached ? "cached" : "running");
 	put_time(w, "since", u->began_ms);
+	put_behind_refs(w, world, u->image);
+}
+
+static void put_counted(struct jsonw *w, const char *key, const uint32_t counts[3])
+{
+	jsonw_key(w, key);
+	jsonw_object(w);
+	jsonw_put_u64(w, "came", counts[0]);
+	jsonw_put_u64(w, "went", counts[1]);
+	jsonw_put_u64(w, "changed", counts[2]);
+	jsonw_object_end(w);
+}
+
+void put_difference(struct jsonw *w, const char *key, const uint32_t counts[DESCENT_COUNTS])
+{
+	struct strbuf text = strbuf_of(KIB(1));
+
+	difference_text(counts, &text);
+	jsonw_key(w, key);
+	jsonw_object(w);
+	put_counted(w, "packages", counts);
+	put_counted(w, "executables", counts + 3);
+	jsonw_put(w, "text", strbuf_span(&text));
+	jsonw_object_end(w);
+	strbuf_done(&text);
+}
+
+void put_descent(struct jsonw *w, const struct world *world, uint32_t image)
+{
+	const struct descent_row *d = world_descent_of(world, image);
+
+	jsonw_put(w, "origin", span_cstr(way_name(d->way)));
+	jsonw_put(w, "made_of", d->container);
+	jsonw_key(w, "parent");
+	if (d->parent && way_is_local(d->way)) {
+		jsonw_object(w);
+		jsonw_put(w, "digest", world->images.v[d->parent].digest);
+		jsonw_put(w, "ref", world->images.v[d->parent].ref);
+		jsonw_put(w, "how", d->how);
+		jsonw_object_end(w);
+	} else {
+		jsonw_null(w);
+	}
+	if (d->counted)
+		put_difference(w, "difference", d->counts);
+	else
+		jsonw_put_null(w, "difference");
 }

@@ -26,6 +26,9 @@ bool page_at(struct page *p, uint64_t a, uint64_t b);
 /* After the array of items was ended. db NULL: the answer does not depend on one. */
 void page_end(struct page *p, const struct advdb *db, int64_t now_ms);
 
+/* An alias stands on the advisory's card; the canonical id is what findings have. "": unknown. */
+struct span ask_canonical(struct advdb *db, struct span id);
+
 /* Whether a place, a workload is one that was asked for. */
 bool ask_place(const struct ask *q, const struct place *p);
 bool ask_workload(const struct ask *q, const struct world *w, uint32_t workload);
@@ -45,6 +48,21 @@ void put_place(struct jsonw *w, const struct place *p);
 void put_workload(struct jsonw *w, const struct world *world, uint32_t workload);
 /* One use: image, digest and reference, place, workload, container, state, since. */
 void put_use(struct jsonw *w, const struct world *world, const struct world_use *u);
+
+/* Whether an image has any finding of q's severity or above; all of them where q names none. */
+bool ask_severe(const struct ask *q, const struct world_counts *c);
+MUST enum rmg_rc ask_check_severity(const struct ask *q, struct rmg_err *err);
+/* Whether q->image, where it says any, means this one. */
+bool ask_image_is(const struct ask *q, const struct world *w, uint32_t image);
+/* How an image came, and what it is based on: "origin", "made_of", "parent", "difference". */
+void put_descent(struct jsonw *w, const struct world *world, uint32_t image);
+/* Whether it stands on what references mean no more: "behind", each with what would change, or the
+ * references alone. */
+bool image_is_behind(const struct world *w, uint32_t image);
+void put_behind(struct jsonw *w, const struct world *world, uint32_t image);
+void put_behind_refs(struct jsonw *w, const struct world *world, uint32_t image);
+/* Counts of difference.h. */
+void put_difference(struct jsonw *w, const char *key, const uint32_t counts[DESCENT_COUNTS]);
 
 const struct place *place_of(const struct world *w, uint32_t id);
 

@@ -10,6 +10,7 @@
 
 #include "base/vec.h"
 #include "hub/ask_page.h"
+#include "hub/packed.h"
 #include "hub/world_inside.h"
 #include "model/purl.h"
 #include "model/ref.h"
@@ -38,7 +39,7 @@ struct runs {
 	bool failed;              /* no memory */
 	VEC(uint32_t) components; /* that match, ascending */
 	struct bits matching;     /* the same */
-	VEC(uint32_t) images;     /* that match, ascending, each once */
+	struct ids images;        /* that match, ascending, each once */
 	VEC(struct path_found) paths;
 	VEC(struct row) rows; /* of one image */
 	struct page page;
@@ -48,25 +49,6 @@ struct runs {
 static enum rmg_rc no_memory(struct rmg_err *err)
 {
 	return err_set(err, RMG_E_NOMEM, "no memory for the answer");
-}
-
-static int by_number(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static void sort_images(struct runs *r)
-{
-	size_t n = 0;
-
-	if (r->images.n)
-		qsort(r->images.v, r->images.n, sizeof *r->images.v, by_number);
-	for (size_t i = 0; i < r->images.n; i++)
-		if (n == 0 || r->images.v[i] != r->images.v[n - 1])
-			r->images.v[n++] = r->images.v[i];
-	r->images.n = n;
 }
 
 /* Executables are in the store; they are asked for before the world is locked. */
@@ -121,8 +103,7 @@ static enum rmg_rc images_of_components(struct runs *r, struct rmg_err *err)
 	return RMG_OK;
 }
 
-/* An alias stands on the advisory's card; the canonical id is what findings have. */
-static struct span canonical_of(struct advdb *db, struct span id)
+struct span ask_canonical(struct advdb *db, struct span id)
 {
 	for (uint32_t i = 0; db && i < db->n_cards; i++) {
 		struct adv_card card;
@@ -154,7 +135,7 @@ static enum rmg_rc by_advisory(struct runs *r, bool *known, struct rmg_err *err)
 	const struct world_advisory *a;
 
 	if (id == 0) {
-		struct span canonical = canonical_of(r->db, r->q->query);
+		struct span canonical = ask_canonical(r->db, r->q->query);
 
 		*known = canonical.n != 0;
 		id = canonical.n ? world_advisory_of(r->w, canonical) : 0;
@@ -226,7 +207,7 @@ static bool image_is_named(const struct runs *r, uint32_t id)
 	if (ref_is(image->ref, r->q->query))
 		return true;
 	for (uint32_t u = image->first_use; u; u = w->uses.v[u].next)
-		if (ref_is(text_span(w->uses.v[u].ref), r->q->query))
+		if (ref_is(world_use_ref(w, &w->uses.v[u]), r->q->query))
 			return true;
 	return false;
 }
@@ -377,6 +358,7 @@ static void put_dormant(struct jsonw *w, const struct world *world, uint32_t ima
 	jsonw_put_null(w, "name");
 	jsonw_put_cstr(w, "state", "dormant");
 	put_time(w, "since", l->last_ms);
+	put_behind_refs(w, world, image);
 }
 
 static void put_row(struct runs *r, uint32_t image, const struct row *row)
@@ -441,7 +423,7 @@ static enum rmg_rc answer(struct runs *r, struct strbuf *out, struct rmg_err *er
 		rc = page_begin(&r->page, r->q, out, err);
 	if (rc != RMG_OK)
 		return rc;
-	sort_images(r);
+	ids_sort(&r->images);
 	rc = put_images(r, err);
 	if (rc == RMG_OK) {
 		if (r->page.first)

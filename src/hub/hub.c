@@ -58,6 +58,11 @@ void hub_read_unlock(struct hub *h)
 	pthread_rwlock_unlock(&h->lock);
 }
 
+const struct policy *hub_policy(const struct hub *h)
+{
+	return h->policy;
+}
+
 const struct alerts *hub_alerts(const struct hub *h)
 {
 	return h->alerts;
@@ -200,6 +205,7 @@ static void tx_init(struct tx *tx, struct hub *h, struct store *st, struct rmg_e
 	    .err = err,
 	    .now_ms = hub_now_ms(h),
 	    .text = strbuf_of(LIMIT_MESSAGE_BYTES),
+	    .names = strbuf_of(LIMIT_TEXT_BYTES),
 	    .was_db = h->db,
 	    .had_db = h->has_db,
 	    .was_policy = h->policy,
@@ -219,6 +225,7 @@ void tx_done(struct tx *tx)
 	VEC_DONE(&tx->images);
 	VEC_DONE(&tx->sources);
 	strbuf_done(&tx->text);
+	strbuf_done(&tx->names);
 }
 
 enum rmg_rc hub_ready(struct hub *h, struct rmg_err *err)
@@ -305,25 +312,6 @@ enum rmg_rc tx_tell(struct tx *tx, const char *kind, struct span body)
 	return rc;
 }
 
-static int id_cmp(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static size_t each_once(uint32_t *ids, size_t n)
-{
-	size_t kept = 0;
-
-	if (n)
-		qsort(ids, n, sizeof *ids, id_cmp);
-	for (size_t i = 0; i < n; i++)
-		if (kept == 0 || ids[kept - 1] != ids[i])
-			ids[kept++] = ids[i];
-	return kept;
-}
-
 static enum rmg_rc put_source(struct tx *tx, uint32_t id)
 {
 	const struct world_source *s = &tx->w->sources.v[id];
@@ -348,7 +336,7 @@ static enum rmg_rc settle_alerts(struct tx *tx)
 		h->alerts_due = false;
 		rc = alerts_all(h->alerts, &tx->env, tx->err);
 	} else {
-		tx->images.n = each_once(tx->images.v, tx->images.n);
+		ids_sort(&tx->images);
 		for (size_t i = 0; i < tx->images.n && rc == RMG_OK; i++)
 			rc = alerts_image(h->alerts, &tx->env, tx->images.v[i], tx->err);
 	}
@@ -363,7 +351,7 @@ enum rmg_rc tx_settle(struct tx *tx)
 		return RMG_OK;
 	if (tx->h->leads)
 		rc = settle_alerts(tx);
-	tx->sources.n = each_once(tx->sources.v, tx->sources.n);
+	ids_sort(&tx->sources);
 	for (size_t i = 0; i < tx->sources.n && rc == RMG_OK; i++)
 		rc = put_source(tx, tx->sources.v[i]);
 	return rc;
@@ -378,6 +366,7 @@ static void locks_init(struct hub *h)
 	pthread_mutex_init(&h->gate, NULL);
 	pthread_mutex_init(&h->asking, NULL);
 	pthread_mutex_init(&h->queueing, NULL);
+	pthread_mutex_init(&h->tagging, NULL);
 	pthread_mutex_init(&h->counting, NULL);
 	pthread_cond_init(&h->served, NULL);
 	pthread_rwlock_init(&h->lock, NULL);
@@ -390,6 +379,8 @@ static void locks_done(struct hub *h)
 	pthread_mutex_destroy(&h->gate);
 	pthread_mutex_destroy(&h->asking);
 	pthread_mutex_destroy(&h->queueing);
+	tag_asks_free(h->tag_asks);
+	pthread_mutex_destroy(&h->tagging);
 	pthread_mutex_destroy(&h->counting);
 	pthread_cond_destroy(&h->served);
 	pthread_rwlock_destroy(&h->lock);
@@ -399,6 +390,7 @@ void hub_close(struct hub *h)
 {
 	if (h == NULL)
 		return;
+	reviews_free(h->reviews);
 	alerts_free(h->alerts);
 	world_free(h->world);
 	store_close(h->st);
@@ -425,6 +417,8 @@ static enum rmg_rc open_all(struct hub *h, struct rmg_err *err)
 		rc = store_open(h->opts.store, &h->asked, err);
 	if (rc == RMG_OK)
 		rc = hub_load(h, err);
+	if (rc == RMG_OK)
+		rc = reviews_load(h, err);
 	if (rc == RMG_OK)
 		rc = store_lead(h->st, &leads, err);
 	h->leads = rc == RMG_OK && leads;

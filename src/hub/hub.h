@@ -19,6 +19,9 @@
 #include "hub/policy.h"
 #include "hub/world.h"
 #include "model/event.h"
+#include "model/profile.h"
+#include "oci/digest.h"
+#include "watch/hook.h"
 
 struct alerts;
 struct hub;
@@ -33,6 +36,9 @@ struct hub_opts {
 	 * no alert is counted only. */
 	const char *const *sinks, *const *sinks_each;
 	const char *link; /* the hub's own address, for messages; NULL: none */
+	/* References of base images to follow whether or not something is known to stand on them,
+	 * NULL-terminated, or NULL. */
+	const char *const *bases;
 };
 
 MUST enum rmg_rc hub_open(const struct hub_opts *opts, struct hub **out, struct rmg_err *err);
@@ -77,6 +83,104 @@ typedef bool hub_wanted_fn(void *user, const struct hub_wanted *w);
 MUST enum rmg_rc hub_wanted_each(struct hub *h, struct span node, hub_wanted_fn *fn, void *user,
 				 struct rmg_err *err);
 
+/* Base images that are to be read from their registries, each under the digest that its reference
+ * means now: of those that images in use stand on, and that the hub follows. fn false: enough. */
+typedef bool hub_base_fn(void *user, struct span ref, struct span digest);
+MUST enum rmg_rc hub_bases_wanted(struct hub *h, hub_base_fn *fn, void *user, struct rmg_err *err);
+
+/* Images in use that were read, each with the reference that it is used under, for who asks their
+ * registries' own scanners; fn is called under the read lock. The digest of an image's manifest,
+ * for the question (RMG_E_NOTFOUND: not known), and the answer, as oci/other.h keeps it; source:
+ * "harbor:HOST". */
+typedef bool hub_used_fn(void *user, uint32_t image, struct span ref);
+MUST enum rmg_rc hub_used_each(struct hub *h, hub_used_fn *fn, void *user, struct rmg_err *err);
+MUST enum rmg_rc hub_manifest_of(struct hub *h, uint32_t image, struct strbuf *out,
+				 struct rmg_err *err);
+MUST enum rmg_rc hub_other_put(struct hub *h, uint32_t image, struct span source,
+			       struct span report, struct rmg_err *err);
+
+/* References whose registry should be asked what they mean now, by node, which told these events;
+ * the more so as something began that runs under one. Each is given out once, and again when nobody
+ * has answered for a while. all: that node asks for every machine. fn false: enough. Any hub. */
+struct hub_tag_wanted {
+	struct span ref, known[EVENT_DIGESTS + 1]; /* known: what is used here */
+	size_t n_known;
+	unsigned after_ms; /* not before; only of what this hub's node asks */
+};
+typedef bool hub_tag_wanted_fn(void *user, const struct hub_tag_wanted *w);
+void hub_tags_wanted(struct hub *h, const struct event *e, const struct hub_result *results,
+		     size_t n, struct span node, bool all, hub_tag_wanted_fn *fn, void *user);
+/* What a registry says by itself: which of the references in use it may be of are asked for, the
+ * registry being asked whatever the message says. By fn where the hub asks for all, or for its own
+ * machine's; else by the machines that use them, when they are heard of next. How many those are.
+ */
+struct hub_asker {
+	struct span node; /* the hub's */
+	bool all, own;
+	hub_tag_wanted_fn *fn;
+	void *user;
+};
+size_t hub_tags_hinted(struct hub *h, const struct hooks *hooks, const struct hub_asker *by);
+/* What is due in turn, for all machines and for workloads that sleep; about once a second, while
+ * this hub leads. */
+void hub_tags_poll(struct hub *h, const struct hub_asker *by);
+
+/* How often a reference is asked for, by what it is used for, and how much of a registry. */
+enum tag_state {
+	TAG_RUNNING,
+	TAG_DORMANT,
+	TAG_BASE /* others stand on it */,
+	TAG_CACHED,
+	TAG_STATES
+};
+struct hub_tag_host {
+	char name[260];
+	unsigned per_minute;
+};
+struct hub_tag_opts {
+	unsigned per_minute; /* questions to a registry that is not among hosts */
+	int64_t period_ms[TAG_STATES];
+	const struct hub_tag_host *hosts;
+	size_t n_hosts;
+	int64_t crawl_ms; /* between two walks through a whole registry */
+};
+#define HUB_TAG_OPTS                                                                               \
+	((struct hub_tag_opts){120, {900000, 3600000, 3600000, 86400000}, NULL, 0, 86400000})
+void hub_tags_set(struct hub *h, const struct hub_tag_opts *opts);
+
+/* A registry that references in use are of, as the last look found it: how many of them, how many
+ * were not answered within their period, and by how much the worst of them. Borrowed. */
+struct hub_registry {
+	const char *host;
+	unsigned per_minute;
+	uint64_t asked; /* since the start */
+	size_t tags[TAG_STATES], late;
+	int64_t behind_ms, failed_ms;
+	char trouble[200]; /* the last that is not over; "" none */
+};
+typedef void hub_registry_fn(void *user, const struct hub_registry *r);
+void hub_registries_each(struct hub *h, struct hub_tag_opts *opts, hub_registry_fn *fn, void *user);
+
+/* For who walks through whole registries, of which ref is one's: whether one more question is
+ * within what it may be asked now; then it is counted. What keeps it from being walked through; "":
+ * nothing does any more. */
+bool hub_registry_ask(struct hub *h, struct span ref);
+void hub_registry_trouble(struct hub *h, struct span ref, const char *why);
+/* What a tag means, whoever said so last ("" nobody did), and as its registry said; whether an
+ * image that a digest means was read; and all tags that registries have, as far as they said so. */
+MUST enum rmg_rc hub_tag_known(struct hub *h, struct span ref, char digest[static DIGEST_TEXT],
+			       struct rmg_err *err);
+MUST enum rmg_rc hub_tag_meaning(struct hub *h, struct span ref, char digest[static DIGEST_TEXT],
+				 struct rmg_err *err);
+MUST enum rmg_rc hub_image_is_read(struct hub *h, struct span digest, bool *read,
+				   struct rmg_err *err);
+typedef bool hub_tag_there_fn(void *user, struct span ref); /* false: enough */
+MUST enum rmg_rc hub_tags_there(struct hub *h, hub_tag_there_fn *fn, void *user,
+				struct rmg_err *err);
+
+/* What became of asking for one: when it was answered last, and why it was not (""), into why. */
+void hub_tag_asked(struct hub *h, struct span ref, int64_t *told_ms, char *why, size_t why_bytes);
+
 /* Layer facts: which of these blobs nobody has given; giving one. A reader that says other than
  * the first one did raises an alert, and the first stays. */
 MUST enum rmg_rc hub_facts_has(struct hub *h, struct span digest, bool *has, struct rmg_err *err);
@@ -85,6 +189,17 @@ MUST enum rmg_rc hub_facts_put(struct hub *h, struct span digest, struct span pa
 typedef enum rmg_rc hub_bytes_fn(void *user, struct span bytes);
 MUST enum rmg_rc hub_facts_get(struct hub *h, struct span digest, hub_bytes_fn *fn, void *user,
 			       struct rmg_err *err);
+
+/* What of an image was used (model/profile.h), merged with what is known. RMG_E_NOTFOUND: nobody
+ * has read the image yet. Gives whether enough has been seen to say what is never used, and then,
+ * where it was asked for, what is executed (hashes of paths, malloc'ed). */
+struct hub_profiled {
+	bool closed;
+	uint64_t *executed;
+	size_t n_executed;
+};
+MUST enum rmg_rc hub_profile_put(struct hub *h, const struct profile *told,
+				 struct hub_profiled *out, struct rmg_err *err);
 
 /* A new advisory database, from now on the hub's: release(user) is called when it is done with.
  * Returns after every delta is judged, written, and its alerts are in the outbox. */
@@ -148,9 +263,13 @@ MUST enum rmg_rc hub_read_lock(struct hub *h, const struct world **w, struct adv
 			       struct rmg_err *err);
 void hub_read_unlock(struct hub *h);
 const struct alerts *hub_alerts(const struct hub *h); /* under the read lock */
+const struct policy *hub_policy(const struct hub *h); /* the same */
 /* A connection of its own for reading what is not in memory; one user at a time. */
 struct store *hub_store_lock(struct hub *h, struct rmg_err *err);
 void hub_store_unlock(struct hub *h);
+
+/* Pods that were made before this were reviewed by admission, as far as anybody knows. */
+int64_t hub_reviewed_since(const struct hub *h);
 
 struct hub_figures { /* for /metrics, /readyz and coverage */
 	bool ready, leads;
@@ -161,8 +280,13 @@ struct hub_figures { /* for /metrics, /readyz and coverage */
 	double judge_ms_last, start_ms;
 	int64_t database_loaded_ms, database_built_ms;
 	size_t store_bytes;
+	size_t bytes[WORLD_PARTS]; /* of memory */
 };
 void hub_figures(struct hub *h, struct hub_figures *out);
+/* Of each machine that lets rules refuse programs, as it said it last. The hub is locked meanwhile.
+ */
+typedef void hub_answers_fn(void *user, const struct place *where, const struct event_answers *a);
+void hub_answers_each(struct hub *h, hub_answers_fn *fn, void *user);
 /* What of them is asked for every few seconds, without a look at the world or the store. NULL: it
  * is ready; else why it is not. */
 const char *hub_not_ready(const struct hub *h, bool *leads);

@@ -23,6 +23,8 @@ uint32_t change_use(const struct tx *tx, const struct event *e, uint32_t source)
 	const struct world *w = tx->w;
 	uint32_t slot = world_use_of(w, source, e->container, false);
 
+	if (slot == 0)
+		slot = world_use_elsewhere(w, source, e->container, false);
 	for (uint32_t id = 1; slot == 0 && id < w->sources.n; id++)
 		if (is_at(w, id, &e->place))
 			slot = world_use_of(w, id, e->container, false);
@@ -59,7 +61,7 @@ static const struct rule *rule_for(const struct tx *tx, const struct world_use *
 	for (size_t i = 0; i < p->n_rules; i++) {
 		const struct rule *r = &p->rules[i];
 
-		if (r->kind == kind && asks_for(r, how) &&
+		if (r->kind == kind && asks_for(r, how) && !policy_excepts(r, c->path) &&
 		    policy_applies(r, tx->w, u->workload, u->place, false))
 			return r;
 	}
@@ -84,6 +86,8 @@ static struct span what_of(const struct event_change *c)
 {
 	if (span_is(c->kind, S("package")))
 		return c->purl.n ? c->purl : c->was_purl;
+	if (kind_of(c) == RULE_ENTERED && c->path.n == 0)
+		return S("with a program that had ended before it could be seen");
 	return c->path.n ? c->path : c->purl;
 }
 
@@ -124,6 +128,9 @@ static void put_text(struct strbuf *b, const struct event_change *c)
 	if (c->who.n) {
 		strbuf_puts(b, b->n ? "; by " : "by ");
 		strbuf_put(b, c->who);
+	} else if (kind_of(c) == RULE_ENTERED) {
+		strbuf_puts(b, b->n ? "; " : "");
+		strbuf_puts(b, "by whom is unknown: the runtime does not say");
 	}
 	if (c->sha256.n) {
 		strbuf_puts(b, b->n ? "; sha256 " : "sha256 ");
@@ -147,12 +154,12 @@ static void put_details(const struct tx *tx, const struct world_use *u,
 	jsonw_object(&w);
 	jsonw_put(&w, "kind", c->kind);
 	jsonw_put(&w, "container", world_use_container(u, buf));
-	put_some(&w, "name", text_span(u->name));
+	put_some(&w, "name", world_use_name(tx->w, u));
 	put_some(&w, "path", c->path);
 	put_some(&w, "sha256", c->sha256);
 	put_some(&w, "purl", c->purl);
 	put_some(&w, "was_purl", c->was_purl);
-	put_some(&w, "who", c->who);
+	put_some(&w, "who", kind_of(c) == RULE_ENTERED && c->who.n == 0 ? S("unknown") : c->who);
 	if (c->how.n) {
 		jsonw_key(&w, "how");
 		jsonw_array(&w);
@@ -163,7 +170,7 @@ static void put_details(const struct tx *tx, const struct world_use *u,
 	put_some(&w, "ancestry", c->ancestry);
 	if (u->image) {
 		jsonw_put(&w, "image", tx->w->images.v[u->image].digest);
-		put_some(&w, "ref", text_span(u->ref));
+		put_some(&w, "ref", world_use_ref(tx->w, u));
 	}
 	jsonw_object_end(&w);
 }
@@ -173,13 +180,16 @@ static enum rmg_rc put_words(struct tx *tx, uint32_t slot, const struct event_ch
 {
 	const struct world_use *u = &tx->w->uses.v[slot];
 	char buf[WORLD_CONTAINER];
+	struct span container = world_use_container(u, buf);
 
-	strbuf_put(&t->subject, tx->w->sources.v[u->source].name);
-	strbuf_putc(&t->subject, '/');
-	strbuf_put(&t->subject, world_use_container(u, buf));
+	if (!world_is_everybodys(container)) {
+		strbuf_put(&t->subject, tx->w->sources.v[u->source].name);
+		strbuf_putc(&t->subject, '/');
+	}
+	strbuf_put(&t->subject, container);
 	strbuf_putc(&t->subject, ':');
 	strbuf_put(&t->subject, what_of(c));
-	put_title(&t->title, c, text_span(u->name));
+	put_title(&t->title, c, world_use_name(tx->w, u));
 	put_text(&t->text, c);
 	put_details(tx, u, c, &t->details);
 	return strbuf_rc(&t->subject) != RMG_OK || strbuf_rc(&t->title) != RMG_OK ||
@@ -219,15 +229,22 @@ static enum rmg_rc alert(struct tx *tx, uint32_t slot, const struct event_change
 
 enum rmg_rc tx_change(struct tx *tx, uint32_t slot, const struct event_change *c, int64_t at_ms)
 {
-	struct change_row row = {.at_ms = at_ms, .change = *c};
-	enum rmg_rc rc;
+	struct change_row row = {.at_ms = at_ms, .change = *c, .use = tx->w->uses.v[slot].id};
+	struct arena arena;
+	enum rmg_rc rc = RMG_OK;
 
 	tx->w->uses.v[slot].changed = true;
 	if (tx->st == NULL)
 		return RMG_OK;
-	row.use = tx->w->uses.v[slot].id;
-	rc = store_change_put(tx->st, &row, tx->err);
-	return rc == RMG_OK ? alert(tx, slot, c, false) : rc;
+	arena_init(&arena, MIB(1));
+	if (kind_of(c) == RULE_ENTERED)
+		rc = entered_join(tx, &row, &arena);
+	if (rc == RMG_OK)
+		rc = store_change_put(tx->st, &row, tx->err);
+	if (rc == RMG_OK)
+		rc = alert(tx, slot, &row.change, false);
+	arena_done(&arena);
+	return rc;
 }
 
 /* Changes in a container are over with it. */

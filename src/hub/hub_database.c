@@ -160,6 +160,7 @@ static enum rmg_rc change(struct setting *s)
 	h->db = s->db;
 	h->alerts_due |= !h->has_db;
 	h->has_db = true;
+	h->verdicts++;
 	if (rc == RMG_OK && h->leads)
 		rc = put_generation(s);
 	return rc == RMG_OK && h->leads ? tx_settle(&s->tx) : rc;

@@ -23,9 +23,12 @@ static bool is_text(struct span s)
 
 static bool is_image(const struct event_image *i)
 {
-	bool good = i->n_digests <= EVENT_DIGESTS && is_text(i->ref) && is_text(i->container) &&
-		    i->ref.n <= LIMIT_STORE_KEY_BYTES;
+	bool good = i->n_digests <= EVENT_DIGESTS && i->n_names <= EVENT_NAMES && is_text(i->ref) &&
+		    is_text(i->container) && i->ref.n <= LIMIT_STORE_KEY_BYTES &&
+		    is_text(i->parent) && i->way < WAY_COUNT;
 
+	for (size_t k = 0; good && k < i->n_names; k++)
+		good = i->names[k].n && is_text(i->names[k]);
 	for (size_t k = 0; good && k < i->n_digests; k++)
 		good = i->digests[k].n && is_text(i->digests[k]) &&
 		       i->digests[k].n <= LIMIT_STORE_KEY_BYTES;
@@ -46,22 +49,24 @@ static bool is_sound(const struct event *e)
 	    e->place.cluster, e->place.node,     e->place.ns,  e->workload_kind,
 	    e->workload_name, e->container_name, e->runtime,   e->revision,
 	    e->schedule,      e->scope,          e->container, e->source,
+	    e->update,        e->availability,   e->state,     e->pod,
 	};
 	bool good = e->type < EVENT_COUNT && e->source.n && e->source.n <= LIMIT_STORE_KEY_BYTES &&
 		    is_image(&e->image) && is_change(&e->change) && e->n_images <= EVENT_IMAGES &&
-		    e->n_labels <= EVENT_LABELS;
+		    e->n_before <= EVENT_IMAGES && e->n_labels <= EVENT_LABELS;
 
 	for (size_t i = 0; good && i < COUNT_OF(texts); i++)
 		good = is_text(texts[i]);
 	for (size_t i = 0; good && i < e->n_images; i++)
 		good = is_image(&e->images[i]);
+	for (size_t i = 0; good && i < e->n_before; i++)
+		good = is_image(&e->before[i]);
 	for (size_t i = 0; good && i < e->n_labels; i++)
 		good = is_text(e->labels[i].key) && is_text(e->labels[i].value);
 	return good;
 }
 
-/* The event as followers and listeners are told of it. */
-static enum rmg_rc tell(struct tx *tx, const struct event *e, uint32_t use)
+enum rmg_rc tx_tell_event(struct tx *tx, const struct event *e, uint32_t use)
 {
 	struct strbuf *b = &tx->text;
 
@@ -86,7 +91,7 @@ static int64_t when(const struct tx *tx, const struct event *e)
 /* Uses. */
 
 /* Only what has a name is a workload; it is not of a node. */
-static enum rmg_rc workload_of(struct tx *tx, const struct event *e, uint32_t *id)
+enum rmg_rc tx_workload_of(struct tx *tx, const struct event *e, uint32_t *id)
 {
 	struct place place = e->place;
 	struct workload_row row = {
@@ -127,8 +132,21 @@ static struct span digests_text(struct tx *tx, const struct event_image *i)
 	return strbuf_span(&tx->text);
 }
 
-static enum rmg_rc fill_use(struct tx *tx, const struct event *e, uint32_t image, bool cached,
-			    struct use_row *row)
+/* What fits of what an image is called where it lies. */
+static struct span names_text(struct tx *tx, const struct event_image *i)
+{
+	strbuf_clear(&tx->names);
+	for (size_t k = 0; k < i->n_names; k++) {
+		if (tx->names.n + i->names[k].n + 1 > LIMIT_TEXT_BYTES)
+			break;
+		strbuf_puts(&tx->names, k ? " " : "");
+		strbuf_put(&tx->names, i->names[k]);
+	}
+	return strbuf_span(&tx->names);
+}
+
+static enum rmg_rc fill_use(struct tx *tx, const struct event *e, uint32_t source, uint32_t image,
+			    bool cached, struct use_row *row)
 {
 	enum rmg_rc rc;
 
@@ -137,15 +155,18 @@ static enum rmg_rc fill_use(struct tx *tx, const struct event *e, uint32_t image
 	    .image = image,
 	    .cached = cached,
 	    .container = cached ? e->image.digests[0] : e->container,
-	    .name = e->container_name,
+	    .name = cached ? names_text(tx, &e->image) : e->container_name,
 	    .runtime = e->runtime,
 	    .ref = e->image.ref,
 	    .source = e->source,
 	    .began_ms = when(tx, e),
+	    .pod = pod_name(e),
 	};
 	rc = tx_place(tx, &e->place, &row->place);
 	if (rc == RMG_OK && !cached)
-		rc = workload_of(tx, e, &row->workload);
+		rc = tx_workload_of(tx, e, &row->workload);
+	if (rc == RMG_OK && !cached)
+		row->workload = workload_stands_for(tx, e, source, row->workload);
 	row->digests = digests_text(tx, &e->image);
 	return rc;
 }
@@ -171,12 +192,12 @@ static bool is_of_changes(const struct tx *tx, uint32_t slot)
 	return event_is_changes(world_use_container(&tx->w->uses.v[slot], buf));
 }
 
-static enum rmg_rc begin_use(struct tx *tx, const struct event *e, uint32_t source, uint32_t image,
-			     bool cached)
+enum rmg_rc tx_use_begin(struct tx *tx, const struct event *e, uint32_t source, uint32_t image,
+			 bool cached)
 {
 	struct use_row row;
 	uint32_t slot;
-	enum rmg_rc rc = fill_use(tx, e, image, cached, &row);
+	enum rmg_rc rc = fill_use(tx, e, source, image, cached, &row);
 
 	if (rc == RMG_OK && tx->st)
 		rc = store_use_put(tx->st, &row, tx->err);
@@ -184,11 +205,13 @@ static enum rmg_rc begin_use(struct tx *tx, const struct event *e, uint32_t sour
 		rc = tx_no_memory(tx);
 	if (rc == RMG_OK && tx->st && row.workload && tx->w->workloads.v[row.workload].n_uses == 1)
 		rc = touch_workload(tx, row.workload);
+	tx->env.begins = &row;
 	if (rc == RMG_OK && tx->st && !cached && !event_is_changes(e->container))
 		rc = lineage_began(tx->h->alerts, &tx->env, slot, tx->err);
+	tx->env.begins = NULL;
 	if (rc == RMG_OK)
 		rc = tx_touch(tx, image);
-	return rc == RMG_OK ? tell(tx, e, row.id) : rc;
+	return rc == RMG_OK ? tx_tell_event(tx, e, row.id) : rc;
 }
 
 /* A use that is known already, but not what it runs. */
@@ -206,20 +229,67 @@ static enum rmg_rc learn_use(struct tx *tx, const struct event *e, uint32_t slot
 		return RMG_OK;
 	}
 	rc = tx_use_becomes(tx, slot, image);
-	return rc == RMG_OK ? tell(tx, e, id) : rc;
+	return rc == RMG_OK ? tx_tell_event(tx, e, id) : rc;
+}
+
+/* An image that lies where it did, and is called otherwise there. */
+static enum rmg_rc rename_use(struct tx *tx, const struct event *e, uint32_t slot,
+			      struct hub_result *r)
+{
+	struct world_use *u = &tx->w->uses.v[slot];
+	struct span ref = e->image.ref, name = names_text(tx, &e->image);
+	enum rmg_rc rc = RMG_OK;
+
+	if (span_is(world_use_name(tx->w, u), name) && span_is(world_use_ref(tx->w, u), ref))
+		return RMG_OK;
+	r->applied = APPLIED;
+	if (tx->st)
+		rc = store_use_name(tx->st, u->id, ref, name, tx->err);
+	if (rc == RMG_OK && world_use_rename(tx->w, slot, ref, name) != RMG_OK)
+		rc = tx_no_memory(tx);
+	return rc == RMG_OK ? tx_tell_event(tx, e, u->id) : rc;
 }
 
 static enum rmg_rc know_use(struct tx *tx, const struct event *e, uint32_t slot,
 			    struct hub_result *r)
 {
 	struct world_use *u = &tx->w->uses.v[slot];
+	enum rmg_rc rc;
 
-	u->heard = tx->w->sources.v[u->source].snapshot;
+	world_use_hear(tx->w, u);
 	if (u->image == 0)
 		return learn_use(tx, e, slot, r);
 	r->applied = APPLIED_KNOWN;
 	r->unknown = tx->w->images.v[u->image].read_ms == 0;
-	return RMG_OK;
+	rc = tx_descent(tx, u->image, &e->image, u->source);
+	return rc == RMG_OK && u->cached ? rename_use(tx, e, slot, r) : rc;
+}
+
+/* The end of a use that a snapshot did not mention, told as if its source had said so. */
+enum rmg_rc tx_end_unheard(struct tx *tx, const struct event *e, uint32_t slot)
+{
+	const struct world_use *u = &tx->w->uses.v[slot];
+	struct strbuf container = strbuf_of(LIMIT_TEXT_BYTES + 1);
+	struct event gone = {
+	    .type = u->cached ? EVENT_IMAGE_REMOVED : EVENT_USE_ENDED,
+	    .source = e->source,
+	    .place = tx->w->places.v[u->place].place,
+	    .at_ms = when(tx, e),
+	};
+	char buf[WORLD_CONTAINER];
+	uint32_t id = u->id;
+	enum rmg_rc rc;
+
+	strbuf_put(&container, world_use_container(u, buf));
+	if (u->cached)
+		gone.image.digests[gone.image.n_digests++] = strbuf_span(&container);
+	else
+		gone.container = strbuf_span(&container);
+	rc = strbuf_rc(&container) == RMG_OK ? tx_use_end(tx, slot, gone.at_ms) : tx_no_memory(tx);
+	if (rc == RMG_OK)
+		rc = tx_tell_event(tx, &gone, id);
+	strbuf_done(&container);
+	return rc;
 }
 
 static enum rmg_rc on_use(struct tx *tx, const struct event *e, uint32_t source, bool cached,
@@ -231,15 +301,20 @@ static enum rmg_rc on_use(struct tx *tx, const struct event *e, uint32_t source,
 	if (cached ? e->image.n_digests == 0 : e->container.n == 0)
 		return refuse(r, cached ? "an image without a digest" : "no container is named");
 	slot = world_use_of(tx->w, source, cached ? e->image.digests[0] : e->container, cached);
-	if (slot)
-		return know_use(tx, e, slot, r);
+	if (slot) {
+		rc = cached ? RMG_OK : tx_pod_again(tx, e, slot);
+		return rc == RMG_OK ? know_use(tx, e, slot, r) : rc;
+	}
 	if (tx->use_id && tx->use_id <= tx->w->last_use_id)
 		return RMG_OK; /* following: it has ended in what was loaded */
 	rc = tx_image(tx, &e->image, &image);
+	if (rc == RMG_OK)
+		rc = tx_descent(tx, image, &e->image, source);
 	if (rc != RMG_OK)
 		return rc;
 	r->unknown = image == 0 || tx->w->images.v[image].read_ms == 0;
-	return begin_use(tx, e, source, image, cached);
+	return cached ? tx_use_begin(tx, e, source, image, true)
+		      : tx_use_meets(tx, e, source, image, r);
 }
 
 enum rmg_rc tx_use_end(struct tx *tx, uint32_t slot, int64_t at_ms)
@@ -262,6 +337,21 @@ enum rmg_rc tx_use_end(struct tx *tx, uint32_t slot, int64_t at_ms)
 	return rc == RMG_OK ? tx_touch(tx, image) : rc;
 }
 
+/* The container's runtime tells the end first, whoever's word stands; a cluster tells it of nodes
+ * that are gone. */
+static uint32_t use_that_ends(const struct world *w, const struct event *e, uint32_t source)
+{
+	uint32_t slot = world_use_of(w, source, e->container, false);
+
+	if (slot || event_is_hearsay(e))
+		return slot;
+	slot = world_use_elsewhere(w, source, e->container, false);
+	/* What two runtimes say alike is each one's own. */
+	if (event_word_of(world_use_runtime(w, &w->uses.v[slot])) == event_word_of(e->runtime))
+		return 0;
+	return event_word_of(world_use_runtime(w, &w->uses.v[slot])) == WORD_HEARSAY ? 0 : slot;
+}
+
 static enum rmg_rc on_end(struct tx *tx, const struct event *e, uint32_t source, bool cached,
 			  struct hub_result *r)
 {
@@ -272,14 +362,14 @@ static enum rmg_rc on_end(struct tx *tx, const struct event *e, uint32_t source,
 		for (size_t i = 0; i < e->image.n_digests && slot == 0; i++)
 			slot = world_use_of(tx->w, source, e->image.digests[i], true);
 	else
-		slot = world_use_of(tx->w, source, e->container, false);
+		slot = use_that_ends(tx->w, e, source);
 	if (slot == 0) {
 		r->applied = APPLIED_KNOWN;
 		return RMG_OK;
 	}
 	id = tx->w->uses.v[slot].id;
 	rc = tx_use_end(tx, slot, when(tx, e));
-	return rc == RMG_OK ? tell(tx, e, id) : rc;
+	return rc == RMG_OK ? tx_tell_event(tx, e, id) : rc;
 }
 
 static enum rmg_rc on_change(struct tx *tx, const struct event *e, uint32_t source,
@@ -291,7 +381,7 @@ static enum rmg_rc on_change(struct tx *tx, const struct event *e, uint32_t sour
 	if (slot == 0)
 		return refuse(r, "no such container runs");
 	rc = tx_change(tx, slot, &e->change, when(tx, e));
-	return rc == RMG_OK ? tell(tx, e, tx->w->uses.v[slot].id) : rc;
+	return rc == RMG_OK ? tx_tell_event(tx, e, tx->w->uses.v[slot].id) : rc;
 }
 
 /* Snapshots. */
@@ -299,33 +389,6 @@ static enum rmg_rc on_change(struct tx *tx, const struct event *e, uint32_t sour
 static bool in_scope(const struct event *e, const char *what)
 {
 	return e->scope.n == 0 || span_is(e->scope, span_cstr(what));
-}
-
-/* The end of a use that a snapshot did not mention, told as if its source had said so. */
-static enum rmg_rc end_unheard(struct tx *tx, const struct event *e, uint32_t slot)
-{
-	const struct world_use *u = &tx->w->uses.v[slot];
-	struct strbuf container = strbuf_of(LIMIT_TEXT_BYTES + 1);
-	struct event gone = {
-	    .type = u->cached ? EVENT_IMAGE_REMOVED : EVENT_USE_ENDED,
-	    .source = e->source,
-	    .place = tx->w->places.v[u->place].place,
-	    .at_ms = when(tx, e),
-	};
-	char buf[WORLD_CONTAINER];
-	uint32_t id = u->id;
-	enum rmg_rc rc;
-
-	strbuf_put(&container, world_use_container(u, buf));
-	if (u->cached)
-		gone.image.digests[gone.image.n_digests++] = strbuf_span(&container);
-	else
-		gone.container = strbuf_span(&container);
-	rc = strbuf_rc(&container) == RMG_OK ? tx_use_end(tx, slot, gone.at_ms) : tx_no_memory(tx);
-	if (rc == RMG_OK)
-		rc = tell(tx, &gone, id);
-	strbuf_done(&container);
-	return rc;
 }
 
 static enum rmg_rc end_uses(struct tx *tx, const struct event *e, uint32_t source)
@@ -338,8 +401,8 @@ static enum rmg_rc end_uses(struct tx *tx, const struct event *e, uint32_t sourc
 		const struct world_use *u = &tx->w->uses.v[slot];
 
 		next = u->next_of_source;
-		if (u->heard != s->snapshot && in_scope(e, u->cached ? "images" : "uses"))
-			rc = end_unheard(tx, e, slot);
+		if (!world_use_heard(tx->w, u) && in_scope(e, u->cached ? "images" : "uses"))
+			rc = tx_end_unheard(tx, e, slot);
 	}
 	return rc;
 }
@@ -364,7 +427,25 @@ static enum rmg_rc end_workloads(struct tx *tx, const struct event *e, uint32_t 
 		gone.at_ms = when(tx, e);
 		rc = tx_removed(tx, id, gone.at_ms);
 		if (rc == RMG_OK)
-			rc = tell(tx, &gone, 0);
+			rc = tx_tell_event(tx, &gone, 0);
+	}
+	return rc;
+}
+
+static enum rmg_rc end_nodes(struct tx *tx, const struct event *e, uint32_t source)
+{
+	const struct world_node *n;
+	enum rmg_rc rc = RMG_OK;
+
+	while (rc == RMG_OK && (n = tx_node_unheard(tx, source)) != NULL) {
+		struct event gone = {.type = EVENT_NODE_REMOVED,
+				     .source = e->source,
+				     .place = tx->w->places.v[n->place].place,
+				     .container = n->id,
+				     .at_ms = when(tx, e)};
+
+		(void)tx_node_removed(tx, &gone, source);
+		rc = tx_tell_event(tx, &gone, 0);
 	}
 	return rc;
 }
@@ -393,72 +474,86 @@ static enum rmg_rc snapshot_ended(struct tx *tx, const struct event *e, uint32_t
 	rc = end_uses(tx, e, source);
 	if (rc == RMG_OK)
 		rc = end_workloads(tx, e, source);
+	if (rc == RMG_OK && e->scope.n == 0)
+		rc = end_nodes(tx, e, source);
 	tx->w->sources.v[source].in_snapshot = false;
 	return rc;
 }
 
 static enum rmg_rc on_workload(struct tx *tx, const struct event *e, struct hub_result *r)
 {
-	struct place place = e->place;
-	uint32_t at, id;
+	uint32_t id;
 	enum rmg_rc rc;
 
 	if (e->workload_name.n == 0)
 		return refuse(r, "a workload without a name");
 	if (e->type == EVENT_WORKLOAD_DECLARED) {
 		rc = tx_declared(tx, e);
-		return rc == RMG_OK ? tell(tx, e, 0) : rc;
+		return rc == RMG_OK ? tx_tell_event(tx, e, 0) : rc;
 	}
-	place.node = (struct span){0};
-	at = world_place_of(tx->w, &place);
-	id = at ? world_workload_of(tx->w, at, e->workload_kind, e->workload_name) : 0;
+	id = world_workload_at(tx->w, e->place.cluster, e->place.ns, e->workload_kind,
+			       e->workload_name);
 	if (id == 0 || !tx->w->workloads.v[id].declared) {
 		r->applied = APPLIED_KNOWN;
 		return RMG_OK;
 	}
 	rc = tx_removed(tx, id, when(tx, e));
-	return rc == RMG_OK ? tell(tx, e, 0) : rc;
+	return rc == RMG_OK ? tx_tell_event(tx, e, 0) : rc;
+}
+
+static enum rmg_rc on_node(struct tx *tx, const struct event *e, uint32_t source,
+			   struct hub_result *r)
+{
+	bool news = true;
+	enum rmg_rc rc = RMG_OK;
+
+	if (e->container.n == 0 || e->place.node.n == 0)
+		return refuse(r, "a node without an id or a name");
+	if (e->type == EVENT_NODE_SEEN)
+		rc = tx_node_seen(tx, e, source, &news);
+	else
+		news = tx_node_removed(tx, e, source);
+	if (rc == RMG_OK && !news)
+		r->applied = APPLIED_KNOWN;
+	return rc == RMG_OK && news ? tx_tell_event(tx, e, 0) : rc;
+}
+
+static enum rmg_rc on_said(struct tx *tx, const struct event *e, struct hub_result *r)
+{
+	bool news;
+	enum rmg_rc rc;
+
+	if (e->image.n_digests == 0)
+		return refuse(r, "an image without a digest");
+	for (size_t i = 0; i < e->n_labels; i++)
+		if (e->labels[i].key.n == 0 || e->labels[i].key.n > LIMIT_STORE_KEY_BYTES)
+			return refuse(r, "a name that is too long, or none");
+	rc = tx_said(tx, e, &news);
+	if (rc == RMG_OK && !news)
+		r->applied = APPLIED_KNOWN;
+	return rc;
 }
 
 static enum rmg_rc on_tag(struct tx *tx, const struct event *e, struct hub_result *r)
 {
+	bool news = false;
 	enum rmg_rc rc;
 
+	if (e->image.ref.n && e->image.n_digests == 0 && e->change.text.n) {
+		rc = tx_tag_vanished(tx, e, &news);
+		return rc == RMG_OK && news ? tx_tell_event(tx, e, 0) : rc;
+	}
 	if (e->image.ref.n == 0 || e->image.n_digests == 0)
 		return refuse(r, "a tag without a reference or a digest");
-	rc = tx_tag(tx, e->image.ref, e->image.digests[0], e->source, when(tx, e));
-	return rc == RMG_OK ? tell(tx, e, 0) : rc;
-}
-
-/* A source may say with it that it could not keep all that it saw, and later that this is over. */
-static enum rmg_rc on_heartbeat(struct tx *tx, const struct event *e)
-{
-	struct strbuf subject = strbuf_of(LIMIT_TEXT_BYTES * 2),
-		      title = strbuf_of(LIMIT_TEXT_BYTES * 2);
-	struct happening x = {.kind = RULE_SILENT, .severity = SEV_MEDIUM};
-	enum rmg_rc rc;
-
-	if (tx->st == NULL || !span_is(e->change.kind, S("lost")))
-		return RMG_OK;
-	strbuf_put(&subject, e->source);
-	strbuf_puts(&subject, ":lost");
-	strbuf_put(&title, e->source);
-	strbuf_puts(&title, " could not keep all that it saw");
-	x.subject = strbuf_span(&subject);
-	x.title = strbuf_span(&title);
-	x.text = e->change.text;
-	x.over = e->change.text.n == 0;
-	rc = strbuf_rc(&subject) != RMG_OK || strbuf_rc(&title) != RMG_OK
-		 ? tx_no_memory(tx)
-		 : alerts_happened(tx->h->alerts, &tx->env, &x, tx->err);
-	strbuf_done(&subject);
-	strbuf_done(&title);
-	return rc == RMG_OK ? tell(tx, e, 0) : rc;
+	rc = tx_tag_said(tx, e, &news);
+	return rc == RMG_OK && news ? tx_tell_event(tx, e, 0) : rc;
 }
 
 static enum rmg_rc dispatch(struct tx *tx, const struct event *e, uint32_t source,
 			    struct hub_result *r)
 {
+	enum rmg_rc rc;
+
 	switch (e->type) {
 	case EVENT_USE_BEGAN:
 		return on_use(tx, e, source, false, r);
@@ -468,19 +563,32 @@ static enum rmg_rc dispatch(struct tx *tx, const struct event *e, uint32_t sourc
 		return on_use(tx, e, source, true, r);
 	case EVENT_IMAGE_REMOVED:
 		return on_end(tx, e, source, true, r);
+	case EVENT_IMAGE_SAID:
+		return on_said(tx, e, r);
 	case EVENT_TAG_RESOLVED:
 		return on_tag(tx, e, r);
 	case EVENT_WORKLOAD_DECLARED:
 	case EVENT_WORKLOAD_REMOVED:
 		return on_workload(tx, e, r);
+	case EVENT_WORKLOAD_ASKED:
+		rc = tx_asked(tx, e);
+		return rc == RMG_OK ? tx_tell_event(tx, e, 0) : rc;
+	case EVENT_POD_REVIEWED:
+		tx_reviewed(tx, e);
+		return tx_tell_event(tx, e, 0);
+	case EVENT_POD_UNREVIEWED:
+		return tx->st ? tx_unreviewed(tx, e) : RMG_OK;
 	case EVENT_CONTAINER_CHANGED:
 		return on_change(tx, e, source, r);
+	case EVENT_NODE_SEEN:
+	case EVENT_NODE_REMOVED:
+		return on_node(tx, e, source, r);
 	case EVENT_SNAPSHOT_BEGAN:
 		return snapshot_began(tx, source);
 	case EVENT_SNAPSHOT_ENDED:
 		return snapshot_ended(tx, e, source, r);
 	case EVENT_HEARTBEAT:
-		return on_heartbeat(tx, e);
+		return tx_heartbeat(tx, e, source);
 	case EVENT_COUNT:
 		break;
 	}
@@ -525,6 +633,12 @@ static bool was_seen(const struct world_source *s, const struct event *e, bool m
 	return !made && (e->epoch < s->epoch || (e->epoch == s->epoch && e->seq <= s->seq));
 }
 
+/* What is in no store is not known to a hub that was started since. */
+static bool tells_nodes(struct span source)
+{
+	return span_has(source, S("/" EVENT_HEARSAY));
+}
+
 enum rmg_rc tx_event_in_order(struct tx *tx, const struct event *e, struct hub_result *r)
 {
 	bool ordered = e->epoch || e->seq, made;
@@ -546,7 +660,8 @@ enum rmg_rc tx_event_in_order(struct tx *tx, const struct event *e, struct hub_r
 		return RMG_OK;
 	}
 	if (ordered) {
-		if (e->type != EVENT_SNAPSHOT_BEGAN && has_gap(s, e, made))
+		if (e->type != EVENT_SNAPSHOT_BEGAN &&
+		    (has_gap(s, e, made) || (s->snapshot == 0 && tells_nodes(e->source))))
 			s->wants_snapshot = true;
 		s->epoch = e->epoch;
 		s->seq = e->seq;

@@ -9,6 +9,7 @@ static void count_world(const struct world *w, struct hub_figures *out)
 	out->uses = w->n_uses;
 	out->cached = w->n_cached;
 	out->workloads = w->workloads.n - 1;
+	world_sizes(w, out->bytes);
 	for (uint32_t i = 1; i < w->images.n; i++) {
 		const struct world_image *x = &w->images.v[i];
 
@@ -73,5 +74,17 @@ void hub_figures(struct hub *h, struct hub_figures *out)
 	out->alerts_firing = alerts_count(h->alerts, ALERT_FIRING);
 	out->alerts_acknowledged = alerts_count(h->alerts, ALERT_ACKNOWLEDGED);
 	out->alerts_suppressed = alerts_count(h->alerts, ALERT_SUPPRESSED);
+	hub_read_unlock(h);
+}
+
+void hub_answers_each(struct hub *h, hub_answers_fn *fn, void *user)
+{
+	hub_look_lock(h);
+	for (size_t i = 1; i < h->world->sources.n; i++) {
+		const struct world_source *s = &h->world->sources.v[i];
+
+		if (s->answers.asked && s->place < h->world->places.n)
+			fn(user, &h->world->places.v[s->place].place, &s->answers);
+	}
 	hub_read_unlock(h);
 }

@@ -23,7 +23,7 @@ static void same_use(const struct world *a, const struct world *b, uint32_t slot
 	assert_int_equal(x->place, y->place);
 	assert_int_equal(x->workload, y->workload);
 	assert_int_equal(x->began_ms, y->began_ms);
-	assert_true(span_is(text_span(x->ref), text_span(y->ref)));
+	assert_true(span_is(world_use_ref(a, x), world_use_ref(b, y)));
 }
 
 static void same_image(const struct world *a, const struct world *b, uint32_t id)
@@ -89,6 +89,9 @@ static void same_worlds(const struct world *a, const struct world *b)
 	for (uint32_t i = 1; i < a->tags.n; i++)
 		assert_true(span_is(a->tags.v[i].digest,
 				    b->tags.v[world_tag_of(b, a->tags.v[i].ref)].digest));
+	for (uint32_t i = 1; i < a->tags.n; i++)
+		assert_int_equal(a->tags.v[i].gone_ms,
+				 b->tags.v[world_tag_of(b, a->tags.v[i].ref)].gone_ms);
 	same_findings(a, b);
 }
 
@@ -194,6 +197,15 @@ static void random_event(struct fixture *f, uint32_t *random)
 	e.n_images = 1 + sample_random(random, 2);
 	e.change.kind = S("package");
 	e.change.path = e.container;
+	/* A registry's word, now and then that it has no such tag. */
+	if (e.type == EVENT_TAG_RESOLVED && sample_random(random, 2)) {
+		(void)snprintf(source, sizeof source, "n%u/tags", node);
+		e.source = span_cstr(source);
+		if (sample_random(random, 3) == 0) {
+			e.image.n_digests = 0;
+			e.change = (struct event_change){.kind = S("vanished"), .text = S("gone")};
+		}
+	}
 	if (sample_random(random, 12) == 0)
 		f->seqs[node] += sample_random(random, 3);
 	f->now_ms += sample_random(random, 3600000);

@@ -7,6 +7,7 @@
 #include "hub/hub_inside.h"
 #include "hub/packed.h"
 #include "hub/reading.h"
+#include "oci/digest.h"
 
 struct putting {
 	struct tx *tx;
@@ -16,14 +17,9 @@ struct putting {
 	struct image_row row;
 	struct ids components, fresh; /* all, ascending; those that nobody had before */
 	struct strbuf packed, about;
+	struct span *diff_ids;   /* of its layers */
+	char chain[DIGEST_TEXT]; /* of its layers; "" not known */
 };
-
-static int id_cmp(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
 
 static enum rmg_rc put_component(struct putting *p, const struct component *c, uint32_t os)
 {
@@ -45,16 +41,10 @@ static enum rmg_rc put_component(struct putting *p, const struct component *c, u
 static enum rmg_rc put_components(struct putting *p, uint32_t os)
 {
 	enum rmg_rc rc = RMG_OK;
-	size_t n = 0;
 
 	for (size_t i = 0; i < p->inv->n_components && rc == RMG_OK; i++)
 		rc = put_component(p, &p->inv->components[i], os);
-	if (p->components.n)
-		qsort(p->components.v, p->components.n, sizeof *p->components.v, id_cmp);
-	for (size_t i = 0; i < p->components.n; i++)
-		if (n == 0 || p->components.v[n - 1] != p->components.v[i])
-			p->components.v[n++] = p->components.v[i];
-	p->components.n = n;
+	ids_sort(&p->components);
 	return rc;
 }
 
@@ -308,6 +298,22 @@ enum rmg_rc tx_merge(struct tx *tx, const struct span *digests, size_t n, uint32
 	return rc == RMG_OK ? wake_workloads(tx, image) : rc;
 }
 
+/* By what stands on it, and what it stands on, it is known as well. */
+static enum rmg_rc put_layers_of(struct putting *p, uint32_t id)
+{
+	const struct inventory *inv = p->inv;
+	enum rmg_rc rc = RMG_OK;
+
+	p->diff_ids = calloc(inv->n_layers + 1, sizeof *p->diff_ids);
+	if (p->diff_ids == NULL)
+		return tx_no_memory(p->tx);
+	for (size_t i = 0; i < inv->n_layers; i++)
+		p->diff_ids[i] = inv->layers[i].diff_id;
+	if (digest_chain(p->diff_ids, inv->n_layers, p->chain))
+		rc = tx_alias(p->tx, span_cstr(p->chain), "chain", id);
+	return rc == RMG_OK ? tx_descent_read(p->tx, id, p->diff_ids, inv->n_layers) : rc;
+}
+
 static enum rmg_rc tell(struct putting *p, uint32_t id)
 {
 	struct strbuf *b = &p->tx->text;
@@ -318,6 +324,7 @@ static enum rmg_rc tell(struct putting *p, uint32_t id)
 	jsonw_put_u64(&w, "image", id);
 	jsonw_put(&w, "digest", name_of(p->inv));
 	jsonw_put_array(&w, "digests", p->digests, COUNT_OF(p->digests));
+	jsonw_put(&w, "chain", span_cstr(p->chain));
 	jsonw_put(&w, "ref", p->row.ref);
 	jsonw_put(&w, "tag", p->r->ref);
 	jsonw_put_u64(&w, "components", p->components.n);
@@ -355,7 +362,13 @@ static enum rmg_rc put(struct putting *p)
 		rc = tx_merge(tx, p->digests, COUNT_OF(p->digests), id);
 	if (rc == RMG_OK && p->r->ref.n)
 		rc = tx_tag(tx, p->r->ref, name_of(p->inv), p->r->read_by, tx->now_ms);
-	return rc == RMG_OK ? tell(p, id) : rc;
+	if (rc == RMG_OK)
+		rc = put_layers_of(p, id);
+	if (rc == RMG_OK)
+		rc = tell(p, id);
+	/* Of what its base is others are told once they know it. */
+	return rc == RMG_OK ? tx_base_read(tx, id, p->diff_ids, p->inv->n_layers, &p->inv->base)
+			    : rc;
 }
 
 /* Another hub leads: the inventory is kept for it. */
@@ -391,6 +404,7 @@ static void putting_done(struct putting *p)
 {
 	VEC_DONE(&p->components);
 	VEC_DONE(&p->fresh);
+	free(p->diff_ids);
 	strbuf_done(&p->packed);
 	strbuf_done(&p->about);
 }
@@ -461,10 +475,11 @@ static void node_of(const struct world *w, uint32_t slot, struct wish *out)
 	out->w.node = w->places.v[u->place].place.node;
 	out->w.runtime = world_use_runtime(w, u);
 	if (out->w.ref.n == 0)
-		out->w.ref = text_span(u->ref);
+		out->w.ref = world_use_ref(w, u);
 }
 
-/* The use that is on the node that asks, else the first; 0: there is none. */
+/* The use that is on the node that asks, and of a runtime that can be asked, else the first; 0:
+ * there is none. */
 static uint32_t use_there(const struct wishes *x, const struct world_image *i)
 {
 	const uint32_t heads[] = {i->first_use, i->first_cached};
@@ -472,7 +487,8 @@ static uint32_t use_there(const struct wishes *x, const struct world_image *i)
 
 	for (size_t k = 0; k < COUNT_OF(heads) && x->node.n; k++)
 		for (uint32_t u = heads[k]; u; u = w->uses.v[u].next)
-			if (span_is(w->places.v[w->uses.v[u].place].place.node, x->node))
+			if (span_is(w->places.v[w->uses.v[u].place].place.node, x->node) &&
+			    event_word_of(world_use_runtime(w, &w->uses.v[u])) != WORD_CLUSTER)
 				return u;
 	return i->first_use ? i->first_use : i->first_cached;
 }
@@ -526,10 +542,10 @@ static bool wish_refs(struct wishes *x)
 		struct wish wish = {.uses = 1};
 		uint32_t have = (uint32_t)x->v.n;
 
-		/* A text that is kept once has one address. */
-		if (u->ref.at == NULL)
+		/* A text that is kept once has one number. */
+		if (u->ref == 0)
 			continue;
-		good = map_add(&seen, (uintptr_t)u->ref.at, (uint32_t)x->v.n, &have);
+		good = map_add(&seen, u->ref, (uint32_t)x->v.n, &have);
 		if (good && have < x->v.n) {
 			x->v.v[have].uses += 2;
 			continue;

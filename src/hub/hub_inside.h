@@ -35,10 +35,11 @@ struct hub {
 	_Atomic bool stale; /* memory is not what the store says: load anew first, ask nothing */
 	_Atomic bool leads, judged;
 	_Atomic int64_t feeds_checked_ms;
-	bool alerts_due; /* all of them are to be looked at in the next transaction */
-	uint64_t loads;  /* how often the world was loaded: what was worked out before is void */
-	uint64_t stream_seq; /* what memory has of the stream */
-	uint64_t spoilt;     /* a row of the inbox that cannot be applied */
+	bool alerts_due;   /* all of them are to be looked at in the next transaction */
+	uint64_t loads;    /* how often the world was loaded: what was worked out before is void */
+	uint64_t verdicts; /* how often findings became others, all at once */
+	uint64_t stream_seq;   /* what memory has of the stream */
+	uint64_t spoilt;       /* a row of the inbox that cannot be applied */
 	struct rmg_err untold; /* why; of who holds writing */
 	struct hub_database db;
 	bool has_db;
@@ -47,6 +48,11 @@ struct hub {
 	pthread_cond_t served;
 	struct batch *first, **last;
 	bool serving;
+
+	pthread_mutex_t tagging;
+	struct tag_asks *tag_asks; /* made when first needed; under tagging */
+
+	struct reviews *reviews; /* of who holds writing */
 
 	pthread_mutex_t counting;
 	struct hub_figures figures; /* counters; the rest is filled when asked */
@@ -68,9 +74,9 @@ struct tx {
 	struct store *st; /* NULL: another hub leads and has written it; memory alone follows */
 	struct alerts_env env;
 	int64_t now_ms;
-	VEC(uint32_t) images;  /* touched: their alerts are looked at in the end */
-	VEC(uint32_t) sources; /* heard */
-	struct strbuf text;
+	struct ids images;  /* touched: their alerts are looked at in the end */
+	struct ids sources; /* heard */
+	struct strbuf text, names;
 	uint32_t use_id, image_id; /* following: what the leader gave and chose */
 	uint32_t chosen;           /* by the last tx_image() */
 	/* Another hub leads, and what this one was given is kept for it: memory is as it was, also
@@ -107,22 +113,85 @@ MUST enum rmg_rc tx_alias(struct tx *tx, struct span digest, const char *kind, u
  * by what this hub knows: followers are told which. */
 MUST enum rmg_rc tx_image(struct tx *tx, const struct event_image *e, uint32_t *id);
 MUST enum rmg_rc tx_use_end(struct tx *tx, uint32_t slot, int64_t at_ms);
+/* hub_event.c: a use that begins, whoever else tells of its container; one that is over, told as if
+ * its source had said so (gone: source and time); a workload by its name, made where it is new. */
+MUST enum rmg_rc tx_use_begin(struct tx *tx, const struct event *e, uint32_t source, uint32_t image,
+			      bool cached);
+MUST enum rmg_rc tx_end_unheard(struct tx *tx, const struct event *gone, uint32_t slot);
+MUST enum rmg_rc tx_workload_of(struct tx *tx, const struct event *e, uint32_t *workload);
+/* hub_pod.c: of two who tell of one container the one whose word stands is kept (model/event.h); of
+ * two managers of one cluster the one that told last. Followers are told of both. */
+MUST enum rmg_rc tx_use_meets(struct tx *tx, const struct event *e, uint32_t source, uint32_t image,
+			      struct hub_result *r);
+/* A use that is known is told again. */
+MUST enum rmg_rc tx_pod_again(struct tx *tx, const struct event *e, uint32_t slot);
+/* A pod is a workload's (0: its own): what was told of it is that one's. */
+MUST enum rmg_rc tx_pod_is(struct tx *tx, uint32_t pod, uint32_t workload);
+struct span pod_name(const struct event *e); /* "" in none */
+uint32_t workload_stands_for(const struct tx *tx, const struct event *e, uint32_t source,
+			     uint32_t workload);
 /* hub_change.c: the use that a change is about, whoever tells of it; 0: none runs. */
 uint32_t change_use(const struct tx *tx, const struct event *e, uint32_t source);
 /* What was found in a container; the row, and what is alerted of it. */
 MUST enum rmg_rc tx_change(struct tx *tx, uint32_t slot, const struct event_change *c,
 			   int64_t at_ms);
+/* hub_entered.c: one entry of what a cluster says of somebody who enters, and a machine. */
+MUST enum rmg_rc entered_join(struct tx *tx, struct change_row *row, struct arena *a);
 /* The use ends: so does what was found. */
 MUST enum rmg_rc tx_changes_over(struct tx *tx, uint32_t slot);
+/* hub_node.c: a node of a cluster (news: not known, or not so), one that has gone (false: nobody
+ * knew it), and one that a snapshot of its source did not mention (NULL: all were). */
+MUST enum rmg_rc tx_node_seen(struct tx *tx, const struct event *e, uint32_t source, bool *news);
+bool tx_node_removed(struct tx *tx, const struct event *e, uint32_t source);
+const struct world_node *tx_node_unheard(const struct tx *tx, uint32_t source);
+/* hub_heartbeat.c */
+MUST enum rmg_rc tx_heartbeat(struct tx *tx, const struct event *e, uint32_t source);
 MUST enum rmg_rc tx_declared(struct tx *tx, const struct event *e);
+/* hub_missed.c: a pod was reviewed; one may not have been. tick: what is due is told. */
+MUST enum rmg_rc reviews_load(struct hub *h, struct rmg_err *err);
+void reviews_free(struct reviews *r);
+void tx_reviewed(struct tx *tx, const struct event *e);
+MUST enum rmg_rc tx_unreviewed(struct tx *tx, const struct event *e);
+MUST enum rmg_rc tx_missed_tick(struct tx *tx);
+/* Somebody asks for it: nothing of it is so yet. */
+MUST enum rmg_rc tx_asked(struct tx *tx, const struct event *e);
 MUST enum rmg_rc tx_removed(struct tx *tx, uint32_t workload, int64_t at_ms);
+/* hub_descent.c: what an event says of how an image came, and of what it is made. */
+MUST enum rmg_rc tx_descent(struct tx *tx, uint32_t image, const struct event_image *e,
+			    uint32_t source);
+/* An image was read: it may be the parent of others, and others its own. diff_ids: of its layers.
+ */
+MUST enum rmg_rc tx_descent_read(struct tx *tx, uint32_t image, const struct span *diff_ids,
+				 size_t n);
+/* Another hub learned of it. */
+MUST enum rmg_rc tx_descent_follow(struct tx *tx, uint32_t image);
+/* hub_base.c: a tag means something, or more is known of what it means; an image was read, with the
+ * diff_ids of its layers and what it says it is based on; another hub learned of a base. */
+MUST enum rmg_rc tx_base_tag(struct tx *tx, uint32_t tag);
+MUST enum rmg_rc tx_base_read(struct tx *tx, uint32_t image, const struct span *diff_ids, size_t n,
+			      const struct base_image *base);
+MUST enum rmg_rc tx_base_follow(struct tx *tx, struct span body);
+/* References whose registries are asked though nothing may run under them: what images in use stand
+ * on, and what the hub is to follow; each once. False: fn said so, or there is no memory. */
+typedef bool hub_ref_fn(void *user, struct span ref);
+bool hub_base_refs(const struct hub *h, const struct world *w, hub_ref_fn *fn, void *user);
+/* hub_said.c: a platform's word on an image (news: it is another one); what the store has of it. */
+MUST enum rmg_rc tx_said(struct tx *tx, const struct event *e, bool *news);
+MUST enum rmg_rc tx_said_follow(struct tx *tx, uint32_t image);
+void tag_asks_free(struct tag_asks *t);
 /* What a reference means from now on. */
 MUST enum rmg_rc tx_tag(struct tx *tx, struct span ref, struct span digest, struct span source,
 			int64_t at_ms);
+/* ... by somebody's word. *taken: it counts; who follows believes the leader. */
+MUST enum rmg_rc tx_tag_said(struct tx *tx, const struct event *e, bool *taken);
+/* Its registry says that it has no such tag. *news: it once had. */
+MUST enum rmg_rc tx_tag_vanished(struct tx *tx, const struct event *e, bool *news);
 /* Uses and workloads that waited for a digest or a reference. */
 MUST enum rmg_rc tx_use_becomes(struct tx *tx, uint32_t slot, uint32_t image);
 MUST enum rmg_rc tx_workload_anew(struct tx *tx, uint32_t workload);
 
+/* The event as followers and listeners are told of it. */
+MUST enum rmg_rc tx_tell_event(struct tx *tx, const struct event *e, uint32_t use);
 /* One event, whatever its place in the order of its source. RMG_OK with result->applied. */
 MUST enum rmg_rc tx_event(struct tx *tx, const struct event *e, struct hub_result *result);
 /* ... in its order. */

@@ -69,9 +69,10 @@ enum rmg_rc tx_alias(struct tx *tx, struct span digest, const char *kind, uint32
 	return store_alias_put(tx->st, &row, tx->err);
 }
 
-static enum rmg_rc make_image(struct tx *tx, struct span digest, struct span ref, uint32_t *id)
+static enum rmg_rc make_image(struct tx *tx, const struct event_image *e, uint32_t *id)
 {
-	struct image_row row = {.digest = digest, .ref = ref, .seen_ms = tx->now_ms};
+	struct image_row row = {
+	    .digest = e->digests[0], .ref = e->ref, .platform = e->platform, .seen_ms = tx->now_ms};
 
 	if (world_image_add(tx->w, &row, id) != RMG_OK)
 		return tx_no_memory(tx);
@@ -96,14 +97,29 @@ static uint32_t best_of(const struct world *w, const struct event_image *e, bool
 	return any;
 }
 
-/* Digests that nobody knows become names of the image; those that mean another image stay that. */
+/* What was declared, or heard of, by this digest alone, and nobody has read. */
+static bool is_digest_only(const struct world *w, struct span digest, uint32_t image)
+{
+	uint32_t only = world_image_of(w, digest, 0);
+
+	return only && only != image && world_image_of(w, digest, 1) == 0 &&
+	       w->images.v[only].read_ms == 0 && span_is(w->images.v[only].digest, digest);
+}
+
+/* Digests that nobody knows become names of the image, and so do those that stand for something
+ * that nobody has read: it turned out to be this. Those that mean another image stay that. */
 static enum rmg_rc add_names(struct tx *tx, const struct event_image *e, uint32_t image)
 {
 	enum rmg_rc rc = RMG_OK;
 
-	for (size_t i = 0; i < e->n_digests && rc == RMG_OK; i++)
-		if (world_image_of(tx->w, e->digests[i], 0) == 0)
+	for (size_t i = 0; i < e->n_digests && rc == RMG_OK; i++) {
+		bool turned_out = is_digest_only(tx->w, e->digests[i], image);
+
+		if (turned_out || world_image_of(tx->w, e->digests[i], 0) == 0)
 			rc = tx_alias(tx, e->digests[i], "", image);
+		if (rc == RMG_OK && turned_out)
+			rc = tx_merge(tx, &e->digests[i], 1, image);
+	}
 	return rc;
 }
 
@@ -116,7 +132,7 @@ static enum rmg_rc find_or_make(struct tx *tx, const struct event_image *e, uint
 	if (*id)
 		return RMG_OK;
 	*sure = true;
-	return make_image(tx, e->digests[0], e->ref, id);
+	return make_image(tx, e, id);
 }
 
 enum rmg_rc tx_image(struct tx *tx, const struct event_image *e, uint32_t *id)

@@ -633,6 +633,40 @@ static void test_neither_on_nor_back(void **state)
 	f->db = again;
 }
 
+static void count_answers(void *user, const struct place *where, const struct event_answers *a)
+{
+	uint64_t *sum = user;
+
+	assert_true(where->node.n);
+	*sum += a->asked + a->p99_us;
+}
+
+/* R18: what a machine says of programs that it lets run although rules refuse them is an alert
+ * until it says that this is over; its figures are known. */
+static void r18_what_is_not_refused_is_told(void **state)
+{
+	struct fixture *f = *state;
+	struct event e = said(f, EVENT_HEARTBEAT);
+	struct hub_figures figures;
+	uint64_t sum = 0;
+
+	e.source = S("a/execs");
+	e.seq = 1;
+	e.change.kind = S("unrefused");
+	e.change.text = S("Answers were stuck.");
+	e.answers = (struct event_answers){.asked = 40, .p99_us = 2};
+	assert_int_equal(apply(f->h, &e).applied, APPLIED);
+	hub_figures(f->h, &figures);
+	assert_int_equal(figures.alerts_firing, 1);
+	hub_answers_each(f->h, count_answers, &sum);
+	assert_int_equal(sum, 42);
+	e.seq = 2;
+	e.change.text = (struct span){0};
+	assert_int_equal(apply(f->h, &e).applied, APPLIED);
+	hub_figures(f->h, &figures);
+	assert_int_equal(figures.alerts_firing, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -646,6 +680,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_hands_on, begin, end),
 	    cmocka_unit_test_setup_teardown(test_many_callers, begin, end),
 	    cmocka_unit_test_setup_teardown(test_starts_while_written, begin, end),
+	    cmocka_unit_test_setup_teardown(r18_what_is_not_refused_is_told, begin, end),
 	    cmocka_unit_test_setup_teardown(test_facts, begin, end),
 	    cmocka_unit_test_setup_teardown(test_inventories_that_are_none, begin, end),
 	    cmocka_unit_test_setup_teardown(test_long_subjects, begin, end),

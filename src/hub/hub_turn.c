@@ -187,12 +187,27 @@ static enum rmg_rc follow_image(struct tx *tx, struct span body, int64_t at_ms)
 		rc = learn_rows(&l);
 	if (rc == RMG_OK)
 		rc = learn_names(&l, doc.root);
+	if (rc == RMG_OK)
+		rc = tx_alias(tx, json_get_str(doc.root, "chain"), "", l.image);
 	if (rc == RMG_OK && json_get_str(doc.root, "tag").n)
 		rc = tx_tag(tx, json_get_str(doc.root, "tag"), json_get_str(doc.root, "digest"),
 			    (struct span){0}, at_ms);
 	VEC_DONE(&l.fresh);
 	json_done(&doc);
 	return rc;
+}
+
+static enum rmg_rc follow_of_image(struct tx *tx, struct span body,
+				   enum rmg_rc follow(struct tx *tx, uint32_t image))
+{
+	struct json_doc doc = {0};
+	uint64_t id = 0;
+	enum rmg_rc rc = json_parse(&doc, body, LIMIT_MESSAGE_BYTES, tx->err);
+
+	if (rc == RMG_OK && (!json_get_u64(doc.root, "image", &id) || id > UINT32_MAX))
+		rc = err_set(tx->err, RMG_E_DB, "the stream of changes is damaged");
+	json_done(&doc);
+	return rc == RMG_OK ? follow(tx, (uint32_t)id) : rc;
 }
 
 static enum rmg_rc follow_place(struct tx *tx, struct span body)
@@ -211,6 +226,20 @@ static enum rmg_rc follow_place(struct tx *tx, struct span body)
 		rc = tx_place(tx, &place, &id);
 	json_done(&doc);
 	return rc;
+}
+
+static enum rmg_rc follow_pod(struct tx *tx, struct span body)
+{
+	struct json_doc doc = {0};
+	uint64_t pod = 0, is = 0;
+	enum rmg_rc rc = json_parse(&doc, body, LIMIT_MESSAGE_BYTES, tx->err);
+
+	if (rc == RMG_OK &&
+	    (!json_get_u64(doc.root, "pod", &pod) || !json_get_u64(doc.root, "is", &is) ||
+	     pod >= tx->w->workloads.n || is >= tx->w->workloads.n))
+		rc = err_set(tx->err, RMG_E_DB, "the stream of changes is damaged");
+	json_done(&doc);
+	return rc == RMG_OK ? tx_pod_is(tx, (uint32_t)pod, (uint32_t)is) : rc;
 }
 
 static enum rmg_rc follow_alert(struct tx *tx, struct span body)
@@ -233,8 +262,16 @@ static enum rmg_rc follow_row(struct tx *tx, const struct stream_row *row, bool 
 		return follow_event(tx, row->body);
 	if (span_is(row->kind, S("image")))
 		return follow_image(tx, row->body, row->at_ms);
+	if (span_is(row->kind, S("descent")))
+		return follow_of_image(tx, row->body, tx_descent_follow);
+	if (span_is(row->kind, S("said")))
+		return follow_of_image(tx, row->body, tx_said_follow);
+	if (span_is(row->kind, S("base")))
+		return tx_base_follow(tx, row->body);
 	if (span_is(row->kind, S("place")))
 		return follow_place(tx, row->body);
+	if (span_is(row->kind, S("pod")))
+		return follow_pod(tx, row->body);
 	if (span_is(row->kind, S("alert")))
 		return follow_alert(tx, row->body);
 	*alerts |= span_is(row->kind, S("exception"));
@@ -511,7 +548,9 @@ static enum rmg_rc tick(struct hub *h, struct rmg_err *err)
 		return rc;
 	if (!h->leads)
 		return tx_end(&tx, RMG_OK);
-	rc = alerts_tick(h->alerts, &tx.env, err);
+	rc = tx_missed_tick(&tx);
+	if (rc == RMG_OK)
+		rc = alerts_tick(h->alerts, &tx.env, err);
 	return tx_end(&tx, rc == RMG_OK ? tx_settle(&tx) : rc);
 }
 

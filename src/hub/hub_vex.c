@@ -60,16 +60,9 @@ static enum rmg_rc keep(void *user, const struct exception_row *row)
 static bool is_meant(const struct world *w, const struct exception_row *row, uint32_t image)
 {
 	const struct world_image *im = &w->images.v[image];
-	uint32_t other;
 
-	if (row->image.n == 0 || policy_glob(row->image, im->digest) ||
-	    policy_glob(row->image, im->ref))
-		return true;
-	for (size_t nth = 0; (other = world_image_of(w, row->image, nth)) != 0; nth++) {
-		if (other == image)
-			return true;
-	}
-	return false;
+	return row->image.n == 0 || where_glob(row->image, im->digest) ||
+	       where_glob(row->image, im->ref) || world_digest_means(w, row->image, image);
 }
 
 /* A statement about packages stands alone; one about images is of those known that it is about. */

@@ -160,3 +160,24 @@ enum rmg_rc judge_image(const struct world *w, struct advdb *db, uint32_t image,
 	*inv = made;
 	return RMG_OK;
 }
+
+const struct finding *judge_one(const struct world *w, const struct advdb *db, uint32_t component,
+				uint32_t advisory, struct verdict **out)
+{
+	struct component one;
+	struct inventory inv = {.complete = true, .components = &one, .n_components = 1};
+	struct advdb own;
+
+	*out = NULL;
+	if (db == NULL)
+		return NULL;
+	own = *db;
+	component_of_world(w, component, &one);
+	inv.os = w->oses.v[w->components.v[component].os];
+	if (match_inventory(&inv, &own, out, NULL) != RMG_OK)
+		return NULL;
+	for (size_t i = 0; i < (*out)->n_findings; i++)
+		if (span_is((*out)->findings[i].id, w->advisories.v[advisory].id))
+			return &(*out)->findings[i];
+	return NULL;
+}

@@ -66,6 +66,14 @@ void judge_free(struct judgement *j);
 /* The counts of one image from its components' findings. */
 MUST enum rmg_rc judge_counts(struct world *w, uint32_t image);
 
+/* What policy asks of a finding in full; which advisory it is, is not said. */
+struct world_finding judge_finding(const struct finding *f);
+
+/* What one advisory is for one component, in full: microseconds. NULL: nothing, by this database
+ * (NULL: none). Free the verdict in any case. */
+const struct finding *judge_one(const struct world *w, const struct advdb *db, uint32_t component,
+				uint32_t advisory, struct verdict **out);
+
 /* The findings of one image in full, for a report: the inventory of its components only. Free the
  * verdict first. */
 MUST enum rmg_rc judge_image(const struct world *w, struct advdb *db, uint32_t image,

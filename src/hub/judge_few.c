@@ -9,33 +9,22 @@ struct few {
 	struct telling *t;
 	struct spread *spread; /* by image, of the advisory of this round */
 	uint32_t round;
-	VEC(uint32_t) advisories;
+	struct ids advisories;
 	VEC(uint32_t) hit; /* images of this round */
 	VEC(struct change) changes;
 	uint32_t *order; /* changes by image */
 };
 
-static int id_cmp(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 static bool copy_touched(struct few *f)
 {
 	const struct judgement *j = f->t->j;
-	size_t n = 0;
 
 	if (!VEC_RESERVE(&f->advisories, j->touched.n + 1))
 		return false;
 	if (j->touched.n)
 		memcpy(f->advisories.v, j->touched.v, j->touched.n * sizeof *j->touched.v);
-	qsort(f->advisories.v, j->touched.n, sizeof *f->advisories.v, id_cmp);
-	for (size_t i = 0; i < j->touched.n; i++)
-		if (n == 0 || f->advisories.v[n - 1] != f->advisories.v[i])
-			f->advisories.v[n++] = f->advisories.v[i];
-	f->advisories.n = n;
+	f->advisories.n = j->touched.n;
+	ids_sort(&f->advisories);
 	return true;
 }
 

@@ -5,6 +5,7 @@
 
 #include "hub/judge.h"
 #include "hub/judge_match.h"
+#include "hub/packed.h"
 #include "hub/world_inside.h"
 
 /* A component whose findings are others now. */
@@ -67,7 +68,7 @@ struct telling {
 	struct judge_steps steps;
 	delta_fn *fn;
 	void *user;
-	VEC(uint32_t) advisories; /* of one image */
+	struct ids advisories; /* of one image */
 	VEC(struct change) changes;
 	VEC(struct spread) spread; /* by advisory */
 	uint32_t round;

@@ -2,6 +2,7 @@
 #include "hub/judge_match.h"
 
 #include "base/err.h"
+#include "hub/judge.h"
 
 struct batch {
 	const struct world *w;
@@ -35,21 +36,16 @@ void component_of_world(const struct world *w, uint32_t id, struct component *ou
 	};
 }
 
-static struct found found_of(const struct finding *f)
+struct world_finding judge_finding(const struct finding *f)
 {
 	double permille = f->epss * 1000 + 0.5;
 
-	return (struct found){
-	    .id = f->id,
-	    .finding =
-		{
-		    .epss_permille =
-			(uint16_t)(f->has_epss && permille > 0 ? MIN_OF(permille, 1000.0) : 0),
-		    .severity = (uint8_t)((unsigned)f->severity & 15u),
-		    .status = (uint8_t)((unsigned)f->status & 15u),
-		    .kev = f->has_kev,
-		    .fixable = f->n_fixed != 0,
-		},
+	return (struct world_finding){
+	    .epss_permille = (uint16_t)(f->has_epss && permille > 0 ? MIN_OF(permille, 1000.0) : 0),
+	    .severity = (uint8_t)((unsigned)f->severity & 15u),
+	    .status = (uint8_t)((unsigned)f->status & 15u),
+	    .kev = f->has_kev,
+	    .fixable = f->n_fixed != 0,
 	};
 }
 
@@ -66,7 +62,8 @@ static bool by_component(struct batch *b, const struct verdict *v)
 	if (!VEC_RESERVE(&b->found, v->n_findings + 1))
 		return false;
 	for (size_t i = 0; i < v->n_findings; i++)
-		b->found.v[b->first[v->findings[i].component]++] = found_of(&v->findings[i]);
+		b->found.v[b->first[v->findings[i].component]++] = (struct found){
+		    .id = v->findings[i].id, .finding = judge_finding(&v->findings[i])};
 	memmove(b->first + 1, b->first, n * sizeof *b->first);
 	b->first[0] = 0;
 	return true;

@@ -8,13 +8,6 @@
 /* From so many advisories of one image on, all of its findings are gone over once. */
 enum { MANY = 16 };
 
-static int id_cmp(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 static bool gather_touched(struct telling *t, const struct changed *x)
 {
 	if (!VEC_RESERVE(&t->advisories, t->advisories.n + x->n_touched))
@@ -49,17 +42,10 @@ static bool gather_components(struct telling *t, const struct world_image *i)
 /* The advisories that any changed component of the image touches, each once. */
 static bool gather(struct telling *t, const struct world_image *i)
 {
-	size_t n = 0;
-
 	t->advisories.n = 0;
 	if (!gather_components(t, i))
 		return false;
-	if (t->advisories.n > 1)
-		qsort(t->advisories.v, t->advisories.n, sizeof *t->advisories.v, id_cmp);
-	VEC_EACH (a, &t->advisories)
-		if (n == 0 || t->advisories.v[n - 1] != *a)
-			t->advisories.v[n++] = *a;
-	t->advisories.n = n;
+	ids_sort(&t->advisories);
 	return true;
 }
 

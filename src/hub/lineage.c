@@ -23,6 +23,7 @@ void lineage_free(struct lineage *l)
 	VEC_DONE(&l->seen);
 	VEC_DONE(&l->is_read);
 	VEC_DONE(&l->refs);
+	VEC_DONE(&l->asked);
 	map_done(&l->by_name);
 	map_done(&l->by_ref);
 	free(l);
@@ -50,26 +51,34 @@ static bool is_made_of(struct span name, struct span workload)
 }
 
 /* What an engine runs on its own is a matter of the node; what is orchestrated is not. */
-static bool is_of_node(struct span kind)
+bool line_is_of_node(struct span kind)
 {
 	return span_is(kind, S("Container")) || span_is(kind, S("Repository")) ||
 	       span_is(kind, S("Compose"));
 }
 
-static void name_line(const struct world *w, const struct world_use *u, struct strbuf *out)
+void line_name(const struct world_workload *x, struct span ref, struct span container,
+	       struct strbuf *out)
+{
+	struct span repository, tag;
+
+	ref_cut(ref, &repository, &tag);
+	strbuf_put(out, repository);
+	if (is_made_of(container, x->name) || span_is(x->kind, S("Repository")))
+		return;
+	strbuf_putc(out, ' ');
+	strbuf_put(out, container);
+}
+
+void line_name_of(const struct world *w, const struct world_use *u, struct strbuf *out)
 {
 	const struct world_workload *x = &w->workloads.v[u->workload];
-	struct span ref = text_span(u->ref), repository, tag;
+	struct span ref = world_use_ref(w, u);
 
 	if (ref.n == 0 || span_starts(ref, S("sha256:")))
 		ref = w->images.v[u->image].ref;
-	ref_cut(ref, &repository, &tag);
-	strbuf_put(out, repository);
-	if (!is_made_of(text_span(u->name), x->name) && !span_is(x->kind, S("Repository"))) {
-		strbuf_putc(out, ' ');
-		strbuf_put(out, text_span(u->name));
-	}
-	if (is_of_node(x->kind)) {
+	line_name(x, ref, world_use_name(w, u), out);
+	if (line_is_of_node(x->kind)) {
 		strbuf_puts(out, " on ");
 		strbuf_put(out, w->places.v[u->place].place.node);
 	}
@@ -80,14 +89,14 @@ static uint64_t line_hash(uint32_t workload, struct span name)
 	return hash_mix(hash_span(name) * 3 + workload);
 }
 
-static struct lineage_line *line_find(struct lineage *l, uint32_t workload, struct span name)
+struct lineage_line *line_find(struct lineage *l, uint32_t workload, struct span name)
 {
 	uint32_t i = map_find(&l->by_name, line_hash(workload, name));
 
 	return i == MAP_NONE ? NULL : &l->lines.v[i];
 }
 
-static struct lineage_line *line_add(struct lineage *l, uint32_t workload, struct span name)
+struct lineage_line *line_add(struct lineage *l, uint32_t workload, struct span name)
 {
 	struct lineage_line line = {.workload = workload};
 
@@ -97,8 +106,8 @@ static struct lineage_line *line_add(struct lineage *l, uint32_t workload, struc
 	return &l->lines.v[l->lines.n - 1];
 }
 
-static struct lineage_seen *seen_find(const struct world *w, struct lineage *l,
-				      const struct lineage_line *line, uint32_t image)
+struct lineage_seen *seen_find(const struct world *w, struct lineage *l,
+			       const struct lineage_line *line, uint32_t image)
 {
 	for (uint32_t i = line->seen; i; i = l->seen.v[i - 1].next) {
 		struct lineage_seen *seen = &l->seen.v[i - 1];
@@ -110,8 +119,8 @@ static struct lineage_seen *seen_find(const struct world *w, struct lineage *l,
 	return NULL;
 }
 
-static bool seen_add(const struct world *w, struct lineage *l, struct lineage_line *line,
-		     uint32_t image, int64_t at_ms)
+bool seen_add(const struct world *w, struct lineage *l, struct lineage_line *line, uint32_t image,
+	      int64_t at_ms)
 {
 	struct lineage_seen *have = seen_find(w, l, line, image);
 	struct lineage_seen seen = {image, line->seen, at_ms};
@@ -141,14 +150,16 @@ static enum rmg_rc take_step(void *user, const struct lineage_row *row)
 	struct lineage_line *line;
 	struct json_doc doc = {0};
 	struct span name = {0};
-	bool ok = true;
+	bool ok = true, back, said;
 
 	if (json_parse(&doc, row->counts, LIMIT_EVENT_BYTES, NULL) == RMG_OK)
 		name = json_get_str(doc.root, "line");
 	line = line_find(r->l, row->workload, name);
 	if (line == NULL)
 		line = line_add(r->l, row->workload, name);
-	if (line && line->image != row->image && span_is(row->what, S("rolled-back")))
+	back = span_is(row->what, S("rolled-back"));
+	said = json_get_bool(doc.root, "said");
+	if (line && back && (said || line->image != row->image))
 		verdict_read(doc.root, line);
 	json_done(&doc);
 	if (line == NULL)
@@ -157,16 +168,17 @@ static enum rmg_rc take_step(void *user, const struct lineage_row *row)
 		line->ended_ms = row->at_ms;
 		return RMG_OK;
 	}
-	if (row->image == 0 || span_is(row->what, S("tag-moved")))
+	if (row->image == 0 || span_starts(row->what, S("tag-")))
 		return RMG_OK;
 	if (row->from)
 		ok = seen_add(r->c->w, r->l, line, row->from, row->at_ms);
 	ok = ok && seen_add(r->c->w, r->l, line, row->image, row->at_ms);
-	if (line->image != row->image) {
+	if (line->image != row->image || (back && said)) {
 		line->from = row->from;
 		line->image = row->image;
 		line->since_ms = row->at_ms;
-		line->rolled_back = span_is(row->what, S("rolled-back"));
+		line->rolled_back = back;
+		line->said = said;
 	}
 	return ok ? RMG_OK : call_no_memory(r->c);
 }
@@ -187,7 +199,7 @@ static bool is_read_grow(struct lineage *l, uint32_t workload)
 	return true;
 }
 
-static enum rmg_rc read_workload(struct call *c, struct lineage *l, uint32_t workload)
+enum rmg_rc lineage_read(struct call *c, struct lineage *l, uint32_t workload)
 {
 	struct reading r = {.c = c, .l = l, .left = USES_ASKED};
 	size_t first = l->lines.n;
@@ -206,18 +218,48 @@ static enum rmg_rc read_workload(struct call *c, struct lineage *l, uint32_t wor
 	return rc;
 }
 
+enum rmg_rc lineage_ready(struct call *c, struct lineage **l, uint32_t workload)
+{
+	enum rmg_rc rc;
+
+	*l = lineage_of(c);
+	rc = *l ? alerts_take_policy(c) : call_no_memory(c);
+	return rc == RMG_OK ? lineage_read(c, *l, workload) : rc;
+}
+
 /* Steps. */
 
-struct step {
-	struct lineage_line *line;
-	uint32_t from, to;
-	int64_t at_ms;
-	struct span name; /* of the line */
-	const char *what;
-	struct strbuf text, before, after;
-};
+/* In which container, where one that begins is the step. */
+static void put_where(const struct call *c, struct jsonw *w)
+{
+	const struct use_row *row = c->env->begins;
 
-static enum rmg_rc write_step(struct call *c, struct step *s)
+	if (row == NULL)
+		return;
+	jsonw_put(w, "node", c->w->places.v[row->place].place.node);
+	jsonw_put(w, "pod", row->pod);
+	jsonw_put(w, "container", row->name);
+}
+
+struct step step_new(struct lineage_line *line, int64_t at_ms)
+{
+	return (struct step){
+	    .line = line,
+	    .at_ms = at_ms,
+	    .text = strbuf_of(KIB(32)),
+	    .before = strbuf_of(KIB(1)),
+	    .after = strbuf_of(KIB(1)),
+	};
+}
+
+void step_done(struct step *s)
+{
+	strbuf_done(&s->text);
+	strbuf_done(&s->before);
+	strbuf_done(&s->after);
+}
+
+enum rmg_rc step_write(struct call *c, struct step *s)
 {
 	struct strbuf counts = strbuf_of(KIB(64));
 	struct jsonw w = jsonw_of(&counts);
@@ -233,6 +275,9 @@ static enum rmg_rc write_step(struct call *c, struct step *s)
 
 	jsonw_object(&w);
 	jsonw_put(&w, "line", s->name);
+	put_where(c, &w);
+	if (s->line->said)
+		jsonw_put_bool(&w, "said", true);
 	if (s->from)
 		verdict_write(&w, "before", c, s->from);
 	verdict_write(&w, "after", c, s->to);
@@ -260,9 +305,8 @@ static bool revision_is_newer(struct span from, struct span to)
 	return span_u64(from, 10, INT64_MAX, &was) && span_u64(to, 10, INT64_MAX, &is) && is > was;
 }
 
-/* Whether it is a step back, and on what that rests, into text. */
-static bool goes_back(const struct call *c, struct lineage *l, const struct step *s,
-		      struct strbuf *text)
+bool step_goes_back(const struct call *c, struct lineage *l, const struct step *s,
+		    struct strbuf *text)
 {
 	const struct lineage_seen *was = seen_find(c->w, l, s->line, s->from),
 				  *is = seen_find(c->w, l, s->line, s->to);
@@ -313,7 +357,7 @@ static void put_subject(const struct call *c, const struct step *s, struct strbu
 }
 
 /* over: it went forward again. */
-static enum rmg_rc tell_rollback(struct call *c, const struct step *s, bool over)
+enum rmg_rc step_tell(struct call *c, const struct step *s, bool over)
 {
 	struct strbuf subject = strbuf_of(KIB(32)), title = strbuf_of(KIB(32));
 	struct happening x = {
@@ -341,7 +385,7 @@ static enum rmg_rc tell_rollback(struct call *c, const struct step *s, bool over
 	return rc;
 }
 
-static void say_step(const struct call *c, struct step *s, const char *verb, struct span basis)
+void step_say(const struct call *c, struct step *s, const char *verb, struct span basis)
 {
 	verdict_say(c, s->from, &s->before);
 	verdict_say(c, s->to, &s->after);
@@ -355,18 +399,20 @@ static void say_step(const struct call *c, struct step *s, const char *verb, str
 }
 
 /* From one content to another. */
-static enum rmg_rc change_content(struct call *c, struct lineage *l, struct step *s)
+enum rmg_rc step_change(struct call *c, struct lineage *l, struct step *s)
 {
 	struct strbuf basis = strbuf_of(KIB(1));
-	bool back = goes_back(c, l, s, &basis), told = back && verdict_worse(c, s->from, s->to);
+	bool back = step_goes_back(c, l, s, &basis),
+	     told = back && verdict_worse(c, s->from, s->to);
 	enum rmg_rc rc;
 
+	s->line->said = false;
 	s->what = back ? "rolled-back" : "updated";
-	say_step(c, s, back ? "Rolled back" : "Updated", strbuf_span(&basis));
+	step_say(c, s, back ? "Rolled back" : "Updated", strbuf_span(&basis));
 	strbuf_done(&basis);
-	rc = write_step(c, s);
+	rc = step_write(c, s);
 	if (rc == RMG_OK && (told || s->line->rolled_back))
-		rc = tell_rollback(c, s, !told);
+		rc = step_tell(c, s, !told);
 	s->line->rolled_back = back;
 	s->line->worse = told;
 	s->line->judged = verdict_known(c, s->to);
@@ -404,10 +450,12 @@ static enum rmg_rc hold_rollback(struct call *c, struct lineage *l, struct step 
 		line->worse = verdict_worse(c, s->from, s->to);
 		line->judged = true;
 	}
+	if (line->said)
+		strbuf_puts(&basis, LINEAGE_SAID);
 	if (line->rolled_back && (now || (line->worse && !is_told(c, s))) &&
-	    goes_back(c, l, s, &basis)) {
-		say_step(c, s, "Rolled back", strbuf_span(&basis));
-		rc = tell_rollback(c, s, !line->worse);
+	    (line->said || step_goes_back(c, l, s, &basis))) {
+		step_say(c, s, "Rolled back", strbuf_span(&basis));
+		rc = step_tell(c, s, !line->worse);
 	}
 	strbuf_done(&basis);
 	return rc;
@@ -423,7 +471,7 @@ static enum rmg_rc run_again(struct call *c, struct lineage *l, struct step *s)
 		strbuf_puts(&s->text, "It runs again; the last of it ended at ");
 		put_time(&s->text, s->line->ended_ms);
 		strbuf_putc(&s->text, '.');
-		rc = write_step(c, s);
+		rc = step_write(c, s);
 		strbuf_clear(&s->text);
 	}
 	return rc == RMG_OK ? hold_rollback(c, l, s) : rc;
@@ -436,15 +484,14 @@ static enum rmg_rc start_line(struct call *c, struct step *s)
 	strbuf_printf(&s->text, "Runs " SPAN_FMT " (" SPAN_FMT ").",
 		      SPAN_ARG(digest_short(c->w->images.v[s->to].digest)),
 		      SPAN_ARG(strbuf_span(&s->after)));
-	return write_step(c, s);
+	return step_write(c, s);
 }
 
-/* Whether another use of the line runs (the same image, where one is given). */
-static bool another_runs(const struct call *c, uint32_t use, struct span name, uint32_t image)
+bool line_runs(const struct call *c, uint32_t workload, uint32_t use, struct span name,
+	       uint32_t image)
 {
 	const struct world *w = c->w;
 	struct strbuf other = strbuf_of(KIB(32));
-	uint32_t workload = w->uses.v[use].workload;
 	bool found = false;
 
 	for (uint32_t u = w->workloads.v[workload].first_use; u && !found;
@@ -452,7 +499,7 @@ static bool another_runs(const struct call *c, uint32_t use, struct span name, u
 		if (u == use || (image && w->uses.v[u].image != image))
 			continue;
 		strbuf_clear(&other);
-		name_line(w, &w->uses.v[u], &other);
+		line_name_of(w, &w->uses.v[u], &other);
 		found = span_is(strbuf_span(&other), name);
 	}
 	strbuf_done(&other);
@@ -469,6 +516,9 @@ static enum rmg_rc take_began(struct call *c, struct lineage *l, uint32_t use, s
 	first = line->image == 0;
 	same = line->image == s->to;
 	s->from = first ? 0 : line->image;
+	/* What it is to become is told; what it was may begin once more until then. */
+	if (line->asked_ms && s->to == line->from)
+		return RMG_OK;
 	/* Said late: what began before what runs now is no step, but it was here before. */
 	if (!first && !same && s->at_ms < line->since_ms)
 		return seen_add(c->w, l, line, s->to, s->at_ms) ? RMG_OK : call_no_memory(c);
@@ -476,10 +526,10 @@ static enum rmg_rc take_began(struct call *c, struct lineage *l, uint32_t use, s
 		rc = start_line(c, s);
 	else if (same)
 		rc = run_again(c, l, s);
-	else if (another_runs(c, use, s->name, s->to))
+	else if (line_runs(c, line->workload, use, s->name, s->to))
 		return RMG_OK;
 	else
-		rc = change_content(c, l, s);
+		rc = step_change(c, l, s);
 	if (rc != RMG_OK)
 		return rc;
 	if (!seen_add(c->w, l, line, s->to, s->at_ms))
@@ -502,10 +552,10 @@ static enum rmg_rc with_line(struct call *c, uint32_t use, struct strbuf *name, 
 	*l = lineage_of(c);
 	if (*l == NULL)
 		return call_no_memory(c);
-	rc = read_workload(c, *l, u->workload);
+	rc = lineage_read(c, *l, u->workload);
 	if (rc != RMG_OK)
 		return rc;
-	name_line(c->w, u, name);
+	line_name_of(c->w, u, name);
 	if (strbuf_rc(name) != RMG_OK)
 		return err_set(c->err, RMG_E_LIMIT, "the texts of a workload are too long");
 	*line = line_find(*l, u->workload, strbuf_span(name));
@@ -517,16 +567,11 @@ static enum rmg_rc line_began(struct call *c, uint32_t use, bool read)
 {
 	const struct world_use *u = &c->w->uses.v[use];
 	struct strbuf name = strbuf_of(KIB(32));
-	struct step s = {
-	    .to = u->image,
-	    .at_ms = u->began_ms,
-	    .text = strbuf_of(KIB(32)),
-	    .before = strbuf_of(KIB(1)),
-	    .after = strbuf_of(KIB(1)),
-	};
+	struct step s = step_new(NULL, u->began_ms);
 	struct lineage *l;
 	enum rmg_rc rc = with_line(c, use, &name, &l, &s.line);
 
+	s.to = u->image;
 	s.name = strbuf_span(&name);
 	if (rc == RMG_OK && s.line == NULL && !read) {
 		s.line = line_add(l, u->workload, s.name);
@@ -537,9 +582,7 @@ static enum rmg_rc line_began(struct call *c, uint32_t use, bool read)
 	else if (rc == RMG_OK && s.line && s.line->image == s.to)
 		rc = hold_rollback(c, l, &s);
 	strbuf_done(&name);
-	strbuf_done(&s.text);
-	strbuf_done(&s.before);
-	strbuf_done(&s.after);
+	step_done(&s);
 	return rc;
 }
 
@@ -553,12 +596,15 @@ static enum rmg_rc line_ended(struct call *c, uint32_t use)
 	enum rmg_rc rc = with_line(c, use, &name, &l, &s.line);
 
 	s.name = strbuf_span(&name);
-	if (rc == RMG_OK && s.line && !another_runs(c, use, s.name, 0)) {
+	if (rc == RMG_OK && s.line && s.line->image == u->image &&
+	    !line_runs(c, u->workload, use, s.name, u->image))
+		rc = line_settle(c, l, u->workload, use);
+	if (rc == RMG_OK && s.line && !line_runs(c, u->workload, use, s.name, 0)) {
 		s.line->ended_ms = c->env->now_ms;
 		if (c->env->now_ms - u->began_ms >= HOUR_MS) {
 			s.text = strbuf_of(KIB(1));
 			strbuf_puts(&s.text, "Nothing of it runs any more.");
-			rc = write_step(c, &s);
+			rc = step_write(c, &s);
 			strbuf_done(&s.text);
 		}
 	}
@@ -597,6 +643,12 @@ enum rmg_rc lineage_made(struct alerts *a, const struct alerts_env *env, uint32_
 	return RMG_OK;
 }
 
+/* What holds a pod together is no version of what runs in it. */
+static bool is_sandbox(const struct use_row *begins)
+{
+	return begins && begins->pod.n && begins->name.n == 0;
+}
+
 enum rmg_rc lineage_began(struct alerts *a, const struct alerts_env *env, uint32_t use,
 			  struct rmg_err *err)
 {
@@ -606,7 +658,7 @@ enum rmg_rc lineage_began(struct alerts *a, const struct alerts_env *env, uint32
 
 	if (rc != RMG_OK || u->image == 0 || u->cached)
 		return rc;
-	if (u->workload)
+	if (u->workload && !is_sandbox(env->begins))
 		rc = line_began(&c, use, false);
 	return rc == RMG_OK ? ref_began(&c, use) : rc;
 }

@@ -6,7 +6,7 @@
 #include "hub/lineage_inside.h"
 #include "model/ref.h"
 
-enum { SIDES = 4, WORKLOADS_TOLD = 1000 };
+enum { SIDES = 4, WORKLOADS_TOLD = 1000, NODES_TOLD = 3, DIGEST_SHORT = 80 };
 
 /* How often a content is used under a reference. */
 
@@ -39,8 +39,8 @@ static bool is_used(const struct world *w, const struct lineage_ref *r, struct s
 	return r->n && span_is(r->ref, ref) && image_known_as(w, r->image) == r->image;
 }
 
-static const struct lineage_ref *entry_next(const struct world *w, const struct lineage *l,
-					    struct span ref, const struct lineage_ref *at)
+const struct lineage_ref *ref_next(const struct world *w, const struct lineage *l, struct span ref,
+				   const struct lineage_ref *at)
 {
 	uint32_t first = map_find(&l->by_ref, hash_span(ref));
 	uint32_t i = at ? at->next : first == MAP_NONE ? 0 : first + 1;
@@ -50,27 +50,23 @@ static const struct lineage_ref *entry_next(const struct world *w, const struct 
 	return i ? &l->refs.v[i - 1] : NULL;
 }
 
-/* A reference that can mean another thing tomorrow. */
-static bool is_movable(struct span ref)
+static bool counts(const struct world *w, const struct world_use *u)
 {
-	return ref.n && span_chr(ref, '@') == SIZE_MAX && !span_starts(ref, S("sha256:"));
-}
-
-static bool counts(const struct world_use *u)
-{
-	return u->id && !u->cached && u->image && is_movable(text_span(u->ref));
+	return u->id && !u->cached && u->image && ref_is_movable(world_use_ref(w, u));
 }
 
 /* From all uses, when first asked for: the one that is told of is among them. */
-static enum rmg_rc make_refs(struct call *c, struct lineage *l)
+enum rmg_rc ref_make(struct call *c, struct lineage *l)
 {
+	if (l->refs_made)
+		return RMG_OK;
 	for (uint32_t i = 1; i < c->w->uses.n; i++) {
 		const struct world_use *u = &c->w->uses.v[i];
 		struct lineage_ref *r;
 
-		if (!counts(u))
+		if (!counts(c->w, u))
 			continue;
-		r = entry_add(l, text_span(u->ref), u->image);
+		r = entry_add(l, world_use_ref(c->w, u), u->image);
 		if (r == NULL)
 			return call_no_memory(c);
 		r->n++;
@@ -93,7 +89,7 @@ static void find_sides(const struct call *c, const struct lineage *l, struct spa
 	const struct lineage_ref *r = NULL;
 
 	out->count = 0;
-	while ((r = entry_next(c->w, l, ref, r)) != NULL && out->count < SIDES) {
+	while ((r = ref_next(c->w, l, ref, r)) != NULL && out->count < SIDES) {
 		const struct world_image *im = &c->w->images.v[r->image];
 
 		if (im->platform.n == 0 || !span_is(im->platform, platform))
@@ -107,7 +103,7 @@ static void find_sides(const struct call *c, const struct lineage *l, struct spa
 static struct span node_of(const struct world *w, uint32_t image, struct span ref)
 {
 	for (uint32_t u = w->images.v[image].first_use; u; u = w->uses.v[u].next) {
-		if (span_is(text_span(w->uses.v[u].ref), ref))
+		if (span_is(world_use_ref(w, &w->uses.v[u]), ref))
 			return w->places.v[w->uses.v[u].place].place.node;
 	}
 	return (struct span){0};
@@ -141,89 +137,112 @@ static enum rmg_rc hold_skew(struct call *c, struct lineage *l, struct span ref,
 
 /* Tags that moved. */
 
-static bool means(const struct world *w, struct span digest, uint32_t image)
+void ref_put_nodes(const struct world *w, uint32_t image, struct span ref, struct strbuf *out)
 {
-	uint32_t other;
+	struct span told[NODES_TOLD];
+	size_t n = 0, more = 0;
 
-	for (size_t nth = 0; (other = world_image_of(w, digest, nth)) != 0; nth++) {
-		if (other == image)
-			return true;
+	for (uint32_t u = w->images.v[image].first_use; u; u = w->uses.v[u].next) {
+		struct span node = w->places.v[w->uses.v[u].place].place.node;
+		bool again = false;
+
+		if (!span_is(world_use_ref(w, &w->uses.v[u]), ref))
+			continue;
+		for (size_t i = 0; i < n; i++)
+			again |= span_is(told[i], node);
+		if (!again && n < NODES_TOLD)
+			told[n++] = node;
+		else
+			more += !again;
 	}
-	return false;
+	for (size_t i = 0; i < n; i++) {
+		strbuf_puts(out, i == 0 ? "" : i + 1 == n && !more ? " and " : ", ");
+		strbuf_put(out, told[i].n ? told[i] : S("a node"));
+	}
+	if (more)
+		strbuf_printf(out, " and %zu more uses", more);
+	strbuf_puts(out, n + more > 1 ? " run " : " runs ");
 }
 
-static enum rmg_rc tell_moved(struct call *c, const struct world_tag *tag, struct span was,
-			      struct span node, bool over)
+static enum rmg_rc tell_moved(struct call *c, const struct world_tag *tag, uint32_t image,
+			      struct span was, bool over)
 {
 	struct wording t = {.title = strbuf_of(KIB(16)), .text = strbuf_of(KIB(32))};
 	struct happening x = {.kind = RULE_TAG_MOVED, .subject = tag->ref, .over = over};
 
 	strbuf_printf(&t.title, SPAN_FMT " means another image now", SPAN_ARG(tag->ref));
-	strbuf_printf(&t.text, "It is " SPAN_FMT " now; " SPAN_FMT " runs " SPAN_FMT ".",
-		      SPAN_ARG(digest_short(tag->digest)), SPAN_ARG(node.n ? node : S("a node")),
-		      SPAN_ARG(digest_short(was)));
+	if (!over) {
+		ref_put_nodes(c->w, image, tag->ref, &t.text);
+		strbuf_printf(&t.text, SPAN_FMT " from its cache; the tag is " SPAN_FMT ".",
+			      SPAN_ARG(digest_short(was)), SPAN_ARG(digest_short(tag->digest)));
+	}
 	return wording_end(c, &x, &t);
 }
 
-/* Whether an image is what the tag meant once: nothing else is certain, since a tag may be an index
- * of which other platforms' images are not known here. */
+/* Whether an image is another one than the tag means: for certain, or since the tag meant it once.
+ * was: the digest that the tag had then, else the image's own; the store's, copied into buf. */
 struct history {
 	const struct world *w;
 	uint32_t image;
 	struct span now;
-	bool was_it;
+	char digest[DIGEST_SHORT];
 };
 
 static enum rmg_rc look_back(void *user, const struct tag_row *row)
 {
 	struct history *h = user;
 
-	if (span_is(row->digest, h->now) || !means(h->w, row->digest, h->image))
+	if (span_is(row->digest, h->now) || !world_digest_means(h->w, row->digest, h->image))
 		return RMG_OK;
-	h->was_it = true;
+	snprintf(h->digest, sizeof h->digest, SPAN_FMT, SPAN_ARG(row->digest));
 	return RMG_E_STOPPED;
 }
 
-static enum rmg_rc is_old(struct call *c, const struct world_tag *tag, uint32_t image, bool *old)
+static enum rmg_rc is_old(struct call *c, const struct world_tag *tag, uint32_t image, bool *old,
+			  struct history *h)
 {
-	struct history h = {.w = c->w, .image = image, .now = tag->digest};
+	enum tag_means now = world_tag_means(c->w, tag, image);
 	enum rmg_rc rc;
 
+	*h = (struct history){.w = c->w, .image = image, .now = tag->digest};
 	*old = false;
-	if (means(c->w, tag->digest, image))
+	if (now == TAG_SAME)
 		return RMG_OK;
-	rc = store_tag_history(c->env->store, tag->ref, look_back, &h, c->err);
-	*old = h.was_it;
+	rc = store_tag_history(c->env->store, tag->ref, look_back, h, c->err);
+	*old = h->digest[0] || now == TAG_OTHER;
+	if (h->digest[0] == '\0')
+		snprintf(h->digest, sizeof h->digest, SPAN_FMT,
+			 SPAN_ARG(c->w->images.v[image].digest));
 	return rc;
 }
 
 /* A node started an image from its cache that the tag does not mean any more. */
 static enum rmg_rc hold_cache(struct call *c, const struct world_use *u)
 {
-	uint32_t id = world_tag_of(c->w, text_span(u->ref));
+	uint32_t id = world_tag_of(c->w, world_use_ref(c->w, u));
+	struct history h;
 	bool old;
 	enum rmg_rc rc;
 
 	if (id == 0)
 		return RMG_OK;
-	rc = is_old(c, &c->w->tags.v[id], u->image, &old);
+	rc = is_old(c, &c->w->tags.v[id], u->image, &old, &h);
 	if (rc != RMG_OK || !old)
 		return rc;
-	return tell_moved(c, &c->w->tags.v[id], c->w->images.v[u->image].digest,
-			  c->w->places.v[u->place].place.node, false);
+	return tell_moved(c, &c->w->tags.v[id], u->image, span_cstr(h.digest), false);
 }
 
-/* Whether any use still runs what a tag meant before; the image of one. */
+/* Whether any use still runs what a tag does not mean any more; the image of one. */
 static enum rmg_rc find_old(struct call *c, const struct lineage *l, const struct world_tag *tag,
-			    uint32_t *image)
+			    uint32_t *image, struct history *h)
 {
 	const struct lineage_ref *r = NULL;
 	enum rmg_rc rc = RMG_OK;
 	bool old = false;
 
 	*image = 0;
-	while (rc == RMG_OK && !old && (r = entry_next(c->w, l, tag->ref, r)) != NULL) {
-		rc = is_old(c, tag, r->image, &old);
+	while (rc == RMG_OK && !old && (r = ref_next(c->w, l, tag->ref, r)) != NULL) {
+		rc = is_old(c, tag, r->image, &old, h);
 		if (old)
 			*image = r->image;
 	}
@@ -233,54 +252,50 @@ static enum rmg_rc find_old(struct call *c, const struct lineage *l, const struc
 static enum rmg_rc hold_moved(struct call *c, struct lineage *l, struct span ref)
 {
 	uint32_t id = world_tag_of(c->w, ref), image;
-	struct span node;
+	struct history h = {0};
 	enum rmg_rc rc;
 
 	if (id == 0)
 		return RMG_OK;
-	rc = find_old(c, l, &c->w->tags.v[id], &image);
+	rc = find_old(c, l, &c->w->tags.v[id], &image, &h);
 	if (rc != RMG_OK)
 		return rc;
-	node = image ? node_of(c->w, image, ref) : (struct span){0};
-	return tell_moved(c, &c->w->tags.v[id], c->w->images.v[image].digest, node, image == 0);
+	return tell_moved(c, &c->w->tags.v[id], image, span_cstr(h.digest), image == 0);
 }
 
-static enum rmg_rc write_moved(struct call *c, const struct world_tag *tag, struct span was,
-			       uint32_t workload, uint32_t image)
+enum rmg_rc ref_write_rows(struct call *c, const struct world_tag *tag, uint32_t image,
+			   const char *what, struct span text)
 {
-	struct strbuf text = strbuf_of(KIB(32));
 	struct lineage_row row = {
-	    .workload = workload, .image = image, .at_ms = c->env->now_ms, .what = S("tag-moved")};
-	enum rmg_rc rc;
-
-	strbuf_printf(&text, SPAN_FMT " meant " SPAN_FMT " and means " SPAN_FMT " now.",
-		      SPAN_ARG(tag->ref), SPAN_ARG(digest_short(was)),
-		      SPAN_ARG(digest_short(tag->digest)));
-	row.text = strbuf_span(&text);
-	rc = store_lineage_add(c->env->store, &row, c->err);
-	strbuf_done(&text);
-	return rc;
-}
-
-/* In the lineage of each workload that runs what the tag meant. */
-static enum rmg_rc tell_workloads(struct call *c, const struct world_tag *tag, struct span was,
-				  uint32_t image)
-{
+	    .image = image, .at_ms = c->env->now_ms, .what = span_cstr(what), .text = text};
 	enum rmg_rc rc = RMG_OK;
-	uint32_t last = 0;
 	size_t told = 0;
 
 	for (uint32_t u = c->w->images.v[image].first_use;
 	     u && rc == RMG_OK && told < WORKLOADS_TOLD; u = c->w->uses.v[u].next) {
 		const struct world_use *use = &c->w->uses.v[u];
 
-		if (use->workload == 0 || use->workload == last ||
-		    !span_is(text_span(use->ref), tag->ref))
+		if (use->workload == 0 || use->workload == row.workload ||
+		    !span_is(world_use_ref(c->w, use), tag->ref))
 			continue;
-		last = use->workload;
+		row.workload = use->workload;
 		told++;
-		rc = write_moved(c, tag, was, use->workload, image);
+		rc = store_lineage_add(c->env->store, &row, c->err);
 	}
+	return rc;
+}
+
+static enum rmg_rc write_moved(struct call *c, const struct world_tag *tag, struct span was,
+			       uint32_t image)
+{
+	struct strbuf text = strbuf_of(KIB(32));
+	enum rmg_rc rc;
+
+	strbuf_printf(&text, SPAN_FMT " meant " SPAN_FMT " and means " SPAN_FMT " now.",
+		      SPAN_ARG(tag->ref), SPAN_ARG(digest_short(was)),
+		      SPAN_ARG(digest_short(tag->digest)));
+	rc = ref_write_rows(c, tag, image, "tag-moved", strbuf_span(&text));
+	strbuf_done(&text);
 	return rc;
 }
 
@@ -293,13 +308,15 @@ enum rmg_rc lineage_tag(struct alerts *a, const struct alerts_env *env, uint32_t
 	enum rmg_rc rc = l ? alerts_take_policy(&c) : call_no_memory(&c);
 	uint32_t image;
 
-	if (rc == RMG_OK && !l->refs_made)
-		rc = make_refs(&c, l);
+	if (rc == RMG_OK)
+		rc = ref_make(&c, l);
 	for (size_t nth = 0; rc == RMG_OK && (image = world_image_of(env->world, was, nth)) != 0;
 	     nth++) {
-		if (!means(env->world, t->digest, image))
-			rc = tell_workloads(&c, t, was, image);
+		if (!world_digest_means(env->world, t->digest, image))
+			rc = write_moved(&c, t, was, image);
 	}
+	if (rc == RMG_OK)
+		rc = gone_hold(&c, l, t);
 	return rc == RMG_OK ? hold_moved(&c, l, t->ref) : rc;
 }
 
@@ -437,15 +454,14 @@ enum rmg_rc ref_began(struct call *c, uint32_t use)
 {
 	const struct world_use *u = &c->w->uses.v[use];
 	struct lineage *l = lineage_of(c);
-	struct span ref = text_span(u->ref);
+	struct span ref = world_use_ref(c->w, u);
 	struct lineage_ref *r;
 	bool made = l && l->refs_made;
 	enum rmg_rc rc = l ? RMG_OK : call_no_memory(c);
 
-	if (rc != RMG_OK || !counts(u))
+	if (rc != RMG_OK || !counts(c->w, u))
 		return rc;
-	if (!made)
-		rc = make_refs(c, l);
+	rc = ref_make(c, l);
 	if (rc != RMG_OK)
 		return rc;
 	r = entry_add(l, ref, u->image);
@@ -456,6 +472,8 @@ enum rmg_rc ref_began(struct call *c, uint32_t use)
 	if (rc != RMG_OK || r->n > 1)
 		return rc;
 	rc = hold_skew(c, l, ref, u->image);
+	if (rc == RMG_OK)
+		rc = gone_hold_ref(c, l, ref);
 	return rc == RMG_OK ? hold_version(c, u->image, ref) : rc;
 }
 
@@ -466,19 +484,21 @@ enum rmg_rc ref_read(struct call *c, uint32_t image)
 	enum rmg_rc rc = l ? RMG_OK : call_no_memory(c);
 	size_t left = SIDES;
 
-	if (rc == RMG_OK && !l->refs_made)
-		rc = make_refs(c, l);
+	if (rc == RMG_OK)
+		rc = ref_make(c, l);
 	for (uint32_t u = c->w->images.v[image].first_use; u && rc == RMG_OK && left;
 	     u = c->w->uses.v[u].next) {
-		struct span ref = text_span(c->w->uses.v[u].ref);
+		struct span ref = world_use_ref(c->w, &c->w->uses.v[u]);
 
-		if (!counts(&c->w->uses.v[u]) || span_is(ref, last))
+		if (!counts(c->w, &c->w->uses.v[u]) || span_is(ref, last))
 			continue;
 		last = ref;
 		left--;
 		rc = hold_skew(c, l, ref, image);
 		if (rc == RMG_OK)
 			rc = hold_version(c, image, ref);
+		if (rc == RMG_OK)
+			rc = hold_moved(c, l, ref);
 	}
 	return rc;
 }
@@ -487,17 +507,19 @@ enum rmg_rc ref_ended(struct call *c, uint32_t use)
 {
 	const struct world_use *u = &c->w->uses.v[use];
 	struct lineage *l = lineage_of(c);
-	struct span ref = text_span(u->ref);
+	struct span ref = world_use_ref(c->w, u);
 	struct lineage_ref *r;
 	enum rmg_rc rc = l ? RMG_OK : call_no_memory(c);
 
-	if (rc == RMG_OK && counts(u) && !l->refs_made)
-		rc = make_refs(c, l);
-	if (rc != RMG_OK || !counts(u))
+	if (rc == RMG_OK && counts(c->w, u))
+		rc = ref_make(c, l);
+	if (rc != RMG_OK || !counts(c->w, u))
 		return rc;
 	r = entry_of(l, ref, u->image);
 	if (r == NULL || r->n == 0 || --r->n)
 		return RMG_OK;
 	rc = hold_skew(c, l, ref, u->image);
+	if (rc == RMG_OK)
+		rc = gone_hold_ref(c, l, ref);
 	return rc == RMG_OK ? hold_moved(c, l, ref) : rc;
 }

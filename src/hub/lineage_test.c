@@ -113,6 +113,109 @@ static void r33_back_to_a_worse_version_is_a_rollback(void **state)
 	made_close(&s.m);
 }
 
+static struct event_image meant(struct shop *s, uint32_t image)
+{
+	struct span digest = s->m.w->images.v[image].digest;
+	bool made;
+
+	if (image)
+		assert_int_equal(world_alias(s->m.w, digest, image, &made), RMG_OK);
+	return (struct event_image){.ref = s->m.w->images.v[image].ref,
+				    .digests = {digest},
+				    .n_digests = 1,
+				    .container = S("app")};
+}
+
+static void said(struct shop *s, const char *update, uint32_t to, uint32_t from)
+{
+	struct event_image now = meant(s, to), before = meant(s, from);
+	struct event e = {.at_ms = s->m.env.now_ms,
+			  .update = made_span(update),
+			  .images = &now,
+			  .n_images = 1,
+			  .before = &before,
+			  .n_before = from != 0};
+
+	made_begin(&s->m);
+	GOOD(&s->m, lineage_said(s->m.a, &s->m.env, s->web, &e, &s->m.err));
+	made_commit(&s->m);
+}
+
+/* Two of v1 run; an update to v2 fails at its start and is taken back, which no begin tells. */
+static void r33_the_orchestrator_says_that_it_went_back(void **state)
+{
+	static const char *const says[] = {"rollback_started", "rollback_completed"};
+	const struct message_item *item;
+	struct shop s;
+	uint32_t slot;
+
+	(void)state;
+	shop_open(&s);
+	made_use(&s.m, s.v1, s.web);
+	made_use(&s.m, s.v1, s.web);
+	s.m.env.now_ms += MINUTE;
+	said(&s, "updating", s.v2, s.v1);
+	slot = made_use(&s.m, s.v2, s.web);
+	s.m.env.now_ms += 1000;
+	made_end(&s.m, slot);
+	assert_null(item_of(&s.m, "rollback"));
+	for (size_t i = 0; i < 2; i++) {
+		s.m.env.now_ms += 1000;
+		said(&s, says[i], s.v1, 0);
+		item = item_of(&s.m, "rollback");
+		assert_int_equal(item != NULL, i == 0);
+		if (item == NULL)
+			continue;
+		assert_true(span_is(item->before, S("0 critical")));
+		assert_true(span_is(item->after, S("1 critical, 1 high")));
+		assert_true(span_has(item->text, S("The orchestrator says so.")));
+	}
+	made_use(&s.m, s.v1, s.web);
+	assert_null(item_of(&s.m, "rollback"));
+	whats(&s.m, s.web, "started updated rolled-back");
+	/* Forward again is no way back, and ends it. */
+	s.m.env.now_ms += MINUTE;
+	slot = made_use(&s.m, s.v2, s.web);
+	whats(&s.m, s.web, "started updated rolled-back updated");
+	assert_null(item_of(&s.m, "rollback"));
+	/* By hand, and the hub starts between the two words. */
+	s.m.env.now_ms += MINUTE;
+	said(&s, "rollback_started", s.v1, s.v2);
+	assert_non_null(item_of(&s.m, "rollback"));
+	made_load(&s.m);
+	said(&s, "rollback_completed", s.v1, s.v2);
+	assert_null(item_of(&s.m, "rollback"));
+	whats(&s.m, s.web, "started updated rolled-back updated rolled-back");
+	made_close(&s.m);
+}
+
+/* Two of v1 run; one is replaced by v2, then v1 is asked for again: no v1 begins that is the first.
+ */
+static void r33_back_by_hand_amid_an_update(void **state)
+{
+	struct shop s;
+	uint32_t slot, other;
+
+	(void)state;
+	shop_open(&s);
+	s.web = made_workload(&s.m, "shop", "api", s.v2);
+	other = made_use(&s.m, s.v1, s.web);
+	made_use(&s.m, s.v1, s.web);
+	slot = replaced(&s, other, s.v2);
+	/* A crash of the new one is not the way back. */
+	other = replaced(&s, slot, s.v2);
+	whats(&s.m, s.web, "started updated");
+	s.m.env.now_ms += MINUTE;
+	assert_int_equal(made_workload(&s.m, "shop", "api", s.v1), s.web);
+	said(&s, "updating", s.v1, s.v2);
+	assert_null(item_of(&s.m, "rollback"));
+	made_end(&s.m, other);
+	assert_non_null(item_of(&s.m, "rollback"));
+	made_use(&s.m, s.v1, s.web);
+	whats(&s.m, s.web, "started updated rolled-back");
+	made_close(&s.m);
+}
+
 static void back_to_a_better_version_is_said_and_no_alert(void **state)
 {
 	struct shop s;
@@ -428,13 +531,13 @@ static void r35_what_returns_after_dormancy_is_said(void **state)
 
 /* Tags. */
 
-static void tag_means(struct made *m, const char *ref, uint32_t image)
+static void tag_said(struct made *m, const char *ref, uint32_t image, const char *source)
 {
 	struct span digest = m->w->images.v[image].digest;
 	uint32_t before = world_tag_of(m->w, made_span(ref)), id;
 	struct tag_row row = {.ref = made_span(ref),
 			      .digest = digest,
-			      .source = S("registry"),
+			      .source = made_span(source),
 			      .first_ms = m->env.now_ms,
 			      .last_ms = m->env.now_ms};
 	struct span was = before ? m->w->tags.v[before].digest : (struct span){0};
@@ -444,9 +547,14 @@ static void tag_means(struct made *m, const char *ref, uint32_t image)
 	made_begin(m);
 	GOOD(m, store_tag_put(m->st, &row, &m->err));
 	assert_int_equal(world_tag(m->w, &row, &id, &moved), RMG_OK);
-	if (was.n)
+	if (was.n || m->w->tags.v[id].registry)
 		GOOD(m, lineage_tag(m->a, &m->env, id, was, &m->err));
 	made_commit(m);
+}
+
+static void tag_means(struct made *m, const char *ref, uint32_t image)
+{
+	tag_said(m, ref, image, "node-a/docker");
 }
 
 static void r25_a_tag_that_moves_while_in_use_alerts(void **state)
@@ -503,6 +611,27 @@ static void r24_a_node_that_starts_from_its_cache_alerts(void **state)
 	assert_non_null(item);
 	assert_true(span_has(item->text, S("node-b runs sha256:")));
 	made_end(&s.m, slot);
+	made_told(&s.m, MESSAGE_RESOLVED, 1);
+	made_close(&s.m);
+}
+
+/* A registry's word is certain of its platform, and of no other; what machines say is not. */
+static void r24_a_registry_is_believed_at_once(void **state)
+{
+	struct shop s;
+
+	(void)state;
+	shop_open(&s);
+	made_use_as(&s.m, s.v2, s.web, "shop/web:latest", "node-b");
+	tag_said(&s.m, "shop/web:latest", s.v1, "node-c/containerd");
+	assert_null(item_of(&s.m, "tag-moved"));
+	s.m.w->images.v[s.v1].platform = S("linux/arm64");
+	tag_said(&s.m, "shop/web:latest", s.v1, "node-c/tags");
+	assert_null(item_of(&s.m, "tag-moved"));
+	s.m.w->images.v[s.v1].platform = S("linux/amd64/v1");
+	tag_said(&s.m, "shop/web:latest", s.v1, "node-c/tags");
+	assert_non_null(item_of(&s.m, "tag-moved"));
+	tag_said(&s.m, "shop/web:latest", s.v2, "node-c/tags");
 	made_told(&s.m, MESSAGE_RESOLVED, 1);
 	made_close(&s.m);
 }
@@ -602,6 +731,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TITLED("R33: back to a worse version is a rollback",
 		   r33_back_to_a_worse_version_is_a_rollback),
+	    TITLED("R33: a rollback by the orchestrator's word",
+		   r33_the_orchestrator_says_that_it_went_back),
+	    TITLED("R33: back by hand amid an update", r33_back_by_hand_amid_an_update),
 	    cmocka_unit_test(back_to_a_better_version_is_said_and_no_alert),
 	    cmocka_unit_test(an_update_that_rolls_is_no_rollback),
 	    cmocka_unit_test(what_is_said_late_is_no_step),
@@ -619,6 +751,7 @@ int main(void)
 	    cmocka_unit_test(r25_a_tag_that_nobody_uses_may_move),
 	    TITLED("R24: a node that starts from its cache alerts",
 		   r24_a_node_that_starts_from_its_cache_alerts),
+	    TITLED("R24: a registry is believed at once", r24_a_registry_is_believed_at_once),
 	    TITLED("R25: one tag with two contents is skew", r25_one_tag_with_two_contents_is_skew),
 	    cmocka_unit_test(another_platform_is_no_skew),
 	    TITLED("R25: what the tag says against the content",

@@ -1,7 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hub/packed.h"
 
+#include <stdlib.h>
+
 #include "base/rd.h"
+
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+void ids_sort(struct ids *ids)
+{
+	size_t n = 0;
+
+	if (ids->n)
+		qsort(ids->v, ids->n, sizeof *ids->v, by_number);
+	for (size_t i = 0; i < ids->n; i++)
+		if (n == 0 || ids->v[n - 1] != ids->v[i])
+			ids->v[n++] = ids->v[i];
+	ids->n = n;
+}
 
 void ids_pack(const uint32_t *ids, size_t n, struct strbuf *out)
 {

@@ -14,6 +14,9 @@ struct ids {
 	size_t n, cap;
 };
 
+/* Ascending, each once. */
+void ids_sort(struct ids *ids);
+
 void ids_pack(const uint32_t *ids, size_t n, struct strbuf *out);
 
 /* Replaces what out had; its memory is the caller's. */

@@ -27,6 +27,22 @@ static void test_there_and_back(void **state)
 	strbuf_done(&packed);
 }
 
+static void test_sorted(void **state)
+{
+	static const uint32_t sorted[] = {1, 5, 7, UINT32_MAX};
+	struct ids ids = {0};
+
+	(void)state;
+	ids_sort(&ids);
+	assert_int_equal(ids.n, 0);
+	assert_true(VEC_PUSH(&ids, 7) && VEC_PUSH(&ids, UINT32_MAX) && VEC_PUSH(&ids, 1));
+	assert_true(VEC_PUSH(&ids, 7) && VEC_PUSH(&ids, 5) && VEC_PUSH(&ids, 1));
+	ids_sort(&ids);
+	assert_int_equal(ids.n, 4);
+	assert_memory_equal(ids.v, sorted, sizeof sorted);
+	VEC_DONE(&ids);
+}
+
 static void test_refused(void **state)
 {
 	struct ids out = {0};
@@ -44,6 +60,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_there_and_back),
+	    cmocka_unit_test(test_sorted),
 	    cmocka_unit_test(test_refused),
 	};
 

@@ -7,6 +7,7 @@
 #include "base/utf8.h"
 #include "format/json.h"
 #include "hub/policy_read.h"
+#include "watch/rules_json.h"
 
 const char policy_default_text[] = "group: 10s\n"
 				   "max-per-minute: 20\n"
@@ -26,6 +27,8 @@ const char policy_default_text[] = "group: 10s\n"
 				   "    when: rollback\n"
 				   "  - name: tag-moved\n"
 				   "    when: tag-moved\n"
+				   "  - name: tag-vanished\n"
+				   "    when: tag-vanished\n"
 				   "  - name: tag-skew\n"
 				   "    when: tag-skew\n"
 				   "  - name: not-read\n"
@@ -46,7 +49,13 @@ const char policy_default_text[] = "group: 10s\n"
 				   "    when: exec\n"
 				   "    how: [new, writable, memfd]\n"
 				   "  - name: entered\n"
-				   "    when: entered\n";
+				   "    when: entered\n"
+				   "  - name: no-registry\n"
+				   "    when: no-registry\n"
+				   "  - name: base-behind\n"
+				   "    when: base-behind\n"
+				   "  - name: admission-missed\n"
+				   "    when: admission-missed\n";
 
 const char *rule_kind_name(enum rule_kind k)
 {
@@ -57,6 +66,30 @@ const char *rule_kind_name(enum rule_kind k)
 	};
 
 	return (size_t)k < COUNT_OF(names) ? names[k] : "unknown";
+}
+
+/* Those that agents need too. */
+static enum rmg_rc gather_execs(struct policy *p, struct rmg_err *err)
+{
+	struct strbuf text = strbuf_of(256 * LIMIT_POLICY_BYTES);
+
+	p->execs = ARENA_ARRAY(&p->arena, p->n_rules + 1, struct exec_rule);
+	for (size_t i = 0; p->execs && i < p->n_rules; i++) {
+		const struct rule *r = &p->rules[i];
+
+		if (r->kind == RULE_EXEC)
+			p->execs[p->n_execs++] =
+			    (struct exec_rule){r->where, r->how ? r->how : HOW_ALL, r->enforce};
+	}
+	if (p->execs)
+		exec_rules_write(p->execs, p->n_execs, &text);
+	p->execs_text = arena_dup(&p->arena, strbuf_span(&text));
+	if (strbuf_rc(&text) != RMG_OK || arena_rc(&p->arena) != RMG_OK) {
+		strbuf_done(&text);
+		return err_set(err, RMG_E_NOMEM, "no memory for a policy");
+	}
+	strbuf_done(&text);
+	return RMG_OK;
 }
 
 enum rmg_rc policy_parse(struct span yaml, const char *name, struct policy **out,
@@ -72,6 +105,8 @@ enum rmg_rc policy_parse(struct span yaml, const char *name, struct policy **out
 		return err_set(err, RMG_E_NOMEM, "no memory for a policy");
 	arena_init(&p->arena, 256 * LIMIT_POLICY_BYTES);
 	rc = policy_read(yaml, p, err);
+	if (rc == RMG_OK)
+		rc = gather_execs(p, err);
 	if (rc != RMG_OK) {
 		err_add(err, "%s", name);
 		policy_free(p);
@@ -98,11 +133,15 @@ void policy_free(struct policy *p)
 	free(p);
 }
 
-bool policy_glob(struct span pattern, struct span text)
+const char *policy_admit_name(enum admit a)
 {
-	if (pattern.n && pattern.p[pattern.n - 1] == '*')
-		return span_starts(text, span_head(pattern, pattern.n - 1));
-	return pattern.n == 0 || span_is(pattern, text);
+	static const char *const names[] = {
+#define X(name, text) text,
+	    ADMITS(X)
+#undef X
+	};
+
+	return names[a];
 }
 
 bool policy_takes(const struct rule *r, const struct world_finding *f, int64_t age_ms)
@@ -116,39 +155,18 @@ bool policy_takes(const struct rule *r, const struct world_finding *f, int64_t a
 	return r->age_days == 0 || age_ms >= (int64_t)r->age_days * 86400000;
 }
 
+bool policy_excepts(const struct rule *r, struct span command)
+{
+	for (size_t i = 0; i < r->n_except; i++)
+		if (where_glob(r->except[i], command))
+			return true;
+	return false;
+}
+
 bool policy_asks_where(const struct rule *r)
 {
-	return r->n_namespaces || r->n_workloads || r->n_labels || r->dormant_only ||
-	       r->running_only;
-}
-
-static bool any_of(const struct span *patterns, size_t n, struct span text)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (policy_glob(patterns[i], text))
-			return true;
-	}
-	return n == 0;
-}
-
-/* A pattern with a slash is of kind and name, one without is of the name. */
-static bool names_workload(struct span pattern, struct span is_kind, struct span is_name)
-{
-	struct span kind, name;
-
-	if (!span_cut(pattern, '/', &kind, &name))
-		return policy_glob(pattern, is_name);
-	return span_is_icase(kind, is_kind) && policy_glob(name, is_name);
-}
-
-/* A container without a workload has no name. */
-static bool is_named(const struct rule *r, struct span kind, struct span name)
-{
-	for (size_t i = 0; i < r->n_workloads; i++) {
-		if (name.n && names_workload(r->workloads[i], kind, name))
-			return true;
-	}
-	return r->n_workloads == 0;
+	return r->where.n_namespaces || r->where.n_workloads || r->where.n_labels ||
+	       r->dormant_only || r->running_only;
 }
 
 static bool has_labels(const struct rule *r, const struct world_workload *x)
@@ -156,15 +174,16 @@ static bool has_labels(const struct rule *r, const struct world_workload *x)
 	struct json_doc doc = {0};
 	bool all = x != NULL;
 
-	if (r->n_labels == 0)
+	if (r->where.n_labels == 0)
 		return true;
 	/* What the hub itself wrote; where it cannot be read, no label is there. */
 	if (!all || json_parse(&doc, x->labels, LIMIT_EVENT_BYTES, NULL) != RMG_OK)
 		return false;
-	for (size_t i = 0; all && i < r->n_labels; i++) {
-		json *value = json_get_span(doc.root, r->labels[i].key);
+	for (size_t i = 0; all && i < r->where.n_labels; i++) {
+		const struct event_label *want = &r->where.labels[i];
+		json *value = json_get_span(doc.root, want->key);
 
-		all = json_is_str(value) && policy_glob(r->labels[i].value, json_str(value));
+		all = json_is_str(value) && where_glob(want->value, json_str(value));
 	}
 	json_done(&doc);
 	return all;
@@ -183,60 +202,9 @@ bool policy_applies(const struct rule *r, const struct world *w, uint32_t worklo
 	if (x)
 		place = x->place;
 	ns = place < w->places.n ? w->places.v[place].place.ns : (struct span){0};
-	return any_of(r->namespaces, r->n_namespaces, ns) &&
-	       is_named(r, x ? x->kind : (struct span){0}, x ? x->name : (struct span){0}) &&
+	return where_names(&r->where, ns, x ? x->kind : (struct span){0},
+			   x ? x->name : (struct span){0}) &&
 	       has_labels(r, x);
-}
-
-static bool has_label(const struct event *e, const struct event_label *want)
-{
-	for (size_t i = 0; i < e->n_labels; i++)
-		if (span_is(e->labels[i].key, want->key))
-			return policy_glob(want->value, e->labels[i].value);
-	return false;
-}
-
-bool policy_applies_to(const struct rule *r, const struct event *began)
-{
-	bool all = !r->dormant_only && any_of(r->namespaces, r->n_namespaces, began->place.ns) &&
-		   is_named(r, began->workload_kind, began->workload_name);
-
-	for (size_t i = 0; all && i < r->n_labels; i++)
-		all = has_label(began, &r->labels[i]);
-	return all;
-}
-
-static uint32_t how_of_rule(const struct rule *r)
-{
-	return r->how ? r->how : (1u << HOW_COUNT) - 1;
-}
-
-uint32_t policy_hows(const struct policy *p)
-{
-	uint32_t hows = 0;
-
-	for (size_t i = 0; i < p->n_rules; i++)
-		if (p->rules[i].kind == RULE_EXEC)
-			hows |= how_of_rule(&p->rules[i]);
-	return hows;
-}
-
-uint32_t policy_refused(const struct policy *p, const struct event *began)
-{
-	uint32_t refused = 0, decided = 0;
-
-	for (size_t i = 0; i < p->n_rules; i++) {
-		const struct rule *r = &p->rules[i];
-		uint32_t fresh;
-
-		if (r->kind != RULE_EXEC || !policy_applies_to(r, began))
-			continue;
-		fresh = how_of_rule(r) & ~decided;
-		decided |= fresh;
-		if (r->enforce)
-			refused |= fresh;
-	}
-	return refused;
 }
 
 size_t policy_epss_step(const struct policy *p, uint32_t permille)

@@ -14,6 +14,7 @@
 
 #include "base/err.h"
 #include "hub/world.h"
+#include "model/exec_rule.h"
 
 /* X(name, "as written", its alerts' severity unless the rule says another) */
 #define RULE_KINDS(X)                                                                              \
@@ -22,6 +23,8 @@
 	/* a workload went back to a worse version */                                              \
 	X(ROLLBACK, "rollback", SEV_HIGH)                                                          \
 	X(TAG_MOVED, "tag-moved", SEV_LOW)                                                         \
+	/* its registry has a tag no more that is in use */                                        \
+	X(TAG_VANISHED, "tag-vanished", SEV_MEDIUM)                                                \
 	/* one tag, several contents on the nodes */                                               \
 	X(TAG_SKEW, "tag-skew", SEV_MEDIUM)                                                        \
 	/* what could not be read of an image in use, or an image that nobody read */              \
@@ -38,7 +41,14 @@
 	/* a program that was started in a container, and is odd in one of EVENT_HOWS */           \
 	X(EXEC, "exec", SEV_HIGH)                                                                  \
 	/* somebody started a program in a container, through its runtime */                       \
-	X(ENTERED, "entered", SEV_MEDIUM)
+	X(ENTERED, "entered", SEV_MEDIUM)                                                          \
+	/* an image in use that no registry has, as far as anybody knows */                        \
+	X(NO_REGISTRY, "no-registry", SEV_MEDIUM)                                                  \
+	/* an image in use whose base's reference means something else now; its severity is that   \
+	 * of the worst that building it anew would mend, unless the rule says another */          \
+	X(BASE_BEHIND, "base-behind", SEV_UNKNOWN)                                                 \
+	/* a pod started where admission is asked, and no hub was */                               \
+	X(ADMISSION_MISSED, "admission-missed", SEV_MEDIUM)
 
 enum rule_kind {
 #define X(name, text, severity) RULE_##name,
@@ -49,6 +59,21 @@ enum rule_kind {
 
 const char *rule_kind_name(enum rule_kind k);
 
+/* What becomes of something that asks to start, where a rule takes it. X(name, "as written") */
+#define ADMITS(X)                                                                                  \
+	X(WARN, "warn")                                                                            \
+	X(DENY, "deny")                                                                            \
+	X(ALLOW, "allow")
+
+enum admit {
+#define X(name, text) ADMIT_##name,
+	ADMITS(X)
+#undef X
+	    ADMIT_COUNT
+};
+
+const char *policy_admit_name(enum admit a); /* "deny", ... */
+
 enum { POLICY_STEPS = 8 };
 
 struct rule {
@@ -58,15 +83,13 @@ struct rule {
 	bool kev, fixable, dormant_only, running_only; /* must be so */
 	uint16_t epss_permille;                        /* at least */
 	uint32_t age_days;                             /* published so long ago, 0 any */
-	struct span *namespaces; /* any of; a trailing * is a prefix; none: all */
-	size_t n_namespaces;
-	struct span *workloads; /* any of: "Deployment/web", "web"; as above */
-	size_t n_workloads;
-	struct event_label *labels; /* all of */
-	size_t n_labels;
-	uint32_t seconds;   /* silent, feed age, not read */
-	uint32_t how;       /* exec: any of these bits; 0: any at all */
-	bool enforce;       /* exec: it is not let run */
+	struct where where;
+	uint32_t seconds;    /* silent, feed age, not read */
+	uint32_t how;        /* exec: any of these bits; 0: any at all */
+	bool enforce;        /* exec: it is not let run */
+	enum admit admit;    /* finding, incomplete, entered */
+	struct span *except; /* entered: commands that are nobody's; a trailing * is a prefix */
+	size_t n_except;
 	struct span *sinks; /* names; none: all */
 	size_t n_sinks;
 	uint32_t escalate_days[POLICY_STEPS]; /* ascending: 7, 30, 90 of continued use */
@@ -83,7 +106,11 @@ struct policy {
 	struct arena arena;
 	struct rule *rules;
 	size_t n_rules;
+	struct exec_rule *execs; /* of the rules those about programs that start, in their order */
+	size_t n_execs;
+	struct span execs_text;  /* the same as agents are told it (watch/rules_json.h) */
 	uint32_t group_s;        /* what comes within so many seconds is one message */
+	uint32_t profile_s;      /* what was watched for less says nothing of what is never used */
 	uint32_t max_per_minute; /* messages a sink; the rest is held and told as one */
 	struct quiet_hours quiet;
 	uint32_t epss_steps[POLICY_STEPS]; /* permille, ascending; crossing one worsens */
@@ -106,19 +133,11 @@ MUST bool policy_takes(const struct rule *r, const struct world_finding *f, int6
 MUST bool policy_applies(const struct rule *r, const struct world *w, uint32_t workload,
 			 uint32_t place, bool dormant);
 
-/* The same for a place that is told and not in the world: an event that a use began. */
-MUST bool policy_applies_to(const struct rule *r, const struct event *began);
-
-/* Of EVENT_HOWS: what any rule asks for; what is not let run in a container, by the first rule that
- * names each. */
-uint32_t policy_hows(const struct policy *p);
-uint32_t policy_refused(const struct policy *p, const struct event *began);
+/* A command that a rule says is nobody's: a probe's. */
+MUST bool policy_excepts(const struct rule *r, struct span command);
 
 /* Whether a rule asks where at all. */
 MUST bool policy_asks_where(const struct rule *r);
-
-/* "shop", "shop-*": equal, or begins with what is before the asterisk. "" and "*" take all. */
-MUST bool policy_glob(struct span pattern, struct span text);
 
 /* The number of steps that an EPSS score has reached. */
 size_t policy_epss_step(const struct policy *p, uint32_t permille);

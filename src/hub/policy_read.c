@@ -295,12 +295,12 @@ static enum rmg_rc read_after(struct loader *l, struct rule *r)
 
 static enum rmg_rc read_namespaces(struct loader *l, struct rule *r)
 {
-	return read_texts(l, &r->namespaces, &r->n_namespaces);
+	return read_texts(l, &r->where.namespaces, &r->where.n_namespaces);
 }
 
 static enum rmg_rc read_workloads(struct loader *l, struct rule *r)
 {
-	return read_texts(l, &r->workloads, &r->n_workloads);
+	return read_texts(l, &r->where.workloads, &r->where.n_workloads);
 }
 
 static enum rmg_rc read_sinks(struct loader *l, struct rule *r)
@@ -331,6 +331,7 @@ static enum rmg_rc read_label(struct loader *l, const struct yamlr_item *key,
 
 static enum rmg_rc read_labels(struct loader *l, struct rule *r)
 {
+	struct where *w = &r->where;
 	struct yamlr_item item;
 	enum rmg_rc rc = next(l, &item);
 
@@ -338,15 +339,15 @@ static enum rmg_rc read_labels(struct loader *l, struct rule *r)
 		return rc;
 	if (item.kind != YAMLR_MAP)
 		return bad(l, item.line, "a map was expected here: {team: payments}");
-	r->labels = ARENA_ARRAY(&l->policy->arena, EVENT_LABELS, struct event_label);
-	while ((rc = next(l, &item)) == RMG_OK && item.kind != YAMLR_ENDED && r->labels) {
-		if (r->n_labels == EVENT_LABELS)
+	w->labels = ARENA_ARRAY(&l->policy->arena, EVENT_LABELS, struct event_label);
+	while ((rc = next(l, &item)) == RMG_OK && item.kind != YAMLR_ENDED && w->labels) {
+		if (w->n_labels == EVENT_LABELS)
 			return bad(l, item.line, "too many labels");
-		rc = read_label(l, &item, &r->labels[r->n_labels++]);
+		rc = read_label(l, &item, &w->labels[w->n_labels++]);
 		if (rc != RMG_OK)
 			return rc;
 	}
-	return rc == RMG_OK && r->n_labels == 0 ? bad(l, item.line, "the map is empty") : rc;
+	return rc == RMG_OK && w->n_labels == 0 ? bad(l, item.line, "the map is empty") : rc;
 }
 
 static enum rmg_rc keep_how(struct loader *l, const struct yamlr_item *item, void *user)
@@ -373,11 +374,33 @@ static enum rmg_rc read_enforce(struct loader *l, struct rule *r)
 	return read_bool(l, &r->enforce);
 }
 
+static enum rmg_rc read_admission(struct loader *l, struct rule *r)
+{
+	struct yamlr_item item;
+	enum rmg_rc rc = read_scalar(l, &item);
+
+	if (rc != RMG_OK)
+		return rc;
+	for (enum admit i = 0; i < ADMIT_COUNT; i++) {
+		if (span_is(item.text, span_cstr(policy_admit_name(i)))) {
+			r->admit = i;
+			return RMG_OK;
+		}
+	}
+	return bad(l, item.line, "warn, deny or allow was expected");
+}
+
+static enum rmg_rc read_except(struct loader *l, struct rule *r)
+{
+	return read_texts(l, &r->except, &r->n_except);
+}
+
 #define KIND(name) (1u << RULE_##name)
 #define ANY_KIND ((1u << RULE_KIND_COUNT) - 1)
 #define WITH_PLACE                                                                                 \
 	(KIND(FINDING) | KIND(ROLLBACK) | KIND(INCOMPLETE) | KIND(DRIFT) | KIND(VERSION_SAID) |    \
-	 KIND(EXEC) | KIND(ENTERED))
+	 KIND(EXEC) | KIND(ENTERED) | KIND(NO_REGISTRY) | KIND(BASE_BEHIND) |                      \
+	 KIND(ADMISSION_MISSED))
 
 static const struct key {
 	const char *name;
@@ -398,6 +421,8 @@ static const struct key {
     {"after", KIND(SILENT) | KIND(FEED_AGE) | KIND(INCOMPLETE), read_after},
     {"how", KIND(EXEC), read_how},
     {"enforce", KIND(EXEC), read_enforce},
+    {"admission", KIND(FINDING) | KIND(INCOMPLETE) | KIND(ENTERED), read_admission},
+    {"except", KIND(ENTERED), read_except},
     {"sinks", ANY_KIND, read_sinks},
     {"escalate", ANY_KIND, read_escalate},
 };
@@ -525,6 +550,11 @@ static enum rmg_rc read_group(struct loader *l)
 	return read_seconds(l, &l->policy->group_s);
 }
 
+static enum rmg_rc read_profile(struct loader *l)
+{
+	return read_seconds(l, &l->policy->profile_s);
+}
+
 static enum rmg_rc read_rate(struct loader *l)
 {
 	struct yamlr_item item;
@@ -549,7 +579,7 @@ static const struct {
 	enum rmg_rc (*read)(struct loader *l);
 } top_keys[] = {
     {"rules", read_rules}, {"group", read_group},           {"max-per-minute", read_rate},
-    {"quiet", read_quiet}, {"epss-steps", read_epss_steps},
+    {"quiet", read_quiet}, {"epss-steps", read_epss_steps}, {"profile", read_profile},
 };
 
 static enum rmg_rc read_top_key(struct loader *l, const struct yamlr_item *key, unsigned *seen)
@@ -605,6 +635,7 @@ enum rmg_rc policy_read(struct span yaml, struct policy *p, struct rmg_err *err)
 
 	p->group_s = 10;
 	p->max_per_minute = 20;
+	p->profile_s = 86400;
 	rc = yamlr_open(yaml, &l.yaml, err);
 	if (rc == RMG_OK)
 		rc = read_top(&l);

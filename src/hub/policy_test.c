@@ -109,11 +109,11 @@ static void all_keys_are_read(void **state)
 	assert_true(r->kev && r->fixable && r->dormant_only && !r->running_only);
 	assert_int_equal(r->epss_permille, 250);
 	assert_int_equal(r->age_days, 14);
-	assert_int_equal(r->n_namespaces, 2);
-	assert_true(span_is(r->namespaces[1], S("pay-*")));
-	assert_true(span_is(r->workloads[0], S("Deployment/web")));
-	assert_true(span_is(r->labels[0].key, S("team")));
-	assert_true(span_is(r->labels[0].value, S("payments")));
+	assert_int_equal(r->where.n_namespaces, 2);
+	assert_true(span_is(r->where.namespaces[1], S("pay-*")));
+	assert_true(span_is(r->where.workloads[0], S("Deployment/web")));
+	assert_true(span_is(r->where.labels[0].key, S("team")));
+	assert_true(span_is(r->where.labels[0].value, S("payments")));
 	assert_true(span_is(r->sinks[0], S("slack")));
 	assert_int_equal(r->n_escalate, 3);
 	assert_int_equal(r->escalate_days[2], 90);
@@ -395,15 +395,16 @@ static void r18_rules_say_what_is_not_let_run(void **state)
 
 	(void)state;
 	assert_int_equal(policy_parse(span_cstr(text), "p", &p, NULL), RMG_OK);
-	assert_int_equal(policy_hows(p), HOW_SETUID | HOW_NEW | HOW_MEMFD);
-	assert_int_equal(policy_refused(p, &e), HOW_NEW | HOW_MEMFD);
+	assert_int_equal(exec_rules_hows(p->execs, p->n_execs), HOW_SETUID | HOW_NEW | HOW_MEMFD);
+	assert_int_equal(exec_rules_refused(p->execs, p->n_execs, &e), HOW_NEW | HOW_MEMFD);
 	e.place.ns = S("shop");
-	assert_int_equal(policy_refused(p, &e), HOW_NEW | HOW_MEMFD);
+	assert_int_equal(exec_rules_refused(p->execs, p->n_execs, &e), HOW_NEW | HOW_MEMFD);
 	e.labels = &label;
 	e.n_labels = 1;
-	assert_int_equal(policy_refused(p, &e), HOW_NEW | HOW_MEMFD | HOW_SETUID);
+	assert_int_equal(exec_rules_refused(p->execs, p->n_execs, &e),
+			 HOW_NEW | HOW_MEMFD | HOW_SETUID);
 	e.workload_name = S("sudo");
-	assert_int_equal(policy_refused(p, &e), HOW_NEW | HOW_MEMFD);
+	assert_int_equal(exec_rules_refused(p->execs, p->n_execs, &e), HOW_NEW | HOW_MEMFD);
 	policy_free(p);
 }
 

@@ -25,8 +25,8 @@ static bool first_elements(struct world *w)
 	return VEC_ADD(&w->places) && VEC_ADD(&w->oses) && VEC_ADD(&w->advisories) &&
 	       VEC_ADD(&w->components) && VEC_ADD(&w->images) && VEC_ADD(&w->uses) &&
 	       VEC_ADD(&w->workloads) && VEC_ADD(&w->tags) && VEC_ADD(&w->sources) &&
-	       VEC_ADD(&w->index->would) && VEC_ADD(&w->index->runtime) &&
-	       VEC_ADD(&w->index->names);
+	       VEC_ADD(&w->index->text) && VEC_ADD(&w->index->would) &&
+	       VEC_ADD(&w->index->runtime) && VEC_ADD(&w->index->names);
 }
 
 enum rmg_rc world_new(struct world **out)
@@ -63,6 +63,7 @@ static void index_free(struct world_index *x)
 	VEC_DONE(&x->tail);
 	VEC_DONE(&x->stamp);
 	VEC_DONE(&x->worst);
+	counted_done(&x->names_of_uses);
 	arena_done(&x->scratch);
 	free(x->offsets);
 	free(x->postings);
@@ -77,10 +78,8 @@ static void elements_free(struct world *w)
 		free(c->findings);
 	VEC_EACH (i, &w->images)
 		free(i->components);
-	VEC_EACH (u, &w->uses) {
-		text_free(u->name);
+	VEC_EACH (u, &w->uses)
 		use_container_free(u);
-	}
 	VEC_EACH (l, &w->workloads) {
 		free(l->texts);
 		free(l->would_run);
@@ -102,6 +101,11 @@ void world_free(struct world *w)
 	VEC_DONE(&w->workloads);
 	VEC_DONE(&w->tags);
 	VEC_DONE(&w->sources);
+	VEC_DONE(&w->nodes);
+	VEC_DONE(&w->descents);
+	VEC_DONE(&w->bases);
+	map_done(&w->bases_of_ref);
+	map_done(&w->prefixes);
 	if (w->index)
 		index_free(w->index);
 	arena_done(&w->arena);
@@ -318,6 +322,13 @@ uint32_t world_tag_of(const struct world *w, struct span ref)
 	return 0;
 }
 
+uint32_t world_tag_of_hash(const struct world *w, uint64_t ref)
+{
+	uint32_t id = map_find(&w->index->tags, ref);
+
+	return id == MAP_NONE ? 0 : id;
+}
+
 enum rmg_rc world_tag(struct world *w, const struct tag_row *row, uint32_t *id, bool *moved)
 {
 	struct world_tag *t;
@@ -331,13 +342,52 @@ enum rmg_rc world_tag(struct world *w, const struct tag_row *row, uint32_t *id, 
 		t->ref = world_intern(w, row->ref);
 	}
 	t = &w->tags.v[*id];
-	*moved = !span_is(t->digest, row->digest);
-	if (*moved) {
+	*moved = row->digest.n && !span_is(t->digest, row->digest);
+	if (*moved)
 		t->digest = world_intern(w, row->digest);
+	if (*moved || (row->digest.n && t->gone_ms))
 		t->since_ms = row->first_ms;
-	}
+	t->gone_ms = row->digest.n ? 0 : row->first_ms;
 	t->checked_ms = MAX_OF(t->checked_ms, row->last_ms);
+	t->registry = span_ends(row->source, S(EVENT_TAGS));
 	return arena_rc(&w->arena);
+}
+
+/* "linux/arm64" and "linux/arm64/v8" are one. */
+static bool same_platform(struct span a, struct span b)
+{
+	struct span shorter = a.n < b.n ? a : b, longer = a.n < b.n ? b : a;
+
+	return shorter.n && span_starts(longer, shorter) &&
+	       (longer.n == shorter.n || longer.p[shorter.n] == '/');
+}
+
+enum tag_means world_tag_means(const struct world *w, const struct world_tag *tag, uint32_t image)
+{
+	struct span platform = w->images.v[image].platform;
+	bool sure = false;
+	uint32_t other;
+
+	for (size_t nth = 0; (other = world_image_of(w, tag->digest, nth)) != 0; nth++) {
+		if (other == image)
+			return TAG_SAME;
+		sure |= same_platform(platform, w->images.v[other].platform);
+	}
+	return sure && tag->registry ? TAG_OTHER : TAG_UNSURE;
+}
+
+uint32_t world_tag_image(const struct world *w, const struct world_tag *tag, struct span platform)
+{
+	uint32_t id, found = 0;
+
+	for (size_t nth = 0; (id = world_image_of(w, tag->digest, nth)) != 0; nth++) {
+		if (!same_platform(platform, w->images.v[id].platform))
+			continue;
+		if (w->images.v[id].read_ms)
+			return id;
+		found = id;
+	}
+	return found;
 }
 
 /* Advisories. */

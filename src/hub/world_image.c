@@ -35,6 +35,26 @@ uint32_t world_image_of(const struct world *w, struct span digest, size_t nth)
 	return 0;
 }
 
+bool world_digest_means(const struct world *w, struct span digest, uint32_t image)
+{
+	uint32_t other;
+
+	for (size_t nth = 0; (other = world_image_of(w, digest, nth)) != 0; nth++)
+		if (other == image)
+			return true;
+	return false;
+}
+
+bool world_digest_read(const struct world *w, struct span digest)
+{
+	uint32_t image;
+
+	for (size_t nth = 0; (image = world_image_of(w, digest, nth)) != 0; nth++)
+		if (w->images.v[image].read_ms)
+			return true;
+	return false;
+}
+
 enum rmg_rc world_alias(struct world *w, struct span digest, uint32_t image, bool *made)
 {
 	struct world_index *x = w->index;
@@ -65,6 +85,7 @@ static void image_set(struct world *w, struct world_image *i, const struct image
 	i->seen_ms = row->seen_ms;
 	i->read_ms = row->read_ms;
 	i->complete = row->complete;
+	i->size_bytes = row->size_bytes;
 }
 
 enum rmg_rc world_image_add(struct world *w, const struct image_row *row, uint32_t *id)
@@ -107,6 +128,45 @@ enum rmg_rc world_image_revision(struct world *w, uint32_t image, struct span re
 {
 	w->images.v[image].revision = world_intern(w, revision);
 	return arena_rc(&w->arena);
+}
+
+void world_said(struct world *w, const struct said_row *row)
+{
+	w->images.v[row->image].said = true;
+	w->images.v[row->image].denied |= span_is(row->key, S(EVENT_DENY));
+}
+
+void world_said_none(struct world *w, uint32_t image)
+{
+	w->images.v[image].said = w->images.v[image].denied = false;
+}
+
+enum rmg_rc world_descent(struct world *w, const struct descent_row *row)
+{
+	struct world_image *i = &w->images.v[row->image];
+	struct descent_row *d;
+
+	if (w->descents.n == 0 && VEC_ADD(&w->descents) == NULL)
+		return RMG_E_NOMEM;
+	if (i->descent == 0) {
+		if (VEC_ADD(&w->descents) == NULL)
+			return RMG_E_NOMEM;
+		i->descent = (uint32_t)w->descents.n - 1;
+	}
+	d = &w->descents.v[i->descent];
+	*d = *row;
+	d->how = world_intern(w, row->how);
+	d->container = world_intern(w, row->container);
+	d->said = world_intern(w, row->said);
+	return arena_rc(&w->arena);
+}
+
+const struct descent_row *world_descent_of(const struct world *w, uint32_t image)
+{
+	static const struct descent_row none;
+	uint32_t i = w->images.v[image].descent;
+
+	return i ? &w->descents.v[i] : &none;
 }
 
 /* How many images have each component, then where the images of each begin. */

@@ -4,6 +4,7 @@
 #define HUB_WORLD_INSIDE_H
 
 #include "base/hash.h"
+#include "hub/counted.h"
 #include "hub/world.h"
 
 struct world_alias {
@@ -24,10 +25,11 @@ struct world_names {
 struct world_index {
 	struct map texts, places, oses, components, advisories, sources, workloads, tags, aliases;
 	struct map uses, runtimes;
-	VEC(struct text) text;
+	VEC(struct text) text; /* element 0 is "" */
 	VEC(struct world_alias) alias;
 	VEC(struct world_would) would; /* element 0 is empty */
 	VEC(struct text) runtime;
+	struct counted names_of_uses;
 	VEC(struct world_names) names; /* by component */
 	/* Of the image whose findings are being counted: stamp says whether worst is its. */
 	VEC(uint32_t) stamp; /* by advisory */
@@ -48,6 +50,7 @@ struct world_index {
 /* Text that is kept once. Sticky: a failed arena gives "". */
 struct span world_intern(struct world *w, struct span s);
 struct text world_intern_text(struct world *w, struct span s);
+uint32_t world_intern_id(struct world *w, struct span s); /* of index->text; 0: "" */
 
 /* Bytes with their length in front, of malloc; for what comes and goes. */
 MUST bool text_new(struct span s, struct text *out);

@@ -95,6 +95,37 @@ static enum rmg_rc on_alias(void *user, const struct alias_row *row)
 	return check_id(l, rc, 0, 0);
 }
 
+static enum rmg_rc on_descent(void *user, const struct descent_row *row)
+{
+	struct loading *l = user;
+	enum rmg_rc rc = row->image < l->w->images.n && row->parent < l->w->images.n
+			     ? world_descent(l->w, row)
+			     : RMG_E_DB;
+
+	return check_id(l, rc, 0, 0);
+}
+
+static enum rmg_rc on_base(void *user, const struct base_row *row)
+{
+	struct loading *l = user;
+	uint32_t id;
+	enum rmg_rc rc = row->image < l->w->images.n && row->parent < l->w->images.n
+			     ? world_base_set(l->w, row, &id)
+			     : RMG_E_DB;
+
+	return check_id(l, rc, 0, 0);
+}
+
+static enum rmg_rc on_said(void *user, const struct said_row *row)
+{
+	struct loading *l = user;
+
+	if (row->image >= l->w->images.n)
+		return check_id(l, RMG_E_DB, 0, 0);
+	world_said(l->w, row);
+	return RMG_OK;
+}
+
 static enum rmg_rc on_tag(void *user, const struct tag_row *row)
 {
 	struct loading *l = user;
@@ -194,6 +225,10 @@ static enum rmg_rc load_rows(struct loading *l, struct store *st, struct rmg_err
 	LOAD(component_each, on_component)
 	LOAD(image_each, on_image)
 	LOAD(alias_each, on_alias)
+	LOAD(descent_each, on_descent)
+	LOAD(base_each, on_base)
+	LOAD(said_each, on_said)
+	LOAD(tag_meant_each, on_tag)
 	LOAD(tag_current_each, on_tag)
 	LOAD(source_each, on_source)
 	LOAD(workload_each, on_workload)

@@ -3,7 +3,7 @@
 #include "hub/world.h"
 #include "hub/world_inside.h"
 
-struct text world_intern_text(struct world *w, struct span s)
+uint32_t world_intern_id(struct world *w, struct span s)
 {
 	struct world_index *x = w->index;
 	uint64_t hash = hash_span(s = span_head(s, UINT16_MAX));
@@ -13,22 +13,29 @@ struct text world_intern_text(struct world *w, struct span s)
 	uint32_t id;
 
 	if (s.n == 0)
-		return (struct text){0};
+		return 0;
 	while ((id = map_next(&x->texts, hash, &i)) != MAP_NONE)
 		if (span_is(text_span(x->text.v[id]), s))
-			return x->text.v[id];
+			return id;
 	at = arena_bytes(&w->arena, s.n + 2);
 	if (at == NULL || !VEC_RESERVE(&x->text, x->text.n + 1) ||
 	    !map_add_another(&x->texts, hash, (uint32_t)x->text.n)) {
 		w->arena.rc = arena_rc(&w->arena) == RMG_OK ? RMG_E_NOMEM : arena_rc(&w->arena);
-		return (struct text){0};
+		return 0;
 	}
 	at[0] = (uint8_t)s.n;
 	at[1] = (uint8_t)(s.n >> 8);
 	memcpy(at + 2, s.p, s.n);
 	t.at = at;
 	x->text.v[x->text.n++] = t;
-	return t;
+	return (uint32_t)x->text.n - 1;
+}
+
+struct text world_intern_text(struct world *w, struct span s)
+{
+	uint32_t id = world_intern_id(w, s);
+
+	return w->index->text.v[id];
 }
 
 struct span world_intern(struct world *w, struct span s)

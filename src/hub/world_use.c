@@ -3,10 +3,33 @@
 #include "hub/world.h"
 
 #include "hub/world_inside.h"
+#include "model/event.h"
 
 struct span world_use_runtime(const struct world *w, const struct world_use *u)
 {
 	return text_span(w->index->runtime.v[u->runtime]);
+}
+
+struct span world_use_name(const struct world *w, const struct world_use *u)
+{
+	return counted_span(&w->index->names_of_uses, u->name);
+}
+
+struct span world_use_ref(const struct world *w, const struct world_use *u)
+{
+	return text_span(w->index->text.v[u->ref]);
+}
+
+/* What a snapshot did not mention is gone at its end. One of 65,536 that come to no end could be
+ * taken for another: the next one that does mends it. */
+bool world_use_heard(const struct world *w, const struct world_use *u)
+{
+	return u->heard == (uint16_t)w->sources.v[u->source].snapshot;
+}
+
+void world_use_hear(const struct world *w, struct world_use *u)
+{
+	u->heard = (uint16_t)w->sources.v[u->source].snapshot;
 }
 
 /* There are few runtimes; the 256th and later ones have no name. */
@@ -30,8 +53,18 @@ static bool runtime_set(struct world *w, struct world_use *u, struct span name)
 	return true;
 }
 
+bool world_is_everybodys(struct span container)
+{
+	for (size_t i = 0; i < container.n; i++)
+		if (!is_digit(container.p[i]) && (container.p[i] < 'a' || container.p[i] > 'f'))
+			return false;
+	return container.n == 64;
+}
+
 static uint64_t use_hash(uint32_t source, struct span container, bool cached)
 {
+	if (!cached && world_is_everybodys(container))
+		source = 0;
 	return hash_two(hash_span(container), source * UINT64_C(2) + cached);
 }
 
@@ -50,6 +83,42 @@ uint32_t world_use_of(const struct world *w, uint32_t source, struct span contai
 			return slot;
 	}
 	return 0;
+}
+
+static enum event_word word_of(const struct world *w, uint32_t slot)
+{
+	return event_word_of(world_use_runtime(w, &w->uses.v[slot]));
+}
+
+static uint32_t of_other_sources(const struct world *w, uint32_t source, struct span container,
+				 bool all)
+{
+	uint32_t slot = 0;
+
+	for (uint32_t id = 1; slot == 0 && id < w->sources.n; id++)
+		if (id != source && (w->sources.v[id].hearsay || all))
+			slot = world_use_of(w, id, container, false);
+	return slot;
+}
+
+uint32_t world_use_elsewhere(const struct world *w, uint32_t source, struct span container,
+			     bool all)
+{
+	char buf[WORLD_CONTAINER];
+	uint32_t slot, best = 0;
+	size_t at = 0;
+
+	if (!world_is_everybodys(container))
+		return of_other_sources(w, source, container, all);
+	while ((slot = map_next(&w->index->uses, use_hash(0, container, false), &at)) != MAP_NONE) {
+		const struct world_use *u = &w->uses.v[slot];
+
+		if (u->source != source && !u->cached &&
+		    span_is(world_use_container(u, buf), container) &&
+		    (best == 0 || word_of(w, slot) > word_of(w, best)))
+			best = slot;
+	}
+	return best;
 }
 
 /* A list of uses: where its head stands, and which of a use's fields are its links. */
@@ -147,15 +216,17 @@ enum rmg_rc world_use_begin(struct world *w, const struct use_row *row, uint32_t
 	    .workload = row->workload,
 	    .place = row->place,
 	    .source = source,
-	    .heard = w->sources.v[source].snapshot,
 	    .began_ms = row->began_ms,
-	    .ref = world_intern_text(w, row->ref),
+	    .ref = world_intern_id(w, row->ref),
 	    .cached = row->cached,
 	};
-	if (!use_container_set(u, row->container) || !text_new(row->name, &u->name) ||
+	world_use_hear(w, u);
+	if (!use_container_set(u, row->container) ||
+	    !counted_take(&w->index->names_of_uses, row->name, &u->name) ||
 	    !runtime_set(w, u, row->runtime) ||
 	    !map_add_another(&w->index->uses, use_hash(source, row->container, row->cached), at))
 		return RMG_E_NOMEM;
+	w->sources.v[source].hearsay |= !row->cached && span_is(row->runtime, S(EVENT_HEARSAY));
 	link_image(w, at);
 	link_others(w, at);
 	w->n_uses += !row->cached;
@@ -181,10 +252,23 @@ void world_use_end(struct world *w, uint32_t slot)
 	}
 	w->n_uses -= !u->cached;
 	w->n_cached -= u->cached;
-	text_free(u->name);
+	counted_drop(&w->index->names_of_uses, u->name);
 	use_container_free(u);
 	*u = (struct world_use){.next = w->index->free_use};
 	w->index->free_use = slot;
+}
+
+enum rmg_rc world_use_rename(struct world *w, uint32_t slot, struct span ref, struct span name)
+{
+	struct world_use *u = &w->uses.v[slot];
+	uint32_t now;
+
+	if (!counted_take(&w->index->names_of_uses, name, &now))
+		return RMG_E_NOMEM;
+	counted_drop(&w->index->names_of_uses, u->name);
+	u->name = now;
+	u->ref = world_intern_id(w, ref);
+	return arena_rc(&w->arena);
 }
 
 void world_use_resolve(struct world *w, uint32_t slot, uint32_t image)
@@ -196,6 +280,27 @@ void world_use_resolve(struct world *w, uint32_t slot, uint32_t image)
 	link_image(w, slot);
 	if (!u->cached && u->workload && !is_of_changes(u))
 		w->workloads.v[u->workload].last_image = image;
+}
+
+void world_use_move(struct world *w, uint32_t slot, uint32_t workload)
+{
+	struct world_use *u = &w->uses.v[slot];
+	struct world_workload *from = &w->workloads.v[u->workload], *to = &w->workloads.v[workload];
+
+	if (!u->cached && u->workload) {
+		UNLINK(w, from->first_use, slot, next_of_workload, prev_of_workload);
+		from->n_uses--;
+	}
+	u->workload = workload;
+	if (u->cached || workload == 0)
+		return;
+	LINK(w, to->first_use, slot, next_of_workload, prev_of_workload);
+	to->n_uses++;
+}
+
+bool world_has_runtime(const struct world *w, struct span name)
+{
+	return map_has(&w->index->runtimes, hash_span(name));
 }
 
 /* Workloads. */
@@ -219,6 +324,15 @@ uint32_t world_workload_of(const struct world *w, uint32_t place, struct span ki
 			return id;
 	}
 	return 0;
+}
+
+uint32_t world_workload_at(const struct world *w, struct span cluster, struct span ns,
+			   struct span kind, struct span name)
+{
+	const struct place place = {.cluster = cluster, .ns = ns};
+	uint32_t at = world_place_of(w, &place);
+
+	return at ? world_workload_of(w, at, kind, name) : 0;
 }
 
 enum rmg_rc world_workload(struct world *w, uint32_t place, struct span kind, struct span name,
@@ -290,6 +404,7 @@ enum rmg_rc world_workload_set(struct world *w, uint32_t id, const struct worklo
 	l->first_ms = row->first_ms;
 	l->last_ms = row->last_ms;
 	l->removed_ms = row->removed_ms;
+	l->of = row->of;
 	l->heard = w->sources.v[source].snapshot;
 	count_declared(w, l, 1);
 	return RMG_OK;

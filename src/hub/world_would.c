@@ -37,10 +37,8 @@ struct meant {
 static bool add_digest(const struct world *w, struct meant *m, struct span digest, bool *known)
 {
 	uint32_t id;
-	bool read = false;
+	bool read = world_digest_read(w, digest);
 
-	for (size_t nth = 0; (id = world_image_of(w, digest, nth)) != 0; nth++)
-		read |= w->images.v[id].read_ms != 0;
 	for (size_t nth = 0; (id = world_image_of(w, digest, nth)) != 0; nth++) {
 		*known = true;
 		if (read && w->images.v[id].read_ms == 0)

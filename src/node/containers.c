@@ -28,7 +28,7 @@ struct containers {
 	struct container_list v;
 	VEC(struct speaker) speakers;
 	struct arena arena;     /* names of sources */
-	struct map by_id;       /* hash of an id, to indexes of v */
+	struct map by_id;       /* hash of an id's last part, to indexes of v */
 	struct map spaces;      /* hash of a mount namespace, to indexes of v and one; 0: of none */
 	uint64_t own_spaces[2]; /* of this program, and of the machine: no container's */
 	bool full;
@@ -184,13 +184,27 @@ static struct speaker *source_of(struct containers *c, struct span name)
 	return s;
 }
 
+/* What the kernel knows it by: containerd's ids are of a namespace, "default/web", which is left
+ * out where they would do for all. */
+static struct span last_part(struct span id)
+{
+	size_t slash = span_rchr(id, '/');
+
+	return slash == SIZE_MAX ? id : span_from(id, slash + 1);
+}
+
+static uint64_t key_of(struct span id)
+{
+	return hash_span(last_part(id));
+}
+
 /* Any source's where source is empty. */
 static uint32_t find(const struct containers *c, struct span source, struct span id)
 {
 	size_t at = 0;
 	uint32_t i;
 
-	while ((i = map_next(&c->by_id, hash_span(id), &at)) != MAP_NONE) {
+	while ((i = map_next(&c->by_id, key_of(id), &at)) != MAP_NONE) {
 		const struct event *e = &c->v.v[i]->began;
 
 		if (span_is(e->container, id) && (source.n == 0 || span_is(e->source, source)))
@@ -205,10 +219,10 @@ static void drop(struct containers *c, uint32_t i)
 	struct container *x = c->v.v[i], *moved = c->v.v[c->v.n - 1];
 	uint32_t last = (uint32_t)c->v.n - 1;
 
-	map_remove(&c->by_id, hash_span(x->began.container), i);
+	map_remove(&c->by_id, key_of(x->began.container), i);
 	if (i != last) {
-		map_remove(&c->by_id, hash_span(moved->began.container), last);
-		if (!map_add_another(&c->by_id, hash_span(moved->began.container), i))
+		map_remove(&c->by_id, key_of(moved->began.container), last);
+		if (!map_add_another(&c->by_id, key_of(moved->began.container), i))
 			CHECK(false); /* there is room: two have just been taken out */
 	}
 	c->v.v[i] = moved;
@@ -228,7 +242,7 @@ static bool add(struct containers *c, const struct event *e, uint64_t round)
 		return told;
 	x->round = round;
 	if (!VEC_RESERVE(&c->v, c->v.n + 1) ||
-	    !map_add_another(&c->by_id, hash_span(e->container), (uint32_t)c->v.n)) {
+	    !map_add_another(&c->by_id, key_of(e->container), (uint32_t)c->v.n)) {
 		container_let_go(x);
 		return told;
 	}
@@ -322,16 +336,26 @@ static bool is_in(unsigned pid, struct span id)
 {
 	char buf[PROC_TEXT_BYTES];
 	struct span text;
-	struct cgroup_walk w;
-	struct cgroup_name name;
 
-	if (!proc_read(pid, "cgroup", buf, sizeof buf, &text))
+	return proc_read(pid, "cgroup", buf, sizeof buf, &text) && cgroup_has(text, last_part(id));
+}
+
+/* A user's own containers may have no control group: then who watches the first process names it
+ * (conmon -c ID). */
+static bool is_kept(unsigned pid, struct span id)
+{
+	char buf[PROC_TEXT_BYTES];
+	struct span text, word;
+	struct proc_about about;
+	bool found = false;
+
+	if (!proc_about(pid, &about) || about.parent <= 1 ||
+	    !proc_read(about.parent, "cmdline", buf, sizeof buf, &text) ||
+	    !span_next(&text, '\0', &word) || !span_is(span_basename(word), S("conmon")))
 		return false;
-	w = cgroup_walk(text);
-	while (cgroup_next(&w, &name))
-		if (span_is(name.id, id))
-			return true;
-	return false;
+	while (!found && span_next(&text, '\0', &word))
+		found = span_is(word, id);
+	return found;
 }
 
 /* Any of its processes, where the runtime did not say which is the first: the lowest number. */
@@ -355,7 +379,11 @@ static enum rmg_rc look(struct container *x, struct rmg_err *err)
 {
 	struct span id = x->began.container;
 
-	x->pid = x->began.pid && is_in(x->began.pid, id) ? x->began.pid : search(id);
+	x->pid = x->began.pid;
+	if (x->pid && !is_in(x->pid, id) && !is_kept(x->pid, id))
+		x->pid = 0;
+	if (x->pid == 0 && last_part(id).n == id.n) /* else another namespace's may be found */
+		x->pid = search(id);
 	if (x->pid == 0)
 		return err_set(err, RMG_E_NOTFOUND, "no process is in it");
 	x->mnt_ns = proc_namespace(x->pid, "mnt");
@@ -378,16 +406,69 @@ enum rmg_rc container_look(struct container *x, struct rmg_err *err)
 	return why.rc;
 }
 
+static bool is_named(const struct container *x, struct span name)
+{
+	return span_is(last_part(x->began.container), name);
+}
+
+/* Of several namespaces that have one of this name the one with these mounts. */
+static uint32_t find_among(const struct containers *c, struct span name, uint64_t space)
+{
+	size_t at = 0;
+	uint32_t i;
+
+	while ((i = map_next(&c->by_id, hash_span(name), &at)) != MAP_NONE) {
+		struct container *x = c->v.v[i];
+
+		if (is_named(x, name) && container_look(x, NULL) == RMG_OK && x->mnt_ns == space)
+			return i;
+	}
+	return MAP_NONE;
+}
+
+static uint32_t find_named(const struct containers *c, struct span name, uint64_t space)
+{
+	uint32_t i, found = MAP_NONE;
+	size_t at = 0;
+
+	while ((i = map_next(&c->by_id, hash_span(name), &at)) != MAP_NONE) {
+		const struct event *e = &c->v.v[i]->began;
+
+		if (!is_named(c->v.v[i], name))
+			continue;
+		if (found != MAP_NONE && !span_is(e->container, c->v.v[found]->began.container))
+			return find_among(c, name, space);
+		found = i;
+	}
+	return found;
+}
+
 /* The innermost name that is known. */
-static uint32_t find_cgroup(const struct containers *c, struct span text)
+static uint32_t find_cgroup(const struct containers *c, struct span text, uint64_t space)
 {
 	struct cgroup_walk w = cgroup_walk(text);
 	struct cgroup_name name;
 	uint32_t i = MAP_NONE;
 
 	while (i == MAP_NONE && cgroup_next(&w, &name))
-		i = find(c, S(""), name.id);
+		i = find_named(c, name.id, space);
 	return i;
+}
+
+/* Whose mounts these are. */
+static uint32_t find_space(const struct containers *c, uint64_t space)
+{
+	for (size_t i = 0; i < c->v.n; i++)
+		if (container_look(c->v.v[i], NULL) == RMG_OK && c->v.v[i]->mnt_ns == space)
+			return (uint32_t)i;
+	return MAP_NONE;
+}
+
+static uint32_t find_process(const struct containers *c, struct span cgroup, uint64_t space)
+{
+	uint32_t i = find_cgroup(c, cgroup, space);
+
+	return i == MAP_NONE ? find_space(c, space) : i;
 }
 
 static uint32_t remember(struct containers *c, uint64_t space, uint32_t i)
@@ -413,7 +494,7 @@ struct container *containers_of_pid(struct containers *c, unsigned pid)
 	pthread_mutex_lock(&c->lock);
 	i = map_find(&c->spaces, hash_mix(space));
 	if (i == MAP_NONE && proc_read(pid, "cgroup", buf, sizeof buf, &text))
-		i = remember(c, space, find_cgroup(c, text));
+		i = remember(c, space, find_process(c, text, space));
 	if (i != MAP_NONE && i != 0)
 		x = container_hold(c->v.v[i - 1]);
 	pthread_mutex_unlock(&c->lock);

@@ -115,6 +115,19 @@ static void texts_are_copied(void **state)
 	container_list_done(&l);
 }
 
+/* One name in two namespaces is two containers. */
+static void names_are_of_their_namespaces(void **state)
+{
+	(void)state;
+	tell(EVENT_USE_BEGAN, "n/containerd", "default/web");
+	tell(EVENT_USE_BEGAN, "n/containerd", "shop/web");
+	assert_int_equal(count(), 2);
+	tell(EVENT_USE_ENDED, "n/containerd", "default/web");
+	assert_int_equal(count(), 1);
+	tell(EVENT_USE_ENDED, "n/containerd", "web");
+	assert_int_equal(count(), 1);
+}
+
 static void who_is_in_none_is_told_so(void **state)
 {
 	struct container_list l;
@@ -149,6 +162,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(r36_snapshots_are_whole, begin, end),
 	    cmocka_unit_test_setup_teardown(another_process_is_another_run, begin, end),
 	    cmocka_unit_test_setup_teardown(texts_are_copied, begin, end),
+	    cmocka_unit_test_setup_teardown(names_are_of_their_namespaces, begin, end),
 	    cmocka_unit_test_setup_teardown(who_is_in_none_is_told_so, begin, end),
 	};
 

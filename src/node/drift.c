@@ -23,9 +23,13 @@
 #include "base/limits.h"
 #include "node/containers.h"
 #include "node/drift_tell.h"
+#include "node/installing.h"
 #include "node/node.h"
 
 enum { QUIET_MS = 300, LATEST_MS = 1500, POLL_MS = 2000, IDLE_MS = 500, BUF_BYTES = 8192 };
+/* How long what is found is not told while a package manager is at work, whose lock may be held for
+ * ever, and while other things change. */
+enum { AT_WORK_MS = 60000, CHANGING_MS = 3000 };
 
 struct drift {
 	struct node *node;
@@ -293,6 +297,38 @@ static int64_t rest_after(int64_t cost_ms)
 	return MIN_OF(5 * cost_ms, INT64_C(60000));
 }
 
+/* In the middle of an installation files are there that no package owns yet. */
+static bool at_work(struct watched *w)
+{
+	int64_t now = clock_tick_ms();
+
+	if (!installing_in(w->container->pid))
+		return false;
+	if (w->unsettled_since == 0)
+		w->unsettled_since = now;
+	return now - w->unsettled_since < AT_WORK_MS;
+}
+
+static bool settled(void *user, struct watched *w, const struct upper_walk *walk)
+{
+	struct looking l = {user, w};
+	struct upper_opts opts = {NULL, stopping, &l};
+	struct upper_walk again;
+	int64_t now = clock_tick_ms();
+	bool same;
+
+	if (at_work(w))
+		return false;
+	same = upper_look(w->upper, &opts, &again, NULL) == RMG_OK && again.state == walk->state;
+	upper_walk_done(&again);
+	if (!same && w->unsettled_since == 0)
+		w->unsettled_since = now;
+	same = same || now - w->unsettled_since >= CHANGING_MS;
+	if (same)
+		w->unsettled_since = 0;
+	return same;
+}
+
 static void look(struct drift *d, struct watched *w)
 {
 	struct looking l = {d, w};
@@ -304,6 +340,11 @@ static void look(struct drift *d, struct watched *w)
 
 	w->first_ms = 0;
 	arm(d, w);
+	if (at_work(w)) {
+		make_due(w);
+		w->not_before_ms = began + IDLE_MS;
+		return;
+	}
 	rc = upper_look(w->upper, &opts, &walk, &err);
 	if (walk.cut)
 		say_once(d, w->container, "it has written more files than are looked at");
@@ -317,6 +358,8 @@ static void look(struct drift *d, struct watched *w)
 				 SPAN_ARG(w->container->began.container), err.msg);
 		make_due(w);
 	}
+	if (w->unsettled)
+		make_due(w);
 	w->troubled = rc != RMG_OK;
 	w->looked = true;
 	w->not_before_ms = clock_tick_ms() + MAX_OF(rest_after(clock_tick_ms() - began),
@@ -417,6 +460,8 @@ enum rmg_rc drift_start(struct node *n, struct drift **out, struct rmg_err *err)
 	d->node = n;
 	d->came = -1;
 	drift_tell_init(&d->tell, n);
+	d->tell.settled = settled;
+	d->tell.user = d;
 	d->names = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	d->writes =
 	    fanotify_init(FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK | FAN_UNLIMITED_MARKS,

@@ -371,7 +371,8 @@ static enum rmg_rc judge(struct drift_tell *t, struct watched *w, const struct u
 	rc = read_side(t, w, "container-image", j->of_image, walk->changes.n, &j->image, err);
 	if (rc == RMG_OK)
 		rc = read_side(t, w, "container", j->of_now, walk->changes.n, &j->now, err);
-	if (rc != RMG_OK)
+	w->unsettled = rc == RMG_OK && !t->settled(t->user, w, walk);
+	if (rc != RMG_OK || w->unsettled)
 		return rc;
 	sides.image = j->image->inv;
 	sides.now = j->now->inv;
@@ -391,6 +392,7 @@ enum rmg_rc drift_tell_of(struct drift_tell *t, struct watched *w, const struct 
 	struct judging j = {0};
 	enum rmg_rc rc;
 
+	w->unsettled = false;
 	if (walk->state == w->state)
 		return RMG_OK;
 	j.of_image = ask_for(walk);
@@ -399,7 +401,7 @@ enum rmg_rc drift_tell_of(struct drift_tell *t, struct watched *w, const struct 
 		rc = err_set(err, RMG_E_NOMEM, "no memory for what changed in a container");
 	else
 		rc = judge(t, w, walk, &j, err);
-	if (rc == RMG_OK)
+	if (rc == RMG_OK && !w->unsettled)
 		w->state = walk->state;
 	rmg_inventory_free(j.image);
 	rmg_inventory_free(j.now);

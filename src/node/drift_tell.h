@@ -23,6 +23,8 @@ struct watched {
 	bool armed, polled, looked, troubled;
 	int64_t first_ms, last_ms; /* of what happened since the last look; 0: nothing */
 	int64_t not_before_ms;
+	bool unsettled;          /* what the last look found is not told yet: more came meanwhile */
+	int64_t unsettled_since; /* 0: it is not */
 
 	/* What was told of it. */
 	uint64_t state;           /* of the walk that was judged last */
@@ -38,6 +40,10 @@ struct drift_tell {
 	bool behind; /* what stands at the hub may not be what is: a snapshot is due */
 	bool silent;
 	int64_t not_before_ms; /* the next snapshot, where the last could not be told */
+	/* Whether a container is still as it was walked, after it was read; else nothing is told.
+	 */
+	bool (*settled)(void *user, struct watched *w, const struct upper_walk *walk);
+	void *user;
 };
 
 void drift_tell_init(struct drift_tell *t, struct node *n);

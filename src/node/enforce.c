@@ -6,19 +6,25 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/fanotify.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "node/exec_mark.h"
+#include "node/guard.h"
 
 enum {
 	JUDGES = 2,
 	MOST_PENDING = 1024,
 	BUF_BYTES = 8192,
 	LOOK_MS = 20,
-	STUCK_MS = 2000,
+	IDLE_MS = 250,
+	AGAIN_MS = 30000,
+	URGENT = -10,
 	STEPS = 64
 };
+
+#define STEP_UP 1.189207115 /* a quarter of a doubling */
 
 /* What is being judged. Its descriptor is also what the kernel knows the question by. */
 struct question {
@@ -27,6 +33,7 @@ struct question {
 	int fd;
 	unsigned pid;
 	int64_t until_ms;
+	double asked_ms;
 	bool taken, answered;
 };
 
@@ -36,37 +43,38 @@ struct enforce {
 	pthread_t reader, judges[JUDGES];
 	size_t n_judges;
 	bool reading;
-	_Atomic bool stopping, given_up;
-	_Atomic int64_t busy_since_ms; /* the reader answers since; 0: it waits */
+	_Atomic bool stopping;
+	int64_t gave_up_ms; /* when it was seen that the guard has; 0: it has not */
 
 	pthread_mutex_t lock;
 	pthread_cond_t asked;
 	VEC(struct question *) questions;
 
-	/* How long known files took: steps of doubling microseconds. */
+	/* How long answers took: steps of doubling microseconds. */
 	_Atomic uint64_t asked_n, known, refused, late, steps[STEPS];
+	uint64_t before[STEPS]; /* as they were told last */
 };
 
 /* Answers. */
 
-static void answer(struct enforce *e, int fd, bool let)
+static void count_time(struct enforce *e, double asked_ms)
+{
+	double us = (clock_tick_exact_ms() - asked_ms) * 1000;
+	unsigned step = 0;
+
+	while (step + 1 < STEPS && us > 4)
+		us /= STEP_UP, step++;
+	e->steps[step]++;
+}
+
+static void answer(struct enforce *e, int fd, bool let, double asked_ms)
 {
 	const struct fanotify_response r = {.fd = fd, .response = let ? FAN_ALLOW : FAN_DENY};
 
 	if (!let)
 		e->refused++;
-	if (!atomic_load(&e->given_up))
-		(void)!write(e->group, &r, sizeof r);
-}
-
-static void count_time(struct enforce *e, double began_ms)
-{
-	double us = (clock_tick_exact_ms() - began_ms) * 1000;
-	unsigned step = 0;
-
-	while (step + 1 < STEPS && us > 4)
-		us /= 1.189207115, step++; /* a quarter of a doubling */
-	e->steps[step]++;
+	count_time(e, asked_ms); /* before it: who waited runs then, maybe in this one's place */
+	(void)!write(e->group, &r, sizeof r);
 }
 
 /* Judging. */
@@ -114,7 +122,7 @@ static bool answer_once(struct enforce *e, struct question *q, bool let)
 	q->answered = true;
 	pthread_mutex_unlock(&e->lock);
 	if (first)
-		answer(e, q->fd, let);
+		answer(e, q->fd, let, q->asked_ms);
 	return first;
 }
 
@@ -173,7 +181,7 @@ static void *judge_all(void *user)
 
 /* False: there are too many of them, or no memory. */
 static bool ask(struct enforce *e, struct exec_subject *s, const struct exec_file *f, int fd,
-		unsigned pid)
+		unsigned pid, double asked_ms)
 {
 	struct question *q = calloc(1, sizeof *q);
 	bool good;
@@ -184,6 +192,7 @@ static bool ask(struct enforce *e, struct exec_subject *s, const struct exec_fil
 			       .file = *f,
 			       .fd = fd,
 			       .pid = pid,
+			       .asked_ms = asked_ms,
 			       .until_ms = clock_tick_ms() + (int64_t)LIMIT_EXEC_ANSWER_MS};
 	pthread_mutex_lock(&e->lock);
 	good = e->questions.n < MOST_PENDING && VEC_PUSH(&e->questions, q);
@@ -197,7 +206,7 @@ static bool ask(struct enforce *e, struct exec_subject *s, const struct exec_fil
 
 static void one(struct enforce *e, int fd, unsigned pid)
 {
-	double began = clock_tick_exact_ms();
+	double asked = clock_tick_exact_ms();
 	struct exec_subject *s = NULL;
 	struct exec_file f;
 	uint32_t how;
@@ -206,13 +215,12 @@ static void one(struct enforce *e, int fd, unsigned pid)
 	if (exec_file_of(fd, &f))
 		s = exec_subject_of(e->opts.subjects, NULL, &f, pid);
 	if (s && exec_remembered(e->opts.memory, s, &f, &how)) {
-		answer(e, fd, !is_refused(s, how));
+		answer(e, fd, !is_refused(s, how), asked);
 		e->known++;
-		count_time(e, began);
-	} else if (s && ask(e, s, &f, fd, pid)) {
+	} else if (s && ask(e, s, &f, fd, pid, asked)) {
 		return; /* both are the judge's */
 	} else {
-		answer(e, fd, true);
+		answer(e, fd, true, asked);
 	}
 	close(fd);
 	exec_subject_let_go(s);
@@ -242,7 +250,7 @@ static void let_late(struct enforce *e)
 			continue;
 		q->answered = true;
 		e->late++;
-		answer(e, q->fd, true);
+		answer(e, q->fd, true, q->asked_ms);
 	}
 	pthread_mutex_unlock(&e->lock);
 }
@@ -261,63 +269,74 @@ static void *read_all(void *user)
 {
 	struct enforce *e = user;
 
-	while (!atomic_load(&e->stopping) && !atomic_load(&e->given_up)) {
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), URGENT); /* somebody waits */
+	while (!atomic_load(&e->stopping)) {
 		struct pollfd p = {e->group, POLLIN, 0};
-		int n = poll(&p, 1, anything_waits(e) ? LOOK_MS : 500);
+		int n = poll(&p, 1, anything_waits(e) ? LOOK_MS : IDLE_MS);
 
-		atomic_store(&e->busy_since_ms, clock_tick_ms());
 		if (n > 0)
 			read_questions(e);
 		let_late(e);
-		atomic_store(&e->busy_since_ms, 0);
+		guard_beat(e->opts.node->guard);
 	}
 	return NULL;
 }
 
-/* The descriptor is taken away under its number, which another thread may be about to use: what is
- * written to it then goes nowhere. */
-static void give_up(struct enforce *e)
+/* A while after answers have stopped they are there again: it is tried anew. */
+enum enforce_state enforce_check(struct enforce *e)
 {
-	int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
+	struct guard *g = e->opts.node->guard;
+	int64_t now = clock_tick_ms();
 
-	atomic_store(&e->given_up, true);
-	if (nowhere >= 0) {
-		(void)dup3(nowhere, e->group, O_CLOEXEC);
-		close(nowhere);
-	}
-}
-
-bool enforce_check(struct enforce *e)
-{
-	int64_t since = atomic_load(&e->busy_since_ms);
-
-	if (atomic_load(&e->given_up))
-		return false;
-	if (since == 0 || clock_tick_ms() - since < STUCK_MS)
-		return true;
-	give_up(e);
-	return false;
+	if (!guard_gave_up(g))
+		return ENFORCING;
+	if (e->gave_up_ms == 0)
+		e->gave_up_ms = now;
+	if (now - e->gave_up_ms < AGAIN_MS)
+		return ENFORCE_GAVE_UP;
+	e->gave_up_ms = 0;
+	guard_again(g);
+	return ENFORCE_AGAIN;
 }
 
 bool enforce_mark(struct enforce *e, struct exec_subject *s, bool on)
 {
-	return !atomic_load(&e->given_up) &&
+	return !guard_gave_up(e->opts.node->guard) &&
 	       exec_mark(e->group, e->opts.subjects, s, FAN_OPEN_EXEC_PERM, on);
 }
 
-void enforce_figures(struct enforce *e, struct enforce_figures *out)
+/* The upper end of the step that has the one of all n that so many in 100 are not above. */
+static uint64_t percentile(const uint64_t *steps, uint64_t n, unsigned percent)
 {
-	uint64_t n = 0, all = e->known;
+	uint64_t below = 0;
 	double us = 4;
 
-	*out = (struct enforce_figures){
-	    .asked = e->asked_n, .known = all, .refused = e->refused, .late = e->late};
-	for (unsigned i = 0; i < STEPS && all; i++, us *= 1.189207115) {
-		n += e->steps[i];
-		out->p99_us = (unsigned)(us + 0.5);
-		if (n * 100 >= all * 99)
-			return;
+	for (unsigned i = 0; i < STEPS && n; i++, us *= STEP_UP) {
+		below += steps[i];
+		if (below * 100 >= n * percent)
+			return (uint64_t)(us + 0.5);
 	}
+	return 0;
+}
+
+void enforce_figures(struct enforce *e, bool of_late, struct event_answers *out)
+{
+	uint64_t fresh[STEPS], n = 0;
+
+	for (unsigned i = 0; i < STEPS; i++) {
+		uint64_t now = e->steps[i];
+
+		fresh[i] = of_late ? now - e->before[i] : now;
+		if (of_late)
+			e->before[i] = now;
+		n += fresh[i];
+	}
+	*out = (struct event_answers){.asked = e->asked_n,
+				      .known = e->known,
+				      .refused = e->refused,
+				      .late = e->late,
+				      .p50_us = percentile(fresh, n, 50),
+				      .p99_us = percentile(fresh, n, 99)};
 }
 
 /* Beginning and end. */
@@ -342,11 +361,8 @@ enum rmg_rc enforce_start(const struct enforce_opts *opts, struct enforce **out,
 	e->opts = *opts;
 	pthread_mutex_init(&e->lock, NULL);
 	pthread_cond_init(&e->asked, NULL);
-	e->group = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC | FAN_NONBLOCK |
-				     FAN_UNLIMITED_QUEUE | FAN_UNLIMITED_MARKS,
-				 O_RDONLY | O_LARGEFILE | O_CLOEXEC);
-	rc = e->group < 0 ? err_os(err, RMG_E_UNSUPPORTED, "be asked by the kernel (fanotify)")
-			  : start_threads(e, err);
+	e->group = guard_group(opts->node->guard);
+	rc = start_threads(e, err);
 	if (rc != RMG_OK) {
 		enforce_stop(e);
 		return rc;
@@ -355,14 +371,17 @@ enum rmg_rc enforce_start(const struct enforce_opts *opts, struct enforce **out,
 	return RMG_OK;
 }
 
-/* First of all the kernel is let go: what waits runs. */
+void enforce_let_go(struct enforce *e)
+{
+	atomic_store(&e->stopping, true);
+	guard_let_go(e->opts.node->guard);
+}
+
 void enforce_stop(struct enforce *e)
 {
 	if (e == NULL)
 		return;
-	atomic_store(&e->stopping, true);
-	if (e->group >= 0 && !atomic_load(&e->given_up))
-		give_up(e);
+	enforce_let_go(e);
 	pthread_mutex_lock(&e->lock);
 	pthread_cond_broadcast(&e->asked);
 	pthread_mutex_unlock(&e->lock);
@@ -376,8 +395,6 @@ void enforce_stop(struct enforce *e)
 		free(*it);
 	}
 	VEC_DONE(&e->questions);
-	if (e->group >= 0)
-		close(e->group);
 	pthread_cond_destroy(&e->asked);
 	pthread_mutex_destroy(&e->lock);
 	free(e);

@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "base/strbuf.h"
+#include "node/exec_runtime.h"
 
 void exec_memory_init(struct exec_memory *m)
 {
@@ -112,6 +113,8 @@ static void judge_root(struct exec_subjects *t, struct exec_subject *s, int fd,
 	if (index && image_index_find(index, path) == IMAGE_UNOWNED)
 		v->how |= HOW_UNOWNED;
 	image_index_let_go(index);
+	if (t->node && node_is_unprofiled(t->node, s->image, path))
+		v->how |= HOW_UNPROFILED;
 }
 
 /* In memory, or deleted: then the kernel says so behind its last name. */
@@ -146,6 +149,8 @@ void exec_judge(struct exec_subjects *t, struct exec_subject *s, const struct ex
 		judge_nameless(s, fd, is_of_root(s, f, &out->mount, known), out);
 	else if (is_of_root(s, f, &out->mount, known))
 		judge_root(t, s, fd, out);
+	else if (!known && exec_is_runtimes(f))
+		return;
 	else
 		out->how |= known && !out->mount.writable ? HOW_MOUNTED : HOW_WRITABLE;
 	if ((f->mode & S_ISUID || (f->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP)) &&

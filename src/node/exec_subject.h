@@ -11,6 +11,7 @@
 #include "base/map.h"
 #include "node/containers.h"
 #include "node/image_index.h"
+#include "node/node.h"
 #include "node/upper.h"
 
 struct exec_mount {
@@ -49,6 +50,7 @@ struct exec_subjects {
 	VEC(struct exec_subject *) v;
 	struct map by_mount, by_device, by_container; /* to indexes of v */
 	uint64_t last;
+	struct node *node; /* whose profiles are asked; NULL: none are */
 };
 
 void exec_subjects_init(struct exec_subjects *t);

@@ -12,14 +12,14 @@
 #include "model/how.h"
 #include "node/hash_fd.h"
 
-enum { MOST_WAITING = 10000, BATCH = 256, AGAIN_MS = 2000, GENERATIONS = 12 };
+enum { MOST_WAITING = 10000, BATCH = 256, AGAIN_MS = 2000, GENERATIONS = 12, ANSWERS_MS = 30000 };
 
 void exec_tell_init(struct exec_tell *t, struct node *n)
 {
 	char source[SOURCE_BYTES];
 
 	snprintf(source, sizeof source, "%s/execs", n->name);
-	*t = (struct exec_tell){.node = n, .behind = true};
+	*t = (struct exec_tell){.node = n, .behind = true, .told_unrefused = n->refused == NULL};
 	teller_init(&t->teller, n, span_cstr(source));
 	arena_init(&t->arena, MIB(64));
 }
@@ -221,6 +221,53 @@ static enum rmg_rc say_all(struct exec_tell *t)
 	return say(t, e, COUNT_OF(e));
 }
 
+static struct event heartbeat(struct exec_tell *t)
+{
+	return (struct event){
+	    .type = EVENT_HEARTBEAT,
+	    .at_ms = node_now_ms(t->node),
+	    .place = {.cluster = span_cstr(t->node->cluster), .node = span_cstr(t->node->name)}};
+}
+
+bool exec_tell_wants_answers(const struct exec_tell *t)
+{
+	return clock_tick_ms() - t->answers_ms >= ANSWERS_MS;
+}
+
+void exec_tell_answers(struct exec_tell *t, const struct event_answers *a)
+{
+	struct event e = heartbeat(t);
+
+	t->answers_ms = clock_tick_ms();
+	if (a->asked == t->asked)
+		return;
+	e.answers = *a;
+	if (say(t, &e, 1) == RMG_OK)
+		t->asked = a->asked;
+}
+
+void exec_tell_unrefused(struct exec_tell *t, struct span why)
+{
+	t->told_unrefused = false;
+	t->unrefused = why;
+}
+
+/* Once each time that it becomes otherwise, and once by every agent: the one before may have ended
+ * while nothing was refused. */
+static enum rmg_rc say_unrefused(struct exec_tell *t)
+{
+	struct event e = heartbeat(t);
+	enum rmg_rc rc;
+
+	if (t->told_unrefused)
+		return RMG_OK;
+	e.change.kind = S("unrefused");
+	e.change.text = t->unrefused;
+	rc = say(t, &e, 1);
+	t->told_unrefused = rc == RMG_OK;
+	return rc;
+}
+
 void exec_tell_flush(struct exec_tell *t)
 {
 	int64_t now = clock_tick_ms();
@@ -228,10 +275,12 @@ void exec_tell_flush(struct exec_tell *t)
 	enum rmg_rc rc = RMG_OK;
 
 	t->behind |= teller_beat(&t->teller);
-	if (now < t->not_before_ms || (!t->behind && t->waiting.n == 0))
+	if (now < t->not_before_ms || (!t->behind && t->waiting.n == 0 && t->told_unrefused))
 		return;
 	if (t->behind)
 		rc = say_all(t);
+	if (rc == RMG_OK)
+		rc = say_unrefused(t);
 	while (rc == RMG_OK && told < t->waiting.n) {
 		size_t n = MIN_OF(t->waiting.n - told, (size_t)BATCH);
 

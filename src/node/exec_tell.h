@@ -31,7 +31,11 @@ struct exec_tell {
 	struct arena arena;
 	bool behind;
 	int64_t not_before_ms;
-	uint64_t lost; /* for want of room */
+	uint64_t lost;         /* for want of room */
+	int64_t answers_ms;    /* when they were told last */
+	uint64_t asked;        /* by then */
+	struct span unrefused; /* why nothing is refused any more; "" it is */
+	bool told_unrefused;
 };
 
 void exec_tell_init(struct exec_tell *t, struct node *n);
@@ -39,6 +43,12 @@ void exec_tell_done(struct exec_tell *t);
 
 /* Reads all of the file. */
 void exec_tell_of(struct exec_tell *t, struct exec_seen *x);
+/* How answers to the kernel come, and why they have stopped ("": they have not), where programs may
+ * be refused. Told now and then, where it is news. */
+bool exec_tell_wants_answers(const struct exec_tell *t);
+void exec_tell_answers(struct exec_tell *t, const struct event_answers *a);
+void exec_tell_unrefused(struct exec_tell *t, struct span why);
+
 /* What waits goes; to be called now and then also where nothing does. */
 void exec_tell_flush(struct exec_tell *t);
 

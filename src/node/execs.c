@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,7 @@
 #include "node/node.h"
 
 enum { IDLE_MS = 500, RULES_MS = 1000, BUF_BYTES = 8192, PIDS = 256, MOST_HANDED = 10000 };
-enum { MOST_CHILDREN = 4096, MOST_UNSURE = 256, URGENT = -10 };
+enum { MOST_CHILDREN = 4096, MOST_UNSURE = 256, URGENT = -10, SAY_ANSWERS_MS = 600000 };
 
 struct execs {
 	struct node *node;
@@ -43,18 +44,13 @@ struct execs {
 	bool running, reading;
 	int group, processes, came, handed; /* fanotify, netlink (both may be -1), eventfds */
 	uint64_t own_space;
-	int64_t rules_ms;
+	int64_t rules_ms, answers_ms;
 	bool said_lost, said_off;
 
 	pthread_mutex_t lock; /* of what others hand over */
 	VEC(struct exec_seen *) seen;
 	VEC(struct exec_subject *) again; /* their images have been read */
 	struct bell unread;
-};
-
-struct pids { /* a vector that functions can name */
-	unsigned *v;
-	size_t n, cap;
 };
 
 static void ring(int fd)
@@ -207,33 +203,15 @@ static void hear_processes(struct execs *e)
 	}
 }
 
-/* Those that a process started, behind what pids has. */
-static void add_children(unsigned pid, struct pids *pids)
-{
-	char buf[PROC_TEXT_BYTES / 2], name[64];
-	struct span text, word;
-	uint64_t child;
-
-	snprintf(name, sizeof name, "task/%u/children", pid);
-	if (!proc_read(pid, name, buf, sizeof buf, &text))
-		return;
-	while (pids->n < MOST_CHILDREN && span_word(&text, &word))
-		if (span_u64(word, 10, INT32_MAX, &child) && !VEC_PUSH(pids, (unsigned)child))
-			return;
-}
-
 /* What runs in a container already: its first process and all that come of it. */
 static void look_at_tree(struct execs *e, unsigned first)
 {
-	struct pids pids = {0};
+	size_t n = 0;
+	unsigned *pids = proc_tree(first, MOST_CHILDREN, &n);
 
-	if (!VEC_PUSH(&pids, first))
-		return;
-	for (size_t i = 0; i < pids.n; i++) {
-		look_at_process(e, pids.v[i]);
-		add_children(pids.v[i], &pids);
-	}
-	VEC_DONE(&pids);
+	for (size_t i = 0; pids && i < n; i++)
+		look_at_process(e, pids[i]);
+	free(pids);
 }
 
 /* Containers. */
@@ -399,22 +377,61 @@ static void take_handed(struct execs *e)
 	}
 }
 
+static void look_at_guard(struct execs *e)
+{
+	enum enforce_state state = enforce_check(e->enforce);
+
+	if (state == ENFORCE_GAVE_UP && !e->said_off) {
+		e->said_off = true;
+		exec_tell_unrefused(&e->tell,
+				    S("Answers to the kernel had stopped: all that waited "
+				      "was let run, and no more is asked about."));
+		node_say(e->node, "error",
+			 "nothing is refused: answers to the kernel had stopped, and all that "
+			 "waited was let run");
+	}
+	if (state != ENFORCE_AGAIN)
+		return;
+	e->said_off = false;
+	e->rules_ms = 0;
+	VEC_EACH (s, &e->subjects.v)
+		if (*s)
+			(*s)->enforced = false;
+	exec_tell_unrefused(&e->tell, S(""));
+	node_say(e->node, "info", "what rules name is refused again");
+}
+
 static void look_at_rules(struct execs *e)
 {
 	int64_t now = clock_tick_ms();
 
-	if (e->enforce && !enforce_check(e->enforce) && !e->said_off) {
-		e->said_off = true;
-		node_say(e->node, "error",
-			 "nothing is refused any more: answers to the kernel were "
-			 "stuck, and all that waited was let run");
-	}
-	if (now - e->rules_ms < RULES_MS)
+	if (e->enforce && !node_stopping(e->node))
+		look_at_guard(e);
+	if (e->said_off || now - e->rules_ms < RULES_MS)
 		return;
 	e->rules_ms = now;
 	VEC_EACH (s, &e->subjects.v)
 		if (*s && e->enforce)
 			follow_rules(e, *s);
+}
+
+static void tell_answers(struct execs *e, bool last)
+{
+	struct event_answers a;
+
+	if (e->enforce == NULL || (!last && !exec_tell_wants_answers(&e->tell)))
+		return;
+	enforce_figures(e->enforce, true, &a);
+	exec_tell_answers(&e->tell, &a);
+	if (a.asked == 0 || (!last && clock_tick_ms() - e->answers_ms < SAY_ANSWERS_MS))
+		return;
+	e->answers_ms = clock_tick_ms();
+	enforce_figures(e->enforce, false, &a);
+	node_say(e->node, "info",
+		 "the kernel asked about %" PRIu64 " programs that start: %" PRIu64
+		 " refused, %" PRIu64 " let run since judging took too long; half of the answers "
+		 "took %" PRIu64 " us at most, 99 in 100 %" PRIu64 " us",
+		 a.asked, a.refused, a.late, a.p50_us, a.p99_us);
 }
 
 static void drain(int fd)
@@ -453,8 +470,10 @@ static void *run(void *user)
 			drain(e->handed);
 		take_handed(e);
 		look_at_rules(e);
+		tell_answers(e, false);
 		exec_tell_flush(&e->tell);
 	}
+	tell_answers(e, true);
 	return NULL;
 }
 
@@ -546,10 +565,12 @@ static void end(struct execs *e)
 	struct exec_subject *s;
 	struct exec_seen *x;
 
-	enforce_stop(e->enforce);
-	e->enforce = NULL;
+	if (e->enforce)
+		enforce_let_go(e->enforce);
 	if (e->running)
 		pthread_join(e->thread, NULL);
+	enforce_stop(e->enforce);
+	e->enforce = NULL;
 	if (e->reading)
 		pthread_join(e->reader, NULL);
 	while ((x = next_seen(e)) != NULL)
@@ -605,7 +626,7 @@ static enum rmg_rc start_threads(struct execs *e, struct rmg_err *err)
 				    .user = e};
 	enum rmg_rc rc = RMG_OK;
 
-	if (e->node->refused)
+	if (e->node->refused && e->node->guard)
 		rc = enforce_start(&opts, &e->enforce, err);
 	if (rc != RMG_OK)
 		return rc;
@@ -628,6 +649,7 @@ enum rmg_rc execs_start(struct node *n, struct execs **out, struct rmg_err *err)
 	pthread_mutex_init(&e->lock, NULL);
 	bell_init(&e->unread);
 	exec_subjects_init(&e->subjects);
+	e->subjects.node = n;
 	exec_memory_init(&e->memory);
 	exec_tell_init(&e->tell, n);
 	open_sources(e);

@@ -20,6 +20,7 @@ struct host {
 	pthread_t thread;
 	struct teller teller;
 	int64_t due_ms;           /* the next look */
+	char ref[4200];           /* where its files are */
 	char digest[DIGEST_TEXT]; /* of what was read last; "" nothing yet */
 	bool said;                /* the hub knows it */
 };
@@ -100,7 +101,7 @@ static void scan(struct host *h)
 	struct rmg_err err = {0};
 	enum rmg_rc rc;
 
-	rc = rmg_image_open("rootfs:/", &opts, &image, &err);
+	rc = rmg_image_open(h->ref, &opts, &image, &err);
 	if (rc == RMG_OK)
 		rc = lib_inventory_take(image, h->node->to.facts, h->node->to.user, &inventory,
 					&err);
@@ -142,6 +143,7 @@ enum rmg_rc host_start(struct node *n, struct host **out, struct rmg_err *err)
 	if (h == NULL)
 		return err_set(err, RMG_E_NOMEM, "no memory for this machine");
 	h->node = n;
+	snprintf(h->ref, sizeof h->ref, "rootfs:%s", n->host_root ? n->host_root : "/");
 	snprintf(source, sizeof source, "%s/host", n->name);
 	teller_init(&h->teller, n, span_cstr(source));
 	if (pthread_create(&h->thread, NULL, run, h) != 0) {

@@ -165,6 +165,8 @@ static enum rmg_rc once(struct hubline *l, const struct hub_ask *ask, struct hub
 	rc = http_do(l->http, &req, &resp, err);
 	out->later = http_may_retry(rc, &resp, &out->retry_s);
 	out->status = rc == RMG_OK ? resp.status : 0;
+	if (rc == RMG_OK)
+		out->date_s = http_date(&resp);
 	out->body = strbuf_span(&l->body);
 	if (rc == RMG_OK && resp.status / 100 != 2)
 		rc = refused(&req, &resp, err);

@@ -43,6 +43,7 @@ struct hub_answer {
 	unsigned status;  /* 0: nobody answered */
 	bool later;       /* the same request may do later: the hub is away, or busy */
 	unsigned retry_s; /* what it asks for; 0: nothing said */
+	int64_t date_s;   /* by its clock; 0: not said */
 };
 
 /* RMG_OK: 2xx. Else the failure in the hub's own words, where it has any. */

@@ -11,16 +11,18 @@
 #include "format/jsonw.h"
 #include "lib/lib.h"
 #include "node/agent.h"
+#include "node/store_watch.h"
 #include "watch/watch.h"
 
 enum { PATIENCE_MS = 20000 };
 
 struct seen_image {
-	struct span ref, digest, runtime;
+	struct span ref, digest, runtime, *names;
 	const char *address;
-	size_t uses;
+	size_t n_names, uses;
 	bool read, complete;
 	size_t components;
+	uint64_t size; /* of its layers, as they are kept here; 0 not known */
 	char why[300]; /* it could not be read */
 };
 
@@ -32,6 +34,7 @@ struct seen_use {
 struct once {
 	const struct agent_opts *opts;
 	const struct node_watch *watch; /* whose turn it is */
+	bool with_docker;               /* it is among them */
 	struct arena arena;
 	VEC(struct seen_image) images;
 	VEC(struct seen_use) uses;
@@ -57,6 +60,18 @@ static struct seen_image *image_of(struct once *o, const struct event *e)
 	return i;
 }
 
+/* What it is called in the cache says more than what a container calls it. */
+static void take_names(struct once *o, struct seen_image *i, const struct event_image *from)
+{
+	if (from->n_names == 0 || i->n_names)
+		return;
+	i->names = ARENA_ARRAY(&o->arena, from->n_names, struct span);
+	for (size_t k = 0; i->names && k < from->n_names; k++)
+		i->names[i->n_names++] = arena_dup(&o->arena, from->names[k]);
+	if (i->ref.n == 0)
+		i->ref = arena_dup(&o->arena, from->ref);
+}
+
 static bool see(struct once *o, const struct event *e)
 {
 	struct arena *a = &o->arena;
@@ -72,8 +87,10 @@ static bool see(struct once *o, const struct event *e)
 
 	if (i == NULL)
 		return false;
-	if (e->type == EVENT_IMAGE_SEEN)
+	if (e->type == EVENT_IMAGE_SEEN) {
+		take_names(o, i, &e->image);
 		return true;
+	}
 	u.digest = i->digest;
 	i->uses++;
 	return VEC_PUSH(&o->uses, u);
@@ -116,6 +133,7 @@ static void look(struct once *o, const char *node, const char *cluster)
 	struct watch_opts w = {.kind = o->watch->kind,
 			       .address = o->watch->address,
 			       .place = {.cluster = span_cstr(cluster), .node = span_cstr(node)},
+			       .with_docker = o->with_docker,
 			       .events = events,
 			       .stop = stop,
 			       .warn = warned,
@@ -125,7 +143,8 @@ static void look(struct once *o, const char *node, const char *cluster)
 	o->whole = false;
 	o->why[0] = '\0';
 	o->end_ms = clock_tick_ms() + PATIENCE_MS;
-	if (watch_run(&w, &err) != RMG_OK)
+	if ((store_watched(w.kind, w.address) ? store_watch_run(&w, &err) : watch_run(&w, &err)) !=
+	    RMG_OK)
 		warned(o, err.msg);
 	else if (!o->whole && o->why[0] == '\0')
 		warned(o, is_stopped(o) ? "stopped" : "it did not answer in time");
@@ -150,7 +169,7 @@ static void read_image(struct once *o, struct seen_image *i)
 	opts.engine = i->address;
 	opts.stop = scan_stopped;
 	opts.user = o;
-	snprintf(ref, sizeof ref, SPAN_FMT ":" SPAN_FMT, SPAN_ARG(i->runtime), SPAN_ARG(i->digest));
+	node_reference(i->runtime, i->digest, ref, sizeof ref);
 	rc = rmg_image_open(ref, &opts, &image, &err);
 	if (rc == RMG_OK)
 		rc = rmg_inventory_take(image, &opts, &inventory, &err);
@@ -158,6 +177,7 @@ static void read_image(struct once *o, struct seen_image *i)
 		i->read = true;
 		i->complete = inventory->inv->complete;
 		i->components = inventory->inv->n_components;
+		i->size = inventory->inv->size;
 	} else {
 		memcpy(i->why, err.msg, MIN_OF(sizeof i->why - 1, strlen(err.msg)));
 	}
@@ -204,8 +224,10 @@ static void put_image(struct jsonw *w, const struct seen_image *i)
 {
 	jsonw_object(w);
 	jsonw_put(w, "ref", i->ref);
+	jsonw_put_array(w, "names", i->names, i->n_names);
 	jsonw_put(w, "digest", i->digest);
 	jsonw_put(w, "runtime", i->runtime);
+	jsonw_put_u64(w, "size", i->size);
 	jsonw_put_u64(w, "uses", i->uses);
 	jsonw_put_cstr(w, "inventory", state_of(i));
 	if (i->read)
@@ -253,6 +275,8 @@ enum rmg_rc agent_once(const struct agent_opts *opts, struct strbuf *out, bool *
 	if (n == 0)
 		n = agent_find(found, COUNT_OF(found), &o.arena);
 	*whole = true;
+	for (size_t i = 0; i < n; i++)
+		o.with_docker |= strcmp(watches[i].kind, "docker") == 0;
 	jsonw_object(&w);
 	jsonw_put_cstr(&w, "schema", "rummage/node/1");
 	jsonw_put_cstr(&w, "cluster", opts->cluster);

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/rfc3339.h"
 #include "base/vec.h"
 #include "lib/lib.h"
 #include "node/idle.h"
@@ -39,7 +38,7 @@ static struct tried *tried_of(struct scanner *s, const char *digest)
 static bool engine_known(struct span runtime)
 {
 	return span_is(runtime, S("docker")) || span_is(runtime, S("podman")) ||
-	       span_is(runtime, S("containerd"));
+	       span_is(runtime, S("containerd")) || span_is(runtime, S("cri-o"));
 }
 
 /* The first that can be read here and is not to wait. */
@@ -55,8 +54,7 @@ static bool choose(void *user, const struct node_wanted *w)
 	t = tried_of(s, s->digest);
 	if (t && t->next_ms > node_now_ms(s->node))
 		return true;
-	snprintf(s->reference, sizeof s->reference, SPAN_FMT ":" SPAN_FMT, SPAN_ARG(w->runtime),
-		 SPAN_ARG(w->digest));
+	node_reference(w->runtime, w->digest, s->reference, sizeof s->reference);
 	snprintf(s->ref, sizeof s->ref, SPAN_FMT, SPAN_ARG(w->ref));
 	s->found = true;
 	return false;
@@ -92,22 +90,19 @@ static enum rmg_rc hand_over(struct scanner *s, struct rmg_inventory *inventory,
 
 	if (s->ref[0])
 		inv->ref = span_cstr(s->ref);
-	if (inv->n_layers &&
-	    !rfc3339_parse(inv->layers[inv->n_layers - 1].created, &reading.created_ms))
-		reading.created_ms = 0;
-	for (size_t i = 0; i < inv->n_labels; i++)
-		if (span_is(inv->labels[i].key, S("org.opencontainers.image.version")))
-			reading.revision = inv->labels[i].value;
+	node_image_says(inv, &reading.created_ms, &reading.revision);
 	return s->node->to.image(s->node->to.user, &reading, err);
 }
 
-/* What a runtime is watched by: containerd may be, by the CRI, which is on the same socket. */
+/* What a runtime is watched by: containerd may be, by the CRI, which is on the same socket; CRI-O's
+ * socket has no images to give, and its store is read from disk. */
 static bool is_of(const char *reference, const char *kind)
 {
 	size_t n = strlen(kind);
 
 	if (strcmp(kind, "cri") == 0)
-		return strncmp(reference, "containerd:", 11) == 0;
+		return strncmp(reference, "containerd:", 11) == 0 ||
+		       strncmp(reference, "crio:", 5) == 0;
 	return strncmp(reference, kind, n) == 0 && reference[n] == ':';
 }
 

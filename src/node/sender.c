@@ -129,6 +129,11 @@ enum rmg_rc sender_put(struct sender *s, const struct event *e, size_t n, struct
 	return rc;
 }
 
+bool sender_away(struct sender *s)
+{
+	return atomic_load(&s->away_ms) != 0;
+}
+
 uint64_t sender_lost(struct sender *s)
 {
 	uint64_t lost = spool_figures(s->spool).dropped, told = atomic_load(&s->told_lost);

@@ -29,6 +29,9 @@ void sender_close(struct sender *s);
 /* Any thread. */
 MUST enum rmg_rc sender_put(struct sender *s, const struct event *e, size_t n, struct rmg_err *err);
 
+/* The hub did not answer when it was told something last. */
+bool sender_away(struct sender *s);
+
 /* How much detail was left out since this was asked last; 0 while there is more to be sent. */
 uint64_t sender_lost(struct sender *s);
 

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "base/vec.h"
 #include "box/facts_wire.h"
 #include "format/json.h"
@@ -15,6 +16,7 @@
 #include "node/sender.h"
 #include "oci/digest.h"
 #include "watch/image_json.h"
+#include "watch/profile_json.h"
 
 enum {
 	WANTED_MS = 60000,
@@ -34,6 +36,8 @@ struct uplink {
 	VEC(char *) resync; /* sources of which a snapshot is asked for */
 	bool unread;        /* the hub knows of an image that nobody has read */
 	int64_t wanted_ms;  /* when it was asked last what it wants */
+	char rules[64];     /* what the hub calls the rules that it has */
+	struct bell *ruled; /* rung when it calls them otherwise; may be NULL */
 	char refused[160];  /* why it refused something last */
 	uint64_t epoch;     /* the highest that was given */
 	char *epoch_path;   /* where it stands */
@@ -83,6 +87,37 @@ static void say_refused(struct uplink *u, json *refused)
 	node_say(u->node, "error", "the hub refuses what is said here: %s", why);
 }
 
+/* Under state. */
+static void hear_rules(struct uplink *u, struct span name)
+{
+	if (name.n == 0 || name.n >= sizeof u->rules || span_is(span_cstr(u->rules), name))
+		return;
+	snprintf(u->rules, sizeof u->rules, SPAN_FMT, SPAN_ARG(name));
+	if (u->ruled)
+		bell_ring(u->ruled);
+}
+
+void uplink_watch_rules(struct uplink *u, struct bell *bell)
+{
+	pthread_mutex_lock(&u->state);
+	u->ruled = bell;
+	pthread_mutex_unlock(&u->state);
+}
+
+static void want_tags(struct uplink *u, json *tags)
+{
+	for (struct json_iter it = json_iter(tags); json_next(&it);) {
+		struct span known[EVENT_DIGESTS + 1];
+		struct node_tag want = {.ref = json_get_str(it.value, "ref"), .known = known};
+
+		for (struct json_iter k = json_iter(json_get(it.value, "known"));
+		     want.n_known < COUNT_OF(known) && json_next(&k);)
+			known[want.n_known++] = json_str(k.value);
+		if (want.ref.n && want.ref.n <= LIMIT_TEXT_BYTES && utf8_is_clean(want.ref))
+			tags_want(u->node->tags, &want);
+	}
+}
+
 /* What the hub says to events beyond that it took them. */
 static void answered(void *user, struct span body)
 {
@@ -97,9 +132,11 @@ static void answered(void *user, struct span body)
 		want_snapshot(u, json_str(it.value));
 	unread = json_len(json_get(doc.root, "unknown")) != 0;
 	u->unread |= unread;
+	hear_rules(u, json_get_str(doc.root, "rules"));
 	pthread_mutex_unlock(&u->state);
 	if (unread)
 		bell_ring(&u->node->wanted);
+	want_tags(u, json_get(doc.root, "tags"));
 	say_refused(u, json_get(doc.root, "refused"));
 	json_done(&doc);
 }
@@ -118,14 +155,16 @@ uint64_t uplink_lost(struct uplink *u)
 	return sender_lost(u->sender);
 }
 
-/* Under asking. A hub that is away or busy for a moment is asked again. */
+/* Under asking. A hub that is away or busy for a moment is asked again; of one that is known to be
+ * away the caller hears at once. */
 static enum rmg_rc ask_patiently(struct uplink *u, const struct hub_ask *ask,
 				 struct hub_answer *answer, struct rmg_err *err)
 {
 	unsigned pause_ms = FIRST_PAUSE_MS;
 	enum rmg_rc rc = hubline_do(u->ask, ask, answer, err);
 
-	for (int tries = 1; rc != RMG_OK && answer->later && tries < TRIES; tries++) {
+	for (int tries = 1;
+	     rc != RMG_OK && answer->later && tries < TRIES && !sender_away(u->sender); tries++) {
 		unsigned rest = MAX_OF(pause_ms, answer->retry_s * 1000);
 
 		if (!clock_rest(MIN_OF(rest, (unsigned)LONGEST_PAUSE_MS), node_stopping, u->node))
@@ -346,6 +385,69 @@ static enum rmg_rc wanted(void *user, node_wanted_fn *fn, void *fn_user, struct 
 	return rc;
 }
 
+/* What is executed, as far as the hub knows. */
+static bool take_executed(json *keys, struct node_profiled *out)
+{
+	const uint64_t *v = NULL;
+	struct arena a;
+	size_t n = 0;
+	bool good;
+
+	if (keys == NULL)
+		return true;
+	arena_init(&a, MIB(2));
+	good = profile_keys_read(keys, &a, &v, &n);
+	out->executed = good ? calloc(n + 1, sizeof *out->executed) : NULL;
+	if (out->executed && n)
+		memcpy(out->executed, v, n * sizeof *v);
+	out->n_executed = out->executed ? n : 0;
+	arena_done(&a);
+	return good && out->executed;
+}
+
+/* Who tells it tells it again where the hub is away. */
+static enum rmg_rc profile(void *user, const struct profile *p, struct node_profiled *out,
+			   struct rmg_err *err)
+{
+	struct uplink *u = user;
+	struct hub_ask ask = {.method = "POST", .path = "/api/v1/profiles"};
+	struct hub_answer answer;
+	struct json_doc doc = {0};
+	enum rmg_rc rc;
+
+	pthread_mutex_lock(&u->asking);
+	strbuf_clear(&u->text);
+	profile_write(p, &u->text);
+	rc = strbuf_rc(&u->text);
+	if (rc == RMG_OK) {
+		ask.body = strbuf_span(&u->text);
+		rc = hubline_do(u->ask, &ask, &answer, err);
+	}
+	if (rc == RMG_OK)
+		rc = json_parse(&doc, answer.body, MIB(8), err);
+	if (rc == RMG_OK && !take_executed(json_get(doc.root, "executed"), out))
+		rc = err_set(err, RMG_E_FORMAT, "the hub's answer to a profile is none");
+	if (rc == RMG_OK)
+		out->closed = json_get_bool(doc.root, "closed");
+	json_done(&doc);
+	pthread_mutex_unlock(&u->asking);
+	return rc;
+}
+
+enum rmg_rc uplink_rules(struct uplink *u, struct strbuf *out, struct rmg_err *err)
+{
+	const struct hub_ask ask = {.path = "/api/v1/rules"};
+	struct hub_answer answer;
+	enum rmg_rc rc;
+
+	pthread_mutex_lock(&u->asking);
+	rc = hubline_do(u->ask, &ask, &answer, err);
+	if (rc == RMG_OK)
+		strbuf_put(out, answer.body);
+	pthread_mutex_unlock(&u->asking);
+	return rc;
+}
+
 /* Epochs outlive the agent: one that was given may stand in a hub's memory. */
 static uint64_t epoch(void *user, int64_t now_ms)
 {
@@ -426,6 +528,7 @@ enum rmg_rc uplink_open(struct node *n, const struct hubline_opts *hub, const ch
 				 .facts = facts,
 				 .resync = resync,
 				 .epoch = epoch,
+				 .profile = profile,
 				 .user = u};
 	*out = u;
 	return RMG_OK;

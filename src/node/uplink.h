@@ -20,4 +20,9 @@ void uplink_close(struct uplink *u); /* after those who speak have ended */
 /* As sender_lost(). */
 uint64_t uplink_lost(struct uplink *u);
 
+/* What the hub's policy says of programs that start, as watch/rules_json.h writes it. */
+MUST enum rmg_rc uplink_rules(struct uplink *u, struct strbuf *out, struct rmg_err *err);
+/* Rung when the hub says that it has other rules than it said before; NULL: no more. */
+void uplink_watch_rules(struct uplink *u, struct bell *bell);
+
 #endif

@@ -2,27 +2,36 @@
 /* watcher.c - a runtime's events, to where the node's go. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/strbuf.h"
 #include "base/vec.h"
+#include "io/proc.h"
 #include "node/containers.h"
 #include "node/recent.h"
+#include "node/store_watch.h"
 #include "node/teller.h"
 #include "watch/watch.h"
 
 enum { MOST_SOURCES = 1000 };
+
+#define CLUSTER "swarm"
 
 /* All but the start and the end is the thread's that watch_run() is on. */
 struct watcher {
 	struct node *node;
 	char was[SOURCE_BYTES], name[SOURCE_BYTES]; /* how its sources' names begin, and are to */
 	struct watch_opts opts;
+	uint32_t owner; /* of what it is watched by; 0: root, or the other end of a network */
 	pthread_t thread;
 	VEC(struct teller *) tellers; /* one a source */
 	struct recent *recent;
-	bool well;        /* the runtime answers */
-	bool ill, healed; /* a trouble was said; its end will be */
-	bool again;       /* a snapshot is asked for */
+	bool of_cluster;        /* what it tells of runs elsewhere, or is told of by another here */
+	bool well;              /* the runtime answers */
+	bool ill, healed;       /* a trouble was said; its end will be */
+	bool again;             /* a snapshot is asked for */
+	size_t bytes;           /* that it holds */
+	struct watcher *beside; /* of the cluster that the engine may be a manager of; NULL: none */
 };
 
 static struct teller *teller_of(struct watcher *w, struct span source)
@@ -100,9 +109,8 @@ static enum rmg_rc say(struct watcher *w, const struct event *e, size_t n, struc
 
 /* What was said before is left out. It is remembered before it is said: where the agent ends
  * between the two, the end of a use is seen in its absence from the next snapshot. */
-static enum rmg_rc take(void *user, const struct event *e, size_t n, struct rmg_err *err)
+static enum rmg_rc take_all(struct watcher *w, const struct event *e, size_t n, struct rmg_err *err)
 {
-	struct watcher *w = user;
 	struct event *news = calloc(n + 1, sizeof *news);
 	size_t kept = 0;
 	enum rmg_rc rc;
@@ -115,12 +123,36 @@ static enum rmg_rc take(void *user, const struct event *e, size_t n, struct rmg_
 	rc = say(w, news, kept, err);
 	free(news);
 	/* Who looks into containers began after the last agent ended: to them all is news. */
-	if (rc == RMG_OK && w->node->containers && !containers_tell(w->node->containers, e, n))
+	if (rc == RMG_OK && w->node->containers && !w->of_cluster &&
+	    !containers_tell(w->node->containers, e, n))
 		node_say(w->node, "warn",
 			 "more containers run here than are looked into: what is changed in the "
 			 "others is not seen");
 	if (rc == RMG_OK && w->well)
 		recent_alive(w->recent, node_now_ms(w->node));
+	return rc;
+}
+
+/* What a user's own runtime says of processes that are not the user's is not believed: who looks
+ * into containers would look into others. */
+static enum rmg_rc take(void *user, const struct event *e, size_t n, struct rmg_err *err)
+{
+	struct watcher *w = user;
+	struct event *copy;
+	enum rmg_rc rc;
+
+	if (w->owner == 0)
+		return take_all(w, e, n, err);
+	copy = calloc(n + 1, sizeof *copy);
+	if (copy == NULL)
+		return err_set(err, RMG_E_NOMEM, "no memory for events");
+	for (size_t i = 0; i < n; i++) {
+		copy[i] = e[i];
+		if (copy[i].pid && !proc_belongs(copy[i].pid, w->owner))
+			copy[i].pid = 0;
+	}
+	rc = take_all(w, copy, n, err);
+	free(copy);
 	return rc;
 }
 
@@ -134,6 +166,35 @@ static void warned(void *user, const char *text)
 	w->ill = !w->healed;
 	w->healed = false;
 	node_say(w->node, "warn", "%s at %s: %s", w->opts.kind, w->opts.address, text);
+}
+
+static void remarked(void *user, const char *text)
+{
+	struct watcher *w = user;
+
+	node_say(w->node, "warn", "%s at %s: %s", w->opts.kind, w->opts.address, text);
+}
+
+static void saw_pod(void *user, const struct watch_pod *pod)
+{
+	struct watcher *w = user;
+
+	w->node->pod(w->node->user, pod);
+}
+
+static void answers(void *user, bool well)
+{
+	struct watcher *w = user;
+
+	w->well = well;
+}
+
+static void holds(void *user, size_t bytes)
+{
+	struct watcher *w = user;
+
+	atomic_fetch_add(&w->node->watch_bytes, bytes - w->bytes);
+	w->bytes = bytes;
 }
 
 /* Asked for once a second or so, by the thread itself: the time to look after what is not an event.
@@ -161,7 +222,8 @@ static void *run(void *user)
 		forget(w);
 		w->again = w->well = false;
 		w->opts.since_ms = recent_alive_ms(w->recent);
-		rc = watch_run(&w->opts, &err);
+		rc = store_watched(w->opts.kind, w->opts.address) ? store_watch_run(&w->opts, &err)
+								  : watch_run(&w->opts, &err);
 	}
 	if (rc != RMG_OK)
 		node_say(w->node, "error", "%s at %s is not watched: %s", w->opts.kind,
@@ -194,15 +256,17 @@ static bool has_docker(const struct node *n)
 	return false;
 }
 
-enum rmg_rc watcher_start(struct node *n, const struct node_watch *what, struct watcher **out,
-			  struct rmg_err *err)
+static enum rmg_rc start(struct node *n, const struct node_watch *what, struct watcher **out,
+			 struct rmg_err *err)
 {
 	struct watcher *w = calloc(1, sizeof *w);
+	struct stat st;
 	enum rmg_rc rc;
 
 	if (w == NULL)
 		return err_set(err, RMG_E_NOMEM, "no memory for a watcher");
 	w->node = n;
+	w->of_cluster = strcmp(what->kind, CLUSTER) == 0 || strcmp(what->kind, EVENT_CLUSTER) == 0;
 	snprintf(w->was, sizeof w->was, "%s/%s", n->name, what->kind);
 	snprintf(w->name, sizeof w->name, "%s/%s", n->name, what->name ? what->name : what->kind);
 	w->opts = (struct watch_opts){
@@ -210,11 +274,21 @@ enum rmg_rc watcher_start(struct node *n, const struct node_watch *what, struct 
 	    .address = what->address,
 	    .place = {.cluster = span_cstr(n->cluster), .node = span_cstr(n->name)},
 	    .with_docker = has_docker(n),
+	    .kinds = what->kinds,
+	    .namespaces = what->namespaces,
+	    .without = what->without,
+	    .eye = what->eye,
 	    .events = take,
 	    .stop = stop,
 	    .warn = warned,
+	    .remark = remarked,
+	    .answers = answers,
+	    .holds = holds,
+	    .pod = n->pod ? saw_pod : NULL,
 	    .user = w,
 	};
+	if (stat(what->address, &st) == 0)
+		w->owner = st.st_uid;
 	rc = remember(w, err);
 	if (rc == RMG_OK && pthread_create(&w->thread, NULL, run, w) != 0)
 		rc = err_set(err, RMG_E_NOMEM, "no thread for a watcher");
@@ -227,10 +301,39 @@ enum rmg_rc watcher_start(struct node *n, const struct node_watch *what, struct 
 	return RMG_OK;
 }
 
+/* A Docker engine may be, or become, a manager of a Swarm: that is watched beside it, under a name
+ * that is made as the engine's own is. */
+static enum rmg_rc start_beside(struct watcher *w, struct rmg_err *err)
+{
+	struct span engine = span_cstr(w->name + strlen(w->node->name) + 1);
+	struct strbuf name = strbuf_of(SOURCE_BYTES);
+	struct node_watch what = {.kind = CLUSTER, .address = w->opts.address};
+	enum rmg_rc rc;
+
+	strbuf_puts(&name, CLUSTER);
+	strbuf_put(&name, span_from(engine, strlen(w->opts.kind)));
+	what.name = strbuf_cstr(&name);
+	rc = strbuf_rc(&name) == RMG_OK ? start(w->node, &what, &w->beside, err)
+					: err_set(err, RMG_E_NOMEM, "no memory for a watcher");
+	strbuf_done(&name);
+	return rc;
+}
+
+enum rmg_rc watcher_start(struct node *n, const struct node_watch *what, struct watcher **out,
+			  struct rmg_err *err)
+{
+	struct watcher *w = NULL;
+	enum rmg_rc rc = start(n, what, &w, err);
+
+	*out = w;
+	return rc == RMG_OK && strcmp(what->kind, "docker") == 0 ? start_beside(w, err) : rc;
+}
+
 void watcher_stop(struct watcher *w)
 {
 	if (w == NULL)
 		return;
+	watcher_stop(w->beside);
 	pthread_join(w->thread, NULL);
 	forget(w);
 	recent_close(w->recent);

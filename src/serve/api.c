@@ -172,8 +172,7 @@ static void challenge(struct server_response *out, const char *error)
 		 error ? "\"" : "");
 }
 
-static void must_come_later(struct server_response *out, unsigned status, unsigned seconds,
-			    const char *why)
+void api_later(struct server_response *out, unsigned status, unsigned seconds, const char *why)
 {
 	api_error(out, status, "%s: wait %u s", why, seconds);
 	snprintf(out->retry_after, sizeof out->retry_after, "%u", seconds);
@@ -209,6 +208,8 @@ static bool admit(struct api *api, const struct route *route, struct call *c,
 	if (route->need == NEED_NOTHING ||
 	    (route->fn == api_metrics && atomic_load(&api->open_metrics)))
 		return true;
+	if (route->need == NEED_SECRET)
+		return api_hooks_admit(api, c, out);
 	switch (auth_who(api->auth, &login, &c->caller, &retry_s, &why)) {
 	case AUTH_GOOD:
 		if (route_lets(route, c->caller.role))
@@ -228,10 +229,10 @@ static bool admit(struct api *api, const struct route *route, struct call *c,
 		challenge(out, "invalid_token");
 		return false;
 	case AUTH_TOO_OFTEN:
-		must_come_later(out, 429, retry_s, "too many requests");
+		api_later(out, 429, retry_s, "too many requests");
 		return false;
 	case AUTH_NOT_NOW:
-		must_come_later(out, 503, 5, why.msg);
+		api_later(out, 503, 5, why.msg);
 		return false;
 	}
 	return false;

@@ -35,9 +35,13 @@ static bool ask_of(const struct call *c, struct ask *out, struct server_response
 	    .state = query(c, "state"),
 	    .rule = query(c, "rule"),
 	    .ref = query(c, "ref"),
+	    .against = query(c, "against"),
 	    .cursor = query(c, "cursor"),
 	    .running_only = flag(c, "running"),
 	    .dormant_only = flag(c, "dormant"),
+	    .unused_only = flag(c, "unused"),
+	    .vulnerable_only = flag(c, "vulnerable"),
+	    .behind_only = flag(c, "behind"),
 	};
 	if (limit.n && (!span_u64(limit, 10, 1000, &n) || n == 0)) {
 		api_error(resp, 400, "\"limit\" is a number from 1 to 1000");
@@ -71,6 +75,9 @@ static void answer(struct api *api, const struct call *c, struct server_response
 ASK(who_runs)
 ASK(alerts)
 ASK(images)
+ASK(cached)
+ASK(difference)
+ASK(others)
 ASK(workloads)
 ASK(timeline)
 ASK(dormant)
@@ -81,6 +88,31 @@ ASK(outbox)
 ASK(audit)
 ASK(audit_verify)
 #undef ASK
+
+void api_admission(struct api *api, const struct call *c, struct server_response *out)
+{
+	struct rmg_err err = {0};
+	struct ask q;
+
+	if (!ask_of(c, &q, out))
+		return;
+	if (api->admission(api->user, &q, &out->body, &err) != RMG_OK)
+		api_fail(out, err.rc, &err);
+}
+
+/* They are few: the cursor counts them. */
+void api_registries(struct api *api, const struct call *c, struct server_response *out)
+{
+	struct ask q;
+	uint64_t from = 0;
+
+	if (!ask_of(c, &q, out))
+		return;
+	if (q.cursor.n && !span_u64(q.cursor, 10, UINT32_MAX, &from))
+		api_error(out, 400, "\"cursor\" is not one that the hub gave");
+	else
+		api->registries(api->user, from, q.limit ? q.limit : 1000, &out->body);
+}
 
 void api_image(struct api *api, const struct call *c, struct server_response *out)
 {

@@ -37,12 +37,20 @@ static bool within(const char *mine, struct span theirs)
 }
 
 /* An agent speaks for its own place, under names that begin with its node's: else it could say
- * what another sees, or use up the other's sequence. */
+ * what another sees, or use up the other's sequence. What a manager heard of others' nodes takes
+ * the place of nothing that they say. */
+static bool is_hearsay(const struct event *e)
+{
+	return event_is_hearsay(e) && (e->type == EVENT_USE_BEGAN || e->type == EVENT_NODE_SEEN ||
+				       e->type == EVENT_NODE_REMOVED);
+}
+
 static bool may_say(const struct caller *who, const struct event *e)
 {
 	struct span node = span_cstr(who->node);
 
-	if (!within(who->cluster, e->place.cluster) || !within(who->node, e->place.node))
+	if (!within(who->cluster, e->place.cluster) ||
+	    (!within(who->node, e->place.node) && !is_hearsay(e)))
 		return false;
 	return node.n == 0 || span_is(e->source, node) ||
 	       (span_starts(e->source, node) && e->source.n > node.n && e->source.p[node.n] == '/');
@@ -113,7 +121,53 @@ static enum rmg_rc unpacked(struct span body, struct strbuf *out, struct rmg_err
 	return rc;
 }
 
-static void answer(const struct batch *b, struct server_response *out)
+/* So that agents ask when there are others. */
+static void put_rules_name(struct api *api, struct jsonw *w)
+{
+	struct strbuf name = strbuf_of(100);
+
+	if (api->rules_name)
+		api->rules_name(api->user, &name);
+	jsonw_put_cstr(w, "rules", strbuf_cstr(&name));
+	strbuf_done(&name);
+}
+
+static bool put_tag(void *user, const struct hub_tag_wanted *t)
+{
+	struct jsonw *w = user;
+
+	jsonw_object(w);
+	jsonw_put(w, "ref", t->ref);
+	jsonw_put_array(w, "known", t->known, t->n_known);
+	jsonw_object_end(w);
+	return w->out->n < MIB(1);
+}
+
+static bool ask_here(void *user, const struct hub_tag_wanted *t)
+{
+	struct api *api = user;
+
+	api->tag(api->user, t);
+	return true;
+}
+
+/* What the hub does not ask itself, the node may, from which these come. */
+static void put_tags(struct api *api, const struct batch *b, struct jsonw *w)
+{
+	size_t n = b->events.n;
+
+	if (api->tag)
+		hub_tags_wanted(api->hub, b->events.v, b->results, n, span_cstr(api->node), true,
+				ask_here, api);
+	jsonw_key(w, "tags");
+	jsonw_array(w);
+	if (n && b->events.v[0].place.node.n)
+		hub_tags_wanted(api->hub, b->events.v, b->results, n, b->events.v[0].place.node,
+				false, put_tag, w);
+	jsonw_array_end(w);
+}
+
+static void answer(struct api *api, const struct batch *b, struct server_response *out)
 {
 	size_t counts[4] = {0};
 	struct jsonw w = jsonw_of(&out->body);
@@ -142,6 +196,8 @@ static void answer(const struct batch *b, struct server_response *out)
 		if (b->results[i].unknown && b->events.v[i].image.n_digests)
 			jsonw_str(&w, b->events.v[i].image.digests[0]);
 	jsonw_array_end(&w);
+	put_tags(api, b, &w);
+	put_rules_name(api, &w);
 	jsonw_object_end(&w);
 }
 
@@ -180,7 +236,7 @@ void api_events(struct api *api, const struct call *c, struct server_response *o
 	if (rc == RMG_OK)
 		rc = apply(api, &b, &err);
 	if (rc == RMG_OK)
-		answer(&b, out);
+		answer(api, &b, out);
 	else
 		api_fail(out, rc, &err);
 	if (rc == RMG_OK && api->poke)
@@ -191,6 +247,13 @@ void api_events(struct api *api, const struct call *c, struct server_response *o
 	VEC_DONE(&b.lines);
 	free(b.results);
 	arena_done(&b.arena);
+}
+
+void api_rules(struct api *api, const struct call *c, struct server_response *out)
+{
+	(void)c;
+	if (api->rules)
+		api->rules(api->user, &out->body);
 }
 
 static bool put_wanted(void *user, const struct hub_wanted *wanted)

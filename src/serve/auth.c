@@ -309,6 +309,37 @@ static enum auth_said by_bearer(struct auth *a, const struct login *l, struct sp
 	return AUTH_UNKNOWN;
 }
 
+/* Under the lock: what comes of it for a caller who guesses, or asks too much. */
+static enum auth_said settle(struct auth *a, size_t slot, enum auth_said said,
+			     const struct caller *c, const struct login *l, unsigned *retry_s)
+{
+	if (said == AUTH_UNKNOWN && *retry_s)
+		return AUTH_TOO_OFTEN;
+	if (said == AUTH_UNKNOWN) {
+		a->failed[slot].failures++;
+		a->failed[slot].last_s = l->tick_ms / 1000;
+	} else if (said == AUTH_GOOD && !within_rate(a, c, l->tick_ms)) {
+		*retry_s = 1;
+		return AUTH_TOO_OFTEN;
+	}
+	return said;
+}
+
+enum auth_said auth_other(struct auth *a, const struct login *l, const char *name, bool good,
+			  unsigned *retry_s)
+{
+	size_t slot = hash_span(span_cstr(l->address)) % SLOTS;
+	struct caller c = {.role = ROLE_NONE};
+	enum auth_said said;
+
+	copy(c.name, sizeof c.name, span_cstr(name));
+	pthread_mutex_lock(&a->lock);
+	*retry_s = must_wait(a, slot, l->tick_ms / 1000);
+	said = settle(a, slot, good ? AUTH_GOOD : AUTH_UNKNOWN, &c, l, retry_s);
+	pthread_mutex_unlock(&a->lock);
+	return said;
+}
+
 enum auth_said auth_who(struct auth *a, const struct login *l, struct caller *out,
 			unsigned *retry_s, struct rmg_err *why)
 {
@@ -324,15 +355,7 @@ enum auth_said auth_who(struct auth *a, const struct login *l, struct caller *ou
 	if (shown)
 		said = by_bearer(a, l, span_trim(span_from(l->authorization, 7)), out, why);
 	pthread_mutex_lock(&a->lock);
-	if (said == AUTH_UNKNOWN && *retry_s) {
-		said = AUTH_TOO_OFTEN;
-	} else if (said == AUTH_UNKNOWN) {
-		a->failed[slot].failures++;
-		a->failed[slot].last_s = l->tick_ms / 1000;
-	} else if (said == AUTH_GOOD && !within_rate(a, out, l->tick_ms)) {
-		said = AUTH_TOO_OFTEN;
-		*retry_s = 1;
-	}
+	said = settle(a, slot, said, out, l, retry_s);
 	pthread_mutex_unlock(&a->lock);
 	return said;
 }

@@ -52,6 +52,11 @@ enum auth_said {
 enum auth_said auth_who(struct auth *a, const struct login *l, struct caller *out,
 			unsigned *retry_s, struct rmg_err *why);
 
+/* The same for who shows no token, but what its question alone takes (good: it is right); his rate
+ * is that of name. */
+enum auth_said auth_other(struct auth *a, const struct login *l, const char *name, bool good,
+			  unsigned *retry_s);
+
 /* A new token for row (its hash is filled); text gets it, once. */
 enum { TOKEN_TEXT = 64 };
 MUST enum rmg_rc auth_make_token(struct token_row *row, char text[TOKEN_TEXT], struct rmg_err *err);

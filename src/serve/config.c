@@ -210,6 +210,71 @@ static bool set_oidc(struct config *c, const struct entry *e)
 	return false;
 }
 
+/* A secret that is empty would let everybody in. */
+static enum rmg_rc set_hook(struct config *c, struct reading *r, const struct entry *e,
+			    struct rmg_err *err)
+{
+	enum rmg_rc rc = from_file(r->a, e->value, &c->hook_secret, err);
+
+	if (rc != RMG_OK)
+		err_add(err, "%s:%u", r->name, e->line);
+	else if (*c->hook_secret == '\0')
+		return bad(r, e->line, "the file has no secret in its first line", err);
+	return rc;
+}
+
+static bool count(const char *value, uint64_t max, uint64_t *out)
+{
+	return span_u64(span_cstr(value), 10, max, out) && *out;
+}
+
+static bool set_period(struct config *c, const struct entry *e, bool *good)
+{
+	static const char *const names[TAG_STATES] = {"running_seconds", "dormant_seconds",
+						      "base_seconds", "cached_seconds"};
+	uint64_t n = 0;
+
+	if (at(e, 2, "registries", "crawl_seconds")) {
+		*good = count(e->value, UINT64_C(36500) * 86400, &n);
+		c->tags.crawl_ms = (int64_t)n * 1000;
+		return true;
+	}
+	for (unsigned s = 0; s < TAG_STATES; s++) {
+		if (!at(e, 2, "registries", names[s]))
+			continue;
+		*good = count(e->value, UINT64_C(36500) * 86400, &n);
+		c->tags.period_ms[s] = (int64_t)n * 1000;
+		return true;
+	}
+	return false;
+}
+
+/* How often registries are asked what tags mean. */
+static bool set_registries(struct config *c, struct reading *r, const struct entry *e, bool *good)
+{
+	struct hub_tag_host *hosts = (struct hub_tag_host *)(uintptr_t)c->tags.hosts;
+	uint64_t n = 0;
+
+	if (at(e, 2, "registries", "per_minute")) {
+		*good = count(e->value, 60000, &n);
+		c->tags.per_minute = (unsigned)n;
+		return true;
+	}
+	if (!at(e, 4, "registries", "hosts") || strcmp(e->path[3], "per_minute") != 0)
+		return set_period(c, e, good);
+	if (hosts == NULL)
+		hosts = ARENA_ARRAY(r->a, r->entries.n, struct hub_tag_host);
+	*good = hosts && strlen(e->path[2]) < sizeof hosts->name && count(e->value, 60000, &n);
+	if (*good) {
+		struct hub_tag_host *to = &hosts[c->tags.n_hosts++];
+
+		snprintf(to->name, sizeof to->name, "%s", e->path[2]);
+		to->per_minute = (unsigned)n;
+		c->tags.hosts = hosts;
+	}
+	return true;
+}
+
 static bool set_plain(struct config *c, const struct entry *e, bool *good)
 {
 	if (at(e, 1, "address", NULL))
@@ -238,7 +303,9 @@ static enum rmg_rc set(struct config *c, struct reading *r, const struct entry *
 		return set_sink(c, r, e, err);
 	if (at(e, 3, "oidc", "roles"))
 		return set_role(c, r, e, err);
-	if (!set_plain(c, e, &good))
+	if (at(e, 2, "hooks", "secret_file"))
+		return set_hook(c, r, e, err);
+	if (!set_registries(c, r, e, &good) && !set_plain(c, e, &good))
 		return bad(r, e->line, "nothing is called so", err);
 	return good ? RMG_OK : bad(r, e->line, "this value is not understood", err);
 }
@@ -306,6 +373,7 @@ enum rmg_rc config_parse(struct span yaml, const char *name, struct config **out
 		return no_memory(err);
 	arena_init(&c->arena, MIB(16));
 	c->holders = 1;
+	c->tags = HUB_TAG_OPTS;
 	c->changes_days = c->sent_messages_days = 30;
 	r.a = &c->arena;
 	rc = read_all(&r, yaml, err);

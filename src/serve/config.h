@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config.h - the hub's own file, rummage-hub(5): sinks, identity provider, retention.
+/* config.h - the hub's own file, rummage-hub(5): sinks, identity provider, hints, registries,
+ * retention.
  *
  * YAML, read as paths and values ("sinks.ops.kind" = "slack"). A key that nothing knows is an error
  * with its line; config_read() also opens each sink once, so that a setting that it would stumble
@@ -10,6 +11,7 @@
 #define SERVE_CONFIG_H
 
 #include "alert/sink.h"
+#include "hub/hub.h"
 #include "serve/oidc.h"
 
 struct config_value {
@@ -33,6 +35,8 @@ struct config {
 	const char **sink_names, **sinks_each; /* NULL-terminated; of a kind with .each */
 	struct oidc_opts oidc;                 /* issuer NULL: none */
 	const char *address;                   /* of this hub, for links in messages; NULL */
+	const char *hook_secret;               /* what registries show that send hints; NULL */
+	struct hub_tag_opts tags; /* how often registries are asked; hosts are the arena's */
 	bool open_metrics;
 	uint32_t ended_uses_days, changes_days, sent_messages_days; /* 0: for ever */
 };

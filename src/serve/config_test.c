@@ -93,6 +93,52 @@ static void a_secret_may_stand_in_a_file(void **state)
 	unlink(path);
 }
 
+static void the_secret_of_hooks_is_of_a_file(void **state)
+{
+	char path[] = "/tmp/config_test_XXXXXX", text[200];
+	int fd = mkstemp(path);
+	struct config *c;
+
+	(void)state;
+	snprintf(text, sizeof text, "hooks:\n  secret_file: %s\n", path);
+	bad(text, "no secret");
+	assert_int_equal(write(fd, "s3cret\n", 7), 7);
+	close(fd);
+	c = good(text);
+	assert_string_equal(c->hook_secret, "s3cret");
+	config_free(c);
+	unlink(path);
+	c = good("");
+	assert_null(c->hook_secret);
+	config_free(c);
+	bad("hooks:\n  secret: s3cret\n", "hub.yaml:2");
+}
+
+static void registries_are_asked_as_it_says(void **state)
+{
+	struct config *c = good(
+	    "registries:\n  per_minute: 60\n  running_seconds: 300\n  crawl_seconds: 60\n  hosts:\n"
+	    "    docker.io: {per_minute: 10}\n    \"r:5000\": {per_minute: 600}\n");
+
+	(void)state;
+	assert_int_equal(c->tags.per_minute, 60);
+	assert_int_equal(c->tags.period_ms[TAG_RUNNING], 300000);
+	assert_int_equal(c->tags.period_ms[TAG_CACHED], HUB_TAG_OPTS.period_ms[TAG_CACHED]);
+	assert_int_equal(c->tags.crawl_ms, 60000);
+	assert_int_equal(c->tags.n_hosts, 2);
+	assert_string_equal(c->tags.hosts[1].name, "r:5000");
+	assert_int_equal(c->tags.hosts[1].per_minute, 600);
+	config_free(c);
+	c = good("");
+	assert_int_equal(c->tags.per_minute, HUB_TAG_OPTS.per_minute);
+	config_free(c);
+	bad("registries:\n  per_minute: 0\n", "hub.yaml:2");
+	bad("registries:\n  per_hour: 7\n", "hub.yaml:2");
+	bad("registries:\n  crawl_seconds: 0\n", "hub.yaml:2");
+	bad("registries:\n  hosts:\n    docker.io: {per_hour: 7}\n", "hub.yaml:3");
+	bad("registries:\n  hosts:\n    docker.io: 7\n", "hub.yaml:3");
+}
+
 static void what_is_not_known_is_said_with_its_line(void **state)
 {
 	(void)state;
@@ -215,6 +261,8 @@ int main(void)
 	    cmocka_unit_test(an_empty_file_is_the_defaults),
 	    cmocka_unit_test(what_the_manual_shows_is_read),
 	    cmocka_unit_test(a_secret_may_stand_in_a_file),
+	    cmocka_unit_test(the_secret_of_hooks_is_of_a_file),
+	    cmocka_unit_test(registries_are_asked_as_it_says),
 	    cmocka_unit_test(what_is_not_known_is_said_with_its_line),
 	    cmocka_unit_test(a_sink_that_cannot_be_opened_is_said),
 	    cmocka_unit_test(there_are_so_many_sinks),

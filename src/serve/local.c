@@ -5,6 +5,14 @@
 
 #include "serve/parts.h"
 
+static bool want_tag(void *user, const struct hub_tag_wanted *w)
+{
+	struct env *env = user;
+
+	tags_want(env->node.tags, &(struct node_tag){w->ref, w->known, w->n_known, w->after_ms});
+	return true;
+}
+
 static enum rmg_rc events(void *user, const struct event *e, size_t n, bool *resync,
 			  struct rmg_err *err)
 {
@@ -18,6 +26,9 @@ static enum rmg_rc events(void *user, const struct event *e, size_t n, bool *res
 	rc = hub_apply(env->hub, e, n, results, err);
 	for (size_t i = 0; rc == RMG_OK && i < n; i++)
 		*resync |= results[i].resync;
+	if (rc == RMG_OK && env->node.tags)
+		hub_tags_wanted(env->hub, e, results, n, span_cstr(env->opts->node),
+				env->opts->all_tags, want_tag, env);
 	free(results);
 	bell_ring(&env->sent);
 	return rc;
@@ -61,7 +72,19 @@ static enum rmg_rc wanted(void *user, node_wanted_fn *fn, void *fn_user, struct 
 	return hub_wanted_each(env->hub, span_cstr(env->opts->node), want, &to, err);
 }
 
+static enum rmg_rc profile(void *user, const struct profile *p, struct node_profiled *out,
+			   struct rmg_err *err)
+{
+	struct env *env = user;
+	struct hub_profiled known = {0};
+	enum rmg_rc rc = hub_profile_put(env->hub, p, &known, err);
+
+	*out = (struct node_profiled){known.closed, known.executed, known.n_executed};
+	return rc;
+}
+
 struct node_to local_to(struct env *env)
 {
-	return (struct node_to){.events = events, .image = image, .wanted = wanted, .user = env};
+	return (struct node_to){
+	    .events = events, .image = image, .wanted = wanted, .profile = profile, .user = env};
 }

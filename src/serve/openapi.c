@@ -135,11 +135,12 @@ static bool replies_so(const struct route *r, unsigned status)
 	case 304:
 		return is_get(r) && !is_stream(r);
 	case 401:
+		return r->need != NEED_NOTHING && r->need != NEED_SECRET;
 	case 403:
 	case 429:
 		return r->need != NEED_NOTHING;
 	case 404:
-		return strchr(r->path, '{') || r->fn == api_timeline;
+		return strchr(r->path, '{') || r->fn == api_timeline || r->fn == api_difference;
 	case 408:
 	case 422:
 		return r->max_body != 0;
@@ -180,7 +181,7 @@ static void put_header_refs(struct jsonw *w, const char *names)
 
 static void put_answer(struct jsonw *w, const struct route *r)
 {
-	jsonw_key(w, "200");
+	jsonw_key(w, r->need == NEED_SECRET ? "202" : "200");
 	jsonw_object(w);
 	jsonw_put_cstr(w, "description", r->what);
 	put_header_refs(w, is_get(r) && !is_stream(r) ? "ETag Vary Content-Encoding Cache-Control"
@@ -219,7 +220,9 @@ static void put_body(struct jsonw *w, const struct route *r)
 
 	jsonw_key(w, "requestBody");
 	jsonw_object(w);
-	jsonw_put_bool(w, "required", r->fn != api_events && (sent == NULL || *sent != '\0'));
+	jsonw_put_bool(w, "required",
+		       r->fn != api_events &&
+			   (r->fn == api_hooks || sent == NULL || *sent != '\0'));
 	if (r->fn == api_events)
 		put_content(w, "application/x-ndjson", "#Event"); /* one a line */
 	else
@@ -229,7 +232,8 @@ static void put_body(struct jsonw *w, const struct route *r)
 
 static void put_operation(struct jsonw *w, const struct route *r)
 {
-	static const char *const needs[] = {"no token", "reader", "agent", "operator", "admin"};
+	static const char *const needs[] = {"no token", "reader", "agent",
+					    "operator", "admin",  "the secret of hooks"};
 	char method[8];
 
 	for (size_t i = 0; i < sizeof method; i++) {
@@ -248,7 +252,9 @@ static void put_operation(struct jsonw *w, const struct route *r)
 	if (r->max_body)
 		put_body(w, r);
 	put_responses(w, r);
-	if (r->need != NEED_NOTHING)
+	if (r->need == NEED_SECRET)
+		put_raw(w, "security", "[{\"hook\":[]}]");
+	else if (r->need != NEED_NOTHING)
 		put_raw(w, "security", "[{\"token\":[]}]");
 	jsonw_object_end(w);
 }
@@ -289,7 +295,10 @@ static void put_components(struct jsonw *w)
 	    w, "securitySchemes",
 	    "{\"token\":{\"type\":\"http\",\"scheme\":\"bearer\",\"description\":\"A token of the "
 	    "hub or of its identity provider. Without one, a client certificate counts, where a "
-	    "token called cert:NAME gives it a role.\"}}");
+	    "token called cert:NAME gives it a "
+	    "role.\"},\"hook\":{\"type\":\"apiKey\",\"in\":\"query\",\"name\":\"secret\","
+	    "\"description\":\"The secret of the hub's file; or in the field Authorization, or as "
+	    "GitHub's signature.\"}}");
 	jsonw_key(w, "schemas");
 	jsonw_object(w);
 	shape_put_named(w);

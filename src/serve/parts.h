@@ -25,11 +25,15 @@ struct env {
 	const char *store;       /* its URL */
 	int64_t (*now_ms)(void *user);
 	void *clock_user;
-	struct node node;   /* this machine */
-	struct bell opened; /* the hub is there */
-	struct bell sent;   /* something is in the outbox */
+	struct node node;                /* this machine */
+	struct admission_missed *missed; /* NULL: nobody is asked about admission */
+	struct bell opened;              /* the hub is there */
+	struct bell sent;                /* something is in the outbox */
 	pthread_mutex_t ruling;
 	const struct policy *policy; /* as it is now; under ruling */
+	int64_t opened_ms;           /* when the hub was, before anything was judged anew */
+	const char *link;            /* of the hub, for people; NULL: none; under ruling */
+	struct hub_tag_opts tags;    /* the same */
 	atomic_bool stopping, leads;
 	atomic_uint ended_uses_days, changes_days, sent_messages_days; /* 0: for ever */
 };

@@ -75,6 +75,8 @@ bool route_lets(const struct route *r, enum role role)
 		return role == ROLE_OPERATOR || role == ROLE_ADMIN;
 	case NEED_ADMIN:
 		return role == ROLE_ADMIN;
+	case NEED_SECRET:
+		return false; /* no role: api_hooks.c */
 	}
 	return false;
 }

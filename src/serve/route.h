@@ -7,7 +7,14 @@
 #include "serve/auth.h"
 
 /* Who may: a row names one, route_lets() knows which roles that takes. */
-enum need { NEED_NOTHING, NEED_READ, NEED_SPEAK /* agents */, NEED_OPERATE, NEED_ADMIN };
+enum need {
+	NEED_NOTHING,
+	NEED_READ,
+	NEED_SPEAK /* agents */,
+	NEED_OPERATE,
+	NEED_ADMIN,
+	NEED_SECRET /* registries: the hub's own for hints */
+};
 
 struct api;
 

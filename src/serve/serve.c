@@ -3,6 +3,7 @@
  * and ends them the other way round. */
 #include "serve/serve.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,16 +11,26 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/limits.h"
 #include "io/file.h"
 #include "io/server_tls.h"
 #include "node/containers.h"
+#include "node/guard.h"
+#include "serve/admission.h"
+#include "serve/admission_missed.h"
 #include "serve/api.h"
+#include "serve/bases.h"
+#include "serve/crawl.h"
+#include "serve/identity.h"
 #include "serve/orders.h"
+#include "serve/others.h"
 #include "serve/parts.h"
 #include "serve/streams.h"
+#include "serve/tag_poll.h"
+#include "serve/writeback.h"
 
-enum { WATCHES = 16, TURN_MS = 250, TOKENS_MS = 10000 };
+enum { WATCHES = 16, TAG_THREADS = 8, TURN_MS = 250, TOKENS_MS = 10000 };
 
 struct running {
 	struct serve_opts opts; /* with defaults filled in */
@@ -32,16 +43,25 @@ struct running {
 	struct server *server;
 	struct feeder *feeder;
 	struct scanner *scanner;
+	struct tags *tags;
 	struct host *host;
 	struct containers *containers;
 	struct drift *drift;
 	struct execs *execs;
+	struct profiles *profiles;
 	struct watcher *watchers[WATCHES];
 	struct delivers delivers;
 	struct keeper *keeper;
+	struct writebacks writebacks;
+	struct bases *bases;
+	struct crawls *crawls;
+	struct tag_poll *_Atomic tag_poll;
+	struct others *others;
+	struct admission *_Atomic admission;
+	const char *hook_secret; /* the config's; under env.ruling */
 	char state_dir[4096], store[4200], node[256], listen[64];
-	struct span cert, key, client_ca;
-	bool generated_cert, told; /* told: who leads has been said once */
+	struct identity identity;
+	bool told; /* who leads has been said once */
 };
 
 void env_say(const struct env *env, const char *level, const char *fmt, ...)
@@ -118,120 +138,6 @@ static enum rmg_rc fill_defaults(struct running *r, struct rmg_err *err)
 	return file_mkdirs(r->state_dir, err);
 }
 
-static bool is_loopback(const char *listen)
-{
-	return strncmp(listen, "127.", 4) == 0 || strncmp(listen, "[::1]:", 6) == 0 ||
-	       strncmp(listen, "localhost:", 10) == 0;
-}
-
-/* A secret appears with its final mode, whole. */
-static enum rmg_rc write_secret(const char *path, struct span text, struct rmg_err *err)
-{
-	mode_t old = umask(0077);
-	enum rmg_rc rc = file_write(path, text, err);
-
-	umask(old);
-	return rc;
-}
-
-/* The one that was made before, or a new one: a certificate of our own beats plain HTTP. */
-static enum rmg_rc own_certificate(struct running *r, struct rmg_err *err)
-{
-	const char *const names[] = {r->opts.node, "localhost", "127.0.0.1", "::1", NULL};
-	struct strbuf cert = strbuf_of(KIB(64)), key = strbuf_of(KIB(64));
-	char cert_path[4200], key_path[4200];
-	enum rmg_rc rc = RMG_OK;
-
-	snprintf(cert_path, sizeof cert_path, "%s/hub.crt", r->state_dir);
-	snprintf(key_path, sizeof key_path, "%s/hub.key", r->state_dir);
-	if (!file_exists(cert_path) || !file_exists(key_path)) {
-		rc = server_tls_make(names, &cert, &key, err);
-		if (rc == RMG_OK)
-			rc = write_secret(key_path, strbuf_span(&key), err);
-		if (rc == RMG_OK)
-			rc = file_write(cert_path, strbuf_span(&cert), err);
-	}
-	strbuf_done(&cert);
-	strbuf_done(&key);
-	if (rc == RMG_OK)
-		rc = file_read(cert_path, KIB(64), &r->cert, err);
-	if (rc == RMG_OK)
-		rc = file_read(key_path, KIB(64), &r->key, err);
-	r->generated_cert = true;
-	return rc;
-}
-
-static enum rmg_rc read_certificates(struct running *r, struct rmg_err *err)
-{
-	const struct serve_opts *o = &r->opts;
-	enum rmg_rc rc = RMG_OK;
-
-	if (o->client_ca)
-		rc = file_read(o->client_ca, MIB(1), &r->client_ca, err);
-	if (rc != RMG_OK)
-		return rc;
-	if (o->cert == NULL && o->plain_http)
-		return RMG_OK;
-	if (o->cert == NULL && is_loopback(o->listen) && o->client_ca == NULL)
-		return RMG_OK;
-	if (o->cert == NULL)
-		return own_certificate(r, err);
-	if (o->key == NULL)
-		return err_set(err, RMG_E_ARG, "a certificate needs its key");
-	rc = file_read(o->cert, MIB(1), &r->cert, err);
-	return rc == RMG_OK ? file_read(o->key, MIB(1), &r->key, err) : rc;
-}
-
-static enum rmg_rc count_token(void *user, const struct token_row *row)
-{
-	(void)row;
-	++*(size_t *)user;
-	return RMG_OK;
-}
-
-static enum rmg_rc put_first_token(struct store *st, const char *path, struct rmg_err *err)
-{
-	struct token_row row = {
-	    .name = S("first-admin"), .role = S("admin"), .created_ms = now_ms(NULL)};
-	char text[TOKEN_TEXT + 1] = "";
-	enum rmg_rc rc = auth_make_token(&row, text, err);
-
-	if (rc == RMG_OK)
-		rc = store_begin(st, err);
-	if (rc != RMG_OK)
-		return rc;
-	rc = store_token_put(st, &row, err);
-	if (rc == RMG_OK) {
-		size_t n = strlen(text);
-
-		text[n] = '\n';
-		rc = write_secret(path, span_of(text, n + 1), err);
-	}
-	rc = store_end(st, rc, err);
-	explicit_bzero(text, sizeof text);
-	return rc;
-}
-
-/* Whoever starts the first hub on a store is its admin: a token in a file that only he can read. */
-static enum rmg_rc first_token(struct running *r, struct rmg_err *err)
-{
-	struct store *st = hub_store_lock(r->hub, err);
-	char path[4200];
-	size_t n = 0;
-	enum rmg_rc rc;
-
-	if (st == NULL)
-		return RMG_E_IO;
-	snprintf(path, sizeof path, "%s/admin.token", r->state_dir);
-	rc = store_token_each(st, count_token, &n, err);
-	if (rc == RMG_OK && n == 0)
-		rc = put_first_token(st, path, err);
-	hub_store_unlock(r->hub);
-	if (rc == RMG_OK && file_exists(path))
-		env_say(&r->env, "info", "the admin's token is in %s", path);
-	return rc;
-}
-
 static void node_says(void *user, const char *level, const char *text)
 {
 	env_say(user, level, "%s", text);
@@ -248,7 +154,7 @@ static uint32_t node_hows(void *user)
 	uint32_t hows;
 
 	pthread_mutex_lock(&env->ruling);
-	hows = policy_hows(env->policy);
+	hows = exec_rules_hows(env->policy->execs, env->policy->n_execs);
 	pthread_mutex_unlock(&env->ruling);
 	return hows;
 }
@@ -259,9 +165,28 @@ static uint32_t node_refused(void *user, const struct event *began)
 	uint32_t refused;
 
 	pthread_mutex_lock(&env->ruling);
-	refused = policy_refused(env->policy, began);
+	refused = exec_rules_refused(env->policy->execs, env->policy->n_execs, began);
 	pthread_mutex_unlock(&env->ruling);
 	return refused;
+}
+
+static void saw_pod(void *user, const struct watch_pod *pod)
+{
+	admission_missed_pod(((struct env *)user)->missed, pod);
+}
+
+static unsigned node_tag_rate(void *user, const char *host)
+{
+	struct env *env = user;
+	unsigned rate;
+
+	pthread_mutex_lock(&env->ruling);
+	rate = env->tags.per_minute;
+	for (size_t i = 0; i < env->tags.n_hosts; i++)
+		if (strcmp(env->tags.hosts[i].name, host) == 0)
+			rate = env->tags.hosts[i].per_minute;
+	pthread_mutex_unlock(&env->ruling);
+	return rate;
 }
 
 static void fill_node(struct running *r)
@@ -279,7 +204,75 @@ static void fill_node(struct running *r)
 	n->say = node_says;
 	n->hows = node_hows;
 	n->refused = r->opts.enforce ? node_refused : NULL;
+	n->pod = r->env.missed ? saw_pod : NULL;
+	n->tag_rate = node_tag_rate;
+	n->tag_threads = r->opts.all_tags ? TAG_THREADS : 0;
 	n->user = &r->env;
+}
+
+static void rules(void *user, struct strbuf *out)
+{
+	struct running *r = user;
+
+	pthread_mutex_lock(&r->env.ruling);
+	strbuf_put(out, r->env.policy->execs_text);
+	pthread_mutex_unlock(&r->env.ruling);
+}
+
+static void rules_name(void *user, struct strbuf *out)
+{
+	struct running *r = user;
+
+	pthread_mutex_lock(&r->env.ruling);
+	strbuf_printf(out, "%016" PRIx64, hash_span(r->env.policy->execs_text));
+	pthread_mutex_unlock(&r->env.ruling);
+}
+
+static void more_metrics(void *user, struct strbuf *out)
+{
+	struct running *r = user;
+
+	admission_metrics(atomic_load(&r->admission), out);
+	strbuf_printf(out,
+		      "# HELP rummage_watch_memory_bytes Memory of what watchers were told\n"
+		      "# TYPE rummage_watch_memory_bytes gauge\nrummage_watch_memory_bytes %zu\n",
+		      atomic_load(&r->env.node.watch_bytes));
+	writebacks_metrics(&r->writebacks, out);
+	tag_poll_metrics(atomic_load(&r->tag_poll), out);
+}
+
+static void registries(void *user, uint64_t from, uint64_t most, struct strbuf *out)
+{
+	struct running *r = user;
+
+	tag_poll_answer(atomic_load(&r->tag_poll), from, most, out);
+}
+
+static enum rmg_rc fail_modes(void *user, const struct ask *q, struct strbuf *out,
+			      struct rmg_err *err)
+{
+	struct running *r = user;
+
+	return admission_list(atomic_load(&r->admission), q, out, err);
+}
+
+static void tag(void *user, const struct hub_tag_wanted *w)
+{
+	struct running *r = user;
+
+	tags_want(r->env.node.tags, &(struct node_tag){w->ref, w->known, w->n_known, w->after_ms});
+}
+
+static bool hook_secret(void *user, struct strbuf *out)
+{
+	struct running *r = user;
+	bool has;
+
+	pthread_mutex_lock(&r->env.ruling);
+	has = r->hook_secret != NULL;
+	strbuf_puts(out, has ? r->hook_secret : "");
+	pthread_mutex_unlock(&r->env.ruling);
+	return has;
 }
 
 static void poke(void *user)
@@ -297,6 +290,9 @@ static void tell_threads(struct running *r)
 
 	pthread_mutex_lock(&r->env.ruling);
 	r->env.policy = r->orders.policy;
+	r->env.link = c->address;
+	r->hook_secret = c->hook_secret;
+	r->env.tags = c->tags;
 	pthread_mutex_unlock(&r->env.ruling);
 	atomic_store(&r->api.open_metrics, c->open_metrics);
 	atomic_store(&r->env.ended_uses_days, c->ended_uses_days);
@@ -323,15 +319,17 @@ static enum rmg_rc open_hub(struct running *r, struct rmg_err *err)
 	    .sinks = r->orders.config->sink_names,
 	    .sinks_each = r->orders.config->sinks_each,
 	    .link = r->orders.config->address,
+	    .bases = r->opts.bases,
 	};
 	enum rmg_rc rc;
 
 	r->env.store = r->opts.store;
 	rc = hub_open(&hub, &r->hub, err);
 	if (rc == RMG_OK)
-		rc = first_token(r, err);
+		rc = identity_first_token(&r->env, r->hub, err);
 	if (rc != RMG_OK)
 		return rc;
+	r->env.opened_ms = env_now_ms(&r->env);
 	r->env.hub = r->hub;
 	bell_ring(&r->env.opened);
 	return RMG_OK;
@@ -345,7 +343,7 @@ static enum rmg_rc open_server(struct running *r, struct rmg_err *err)
 				.note_bytes = API_NOTE_BYTES,
 				.user = &r->api};
 	struct oidc *provider = r->orders.provider;
-	enum rmg_rc rc = read_certificates(r, err);
+	enum rmg_rc rc = identity_read(&r->opts, &r->identity, err);
 
 	if (rc == RMG_OK) {
 		r->orders.provider = NULL;
@@ -359,10 +357,19 @@ static enum rmg_rc open_server(struct running *r, struct rmg_err *err)
 	r->api.auth = r->auth;
 	r->api.streams = r->streams;
 	r->api.user = r;
+	r->api.rules = rules;
+	r->api.rules_name = rules_name;
 	r->api.poke = poke;
-	o.cert = r->cert;
-	o.key = r->key;
-	o.client_ca = r->client_ca;
+	r->api.more_metrics = more_metrics;
+	r->api.admission = fail_modes;
+	r->api.registries = registries;
+	r->api.node = r->opts.node;
+	r->api.tag = r->opts.all_tags ? tag : NULL;
+	r->api.own_tag = r->opts.n_watches && !r->opts.no_tags ? tag : NULL;
+	r->api.hook_secret = hook_secret;
+	o.cert = r->identity.cert;
+	o.key = r->identity.key;
+	o.client_ca = r->identity.client_ca;
 	return server_open(&o, &r->server, err);
 }
 
@@ -370,43 +377,83 @@ static void say_address(struct running *r)
 {
 	struct span host, port;
 	char print[128] = "";
-	bool tls = r->cert.n != 0;
+	bool tls = r->identity.cert.n != 0;
 
 	if (!span_rcut(span_cstr(r->opts.listen), ':', &host, &port))
 		host = span_cstr(r->opts.listen);
 	env_say(&r->env, "info", "the hub answers at %s://" SPAN_FMT ":%u%s",
 		tls ? "https" : "http", SPAN_ARG(host), server_port(r->server),
-		tls || is_loopback(r->opts.listen) ? "" : ", in the clear as you asked");
-	if (r->generated_cert &&
-	    server_tls_fingerprint(r->cert, print, sizeof print, NULL) == RMG_OK)
+		tls || serve_is_local(r->opts.listen) ? "" : ", in the clear as you asked");
+	if (r->identity.is_own &&
+	    server_tls_fingerprint(r->identity.cert, print, sizeof print, NULL) == RMG_OK)
 		env_say(&r->env, "info", "its certificate is its own (%s/hub.crt): %s",
 			r->state_dir, print);
+}
+
+static enum rmg_rc start_admission(struct running *r, struct rmg_err *err)
+{
+	struct admission *a;
+	enum rmg_rc rc = admission_start(&r->env, &a, err);
+
+	atomic_store(&r->admission, a);
+	return rc;
+}
+
+static enum rmg_rc start_tag_poll(struct running *r, struct rmg_err *err)
+{
+	struct tag_poll *p = NULL;
+	enum rmg_rc rc = tag_poll_new(&r->env, r->tags, &p, err);
+
+	hub_tags_set(r->hub, &r->orders.config->tags);
+	atomic_store(&r->tag_poll, p);
+	return rc;
 }
 
 static enum rmg_rc start_parts(struct running *r, struct rmg_err *err)
 {
 	const struct serve_opts *o = &r->opts;
-	enum rmg_rc rc = RMG_OK;
+	enum rmg_rc rc = o->admission ? admission_missed_new(&r->env, &r->env.missed, err) : RMG_OK;
 
 	fill_node(r);
 	if (o->n_watches > WATCHES)
 		return err_set(err, RMG_E_LIMIT, "at most %d runtimes", WATCHES);
-	if ((o->drift || o->execs) && containers_new(&r->containers) != RMG_OK)
+	if ((o->drift || o->execs || o->profile) && containers_new(&r->containers) != RMG_OK)
 		return err_set(err, RMG_E_NOMEM, "no memory for containers");
 	r->env.node.containers = r->containers;
 	if (rc == RMG_OK)
 		rc = scanner_start(&r->env.node, &r->scanner, err);
+	if (rc == RMG_OK && (o->all_tags || (o->n_watches && !o->no_tags)))
+		rc = tags_start(&r->env.node, &r->tags, err);
+	r->env.node.tags = r->tags;
+	if (rc == RMG_OK)
+		rc = start_tag_poll(r, err);
 	if (rc == RMG_OK && o->host)
 		rc = host_start(&r->env.node, &r->host, err);
 	if (rc == RMG_OK && o->drift)
 		rc = drift_start(&r->env.node, &r->drift, err);
 	if (rc == RMG_OK && o->execs)
 		rc = execs_start(&r->env.node, &r->execs, err);
-	for (size_t i = 0; rc == RMG_OK && i < o->n_watches; i++)
-		rc = watcher_start(&r->env.node, &o->watches[i], &r->watchers[i], err);
+	if (rc == RMG_OK && o->profile)
+		rc = profiles_start(&r->env.node, &r->profiles, err);
+	if (rc == RMG_OK)
+		rc = writebacks_start(&r->env, &r->writebacks, err);
+	for (size_t i = 0; rc == RMG_OK && i < o->n_watches; i++) {
+		struct node_watch watch = o->watches[i];
+
+		watch.eye = writebacks_eye(&r->writebacks, watch.address);
+		rc = watcher_start(&r->env.node, &watch, &r->watchers[i], err);
+	}
 	if (rc == RMG_OK)
 		rc = delivers_set(&r->delivers, &r->env, r->orders.config, err);
-	return rc == RMG_OK ? keeper_start(&r->env, &r->keeper, err) : rc;
+	if (rc == RMG_OK)
+		rc = keeper_start(&r->env, &r->keeper, err);
+	if (rc == RMG_OK && o->all_tags)
+		rc = bases_start(&r->env, &r->bases, err);
+	if (rc == RMG_OK && o->crawls && o->crawls[0])
+		rc = crawls_start(&r->env, &r->crawls, err);
+	if (rc == RMG_OK && o->registry_scans && o->registry_scans[0])
+		rc = others_start(&r->env, &r->others, err);
+	return rc == RMG_OK ? start_admission(r, err) : rc;
 }
 
 /* All of it, or nothing. */
@@ -425,6 +472,7 @@ static enum rmg_rc take_orders(struct running *r, struct rmg_err *err)
 	hub_sinks_set(r->hub, &(struct hub_opts){.sinks = fresh.config->sink_names,
 						 .sinks_each = fresh.config->sinks_each,
 						 .link = fresh.config->address});
+	hub_tags_set(r->hub, &fresh.config->tags);
 	provider = fresh.provider;
 	fresh.provider = NULL;
 	r->orders = fresh;
@@ -478,6 +526,7 @@ static void turn(struct running *r)
 			troubled = false;
 		}
 		lead_or_follow(r, leads);
+		tag_poll_turn(r->tag_poll);
 		server_wake(r->server);
 		if (tick - tokens_at >= TOKENS_MS && auth_reload(r->auth, NULL) == RMG_OK)
 			tokens_at = tick;
@@ -491,15 +540,22 @@ static void stop_parts(struct running *r)
 	bell_ring(&r->env.opened);
 	bell_ring(&r->env.sent);
 	bell_ring(&r->env.node.wanted);
+	admission_stop(r->admission);
+	writebacks_stop(&r->writebacks);
 	for (size_t i = 0; i < WATCHES; i++)
 		watcher_stop(r->watchers[i]);
 	execs_stop(r->execs);
+	profiles_stop(r->profiles);
 	drift_stop(r->drift);
 	host_stop(r->host);
 	scanner_stop(r->scanner);
+	tags_stop(r->tags);
 	feeder_stop(r->feeder);
 	delivers_stop(&r->delivers);
 	keeper_stop(r->keeper);
+	bases_stop(r->bases);
+	crawls_stop(r->crawls);
+	others_stop(r->others);
 }
 
 static void end(struct running *r)
@@ -508,16 +564,17 @@ static void end(struct running *r)
 		server_quiesce(r->server);
 	stop_parts(r);
 	server_close(r->server);
+	writebacks_free(&r->writebacks);
+	tag_poll_free(r->tag_poll);
+	tags_free(r->tags);
 	streams_close(r->streams);
 	auth_close(r->auth);
 	hub_close(r->hub);
 	orders_free(&r->orders);
-	file_free(&r->cert);
-	if (r->key.n)
-		explicit_bzero((void *)(uintptr_t)r->key.p, r->key.n);
-	file_free(&r->key);
-	file_free(&r->client_ca);
+	identity_free(&r->identity);
 	containers_free(r->containers);
+	admission_missed_free(r->env.missed);
+	guard_stop(r->env.node.guard);
 	pthread_mutex_destroy(&r->env.ruling);
 	bell_done(&r->env.opened);
 	bell_done(&r->env.sent);
@@ -543,6 +600,8 @@ enum rmg_rc serve_run(const struct serve_opts *opts, struct rmg_err *err)
 	rc = fill_defaults(r, err);
 	if (rc == RMG_OK)
 		rc = read_orders(r, err);
+	if (rc == RMG_OK && r->opts.enforce)
+		rc = guard_start(&r->env.node.guard, err);
 	if (rc == RMG_OK)
 		rc = feeder_start(&r->env, &r->feeder, err);
 	if (rc == RMG_OK)

@@ -26,15 +26,30 @@ struct serve_opts {
 	const char *cluster, *node; /* names of this place; NULL: "default", the host's */
 	const struct node_watch *watches;
 	size_t n_watches;
-	bool host;            /* the machine itself is a place with software too */
-	bool drift;           /* what is changed in the containers that run here */
-	bool execs, enforce;  /* programs that start in them; rules may refuse some */
+	bool host;                         /* the machine itself is a place with software too */
+	bool no_tags;                      /* registries are not asked what tags mean */
+	bool all_tags;                     /* they are, for every machine, not this one alone */
+	const char *const *registry_scans; /* "harbor=https://HOST": whose own scanners are asked */
+	const char *const *crawls;         /* "HOST[/NAME][,...]": walked through (crawl_entry.h) */
+	const char *const *bases; /* ... and of these base images; NULL-terminated, or NULL */
+	bool drift;               /* what is changed in the containers that run here */
+	bool profile;             /* what of their images they use */
+	bool execs, enforce;      /* programs that start in them; rules may refuse some */
 	const char *feed_dir; /* air gap: a folder of the publishers' files, watched; NULL: fetch */
 	const char *const *feed_urls; /* as rmg_db_opts.urls */
 	const char *db;               /* a database file instead of feeds; NULL: the user's */
 	/* Where a database is pulled from, by what scan says of registries, and kept in db; NULL:
 	 * nowhere. */
 	const char *db_ref;
+	/* Where Kubernetes' admission is answered, "HOST:PORT"; NULL: nowhere. A certificate that
+	 * is made is for these names (NULL-terminated); webhooks: the configurations of the first
+	 * cluster that is watched in which it is written; NULL: none. */
+	const char *admission, *admission_cert, *admission_key, *admission_webhooks;
+	const char *const *admission_names;
+	bool admission_pull_secrets; /* registries are asked with the pods' own secrets */
+	/* What is written into clusters that are watched: "[CLUSTER=]FORM[,...]" each,
+	 * NULL-terminated; NULL: nothing. */
+	const char *const *kube_write;
 	uint32_t feed_s;             /* between updates, 300 at most by default */
 	const struct rmg_opts *scan; /* how images are scanned */
 	bool (*stop)(void *user);

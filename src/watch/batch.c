@@ -2,6 +2,7 @@
 #include "watch/batch.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/limits.h"
@@ -10,6 +11,8 @@ void batch_init(struct batch *b, const struct watch_opts *opts)
 {
 	b->opts = opts;
 	b->n = 0;
+	b->large = NULL;
+	b->cap = BATCH_EVENTS;
 	b->seq = 0;
 	b->epoch = (uint64_t)clock_ms();
 	arena_init(&b->arena, LIMIT_JSON_BYTES);
@@ -20,6 +23,22 @@ void batch_init(struct batch *b, const struct watch_opts *opts)
 void batch_done(struct batch *b)
 {
 	arena_done(&b->arena);
+	free(b->large);
+}
+
+enum rmg_rc batch_enlarge(struct batch *b, size_t n)
+{
+	CHECK(b->n == 0 && b->large == NULL);
+	b->large = calloc(n, sizeof *b->large);
+	if (b->large == NULL)
+		return RMG_E_NOMEM;
+	b->cap = n;
+	return RMG_OK;
+}
+
+static struct event *events_of(struct batch *b)
+{
+	return b->large ? b->large : b->events;
 }
 
 void batch_drop(struct batch *b)
@@ -33,22 +52,22 @@ enum rmg_rc batch_flush(struct batch *b, struct rmg_err *err)
 	enum rmg_rc rc = RMG_OK;
 
 	if (b->n)
-		rc = b->opts->events(b->opts->user, b->events, b->n, err);
+		rc = b->opts->events(b->opts->user, events_of(b), b->n, err);
 	batch_drop(b);
 	return rc;
 }
 
 enum rmg_rc batch_room(struct batch *b, size_t n, struct rmg_err *err)
 {
-	return b->n + n > BATCH_EVENTS ? batch_flush(b, err) : RMG_OK;
+	return b->n + n > b->cap ? batch_flush(b, err) : RMG_OK;
 }
 
 struct event *batch_next(struct batch *b, enum event_type type, int64_t at_ms)
 {
 	struct event *e;
 
-	CHECK(b->n < BATCH_EVENTS);
-	e = &b->events[b->n++];
+	CHECK(b->n < b->cap);
+	e = &events_of(b)[b->n++];
 	*e = (struct event){.type = type,
 			    .source = span_cstr(b->source),
 			    .epoch = b->epoch,
@@ -67,27 +86,4 @@ void batch_label(struct batch *b, struct event *e, const struct event_label *lab
 		return;
 	memcpy(e->labels, labels, n * sizeof *labels);
 	e->n_labels = n;
-}
-
-bool rounds_over(const struct rounds *r)
-{
-	return r->opts->stop && r->opts->stop(r->opts->user);
-}
-
-void rounds_good(struct rounds *r)
-{
-	char text[64];
-
-	snprintf(text, sizeof text, "%s answers again", r->who);
-	if (r->failed && r->opts->warn)
-		r->opts->warn(r->opts->user, text);
-	r->failed = 0;
-}
-
-void rounds_bad(struct rounds *r, enum rmg_rc rc, const struct rmg_err *why)
-{
-	if (r->failed == 0 && r->opts->warn && rc != RMG_E_STOPPED)
-		r->opts->warn(r->opts->user, why->msg);
-	r->failed++;
-	(void)clock_rest(MIN_OF(r->failed * 500, 10000u), r->opts->stop, r->opts->user);
 }

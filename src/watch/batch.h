@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* batch.h - for watchers: events that are gathered and handed over in order, and the rounds in
- * which a watcher goes on until it is stopped. */
+/* batch.h - for watchers: events that are gathered and handed over in order. */
 #ifndef WATCH_BATCH_H
 #define WATCH_BATCH_H
 
@@ -12,8 +11,8 @@ enum { BATCH_EVENTS = 256, BATCH_SOURCE = 512 };
 struct batch {
 	const struct watch_opts *opts;
 	struct arena arena; /* texts of the events until they are handed over */
-	struct event events[BATCH_EVENTS];
-	size_t n;
+	struct event events[BATCH_EVENTS], *large; /* large: of batch_enlarge(), else NULL */
+	size_t n, cap;
 	char source[BATCH_SOURCE];
 	uint64_t epoch, seq;
 };
@@ -21,7 +20,12 @@ struct batch {
 void batch_init(struct batch *b, const struct watch_opts *opts);
 void batch_done(struct batch *b);
 
-/* Room for n events more: those that are there are handed over where it takes that. */
+/* Takes so many events at once from here on: who lists by the ten thousand pays for each handing
+ * over. RMG_E_NOMEM. */
+MUST enum rmg_rc batch_enlarge(struct batch *b, size_t n);
+
+/* Room for n events more: those that are there are handed over where it takes that, and all texts
+ * of the arena are gone then. */
 MUST enum rmg_rc batch_room(struct batch *b, size_t n, struct rmg_err *err);
 
 /* The next event, of which batch_room() was asked; at_ms 0: now. */
@@ -31,17 +35,5 @@ void batch_label(struct batch *b, struct event *e, const struct event_label *lab
 /* Hands them over. All texts of the arena are gone after it. */
 MUST enum rmg_rc batch_flush(struct batch *b, struct rmg_err *err);
 void batch_drop(struct batch *b);
-
-/* A watcher's rounds: rounds_good() once all was listed, rounds_bad() where it could not be, which
- * pauses, longer each time. The trouble is told once, and its end. */
-struct rounds {
-	const struct watch_opts *opts;
-	const char *who; /* "the engine" */
-	unsigned failed;
-};
-
-bool rounds_over(const struct rounds *r);
-void rounds_good(struct rounds *r);
-void rounds_bad(struct rounds *r, enum rmg_rc rc, const struct rmg_err *why);
 
 #endif

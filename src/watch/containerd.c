@@ -5,9 +5,10 @@
  * Each round: subscribe, then list everything (a snapshot), then follow what has come since. Events
  * are not kept for those who were away: whatever ends the stream, a silence of WATCH_ROUND_S
  * included, is followed by another round. A container is looked at when it is created, so that one
- * that ends at once is known all the same.
- * Docker runs its containers in namespaces of its own, and says more of them itself: they are left
- * to its socket. */
+ * that ends at once is known all the same. One that ended while nobody listened is told with its
+ * end as long as nobody has taken its task away; one that came and was taken away then is not
+ * known. Docker runs its containers in namespaces of its own, and says more of them itself: they
+ * are left to its socket, and the images there too where that is watched. */
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -16,6 +17,8 @@
 #include "watch/batch.h"
 #include "watch/ctrd_held.h"
 #include "watch/ctrd_images.h"
+#include "watch/entered.h"
+#include "watch/rounds.h"
 #include "watch/workload.h"
 
 enum { ROOM = 4, STEP_MS = 60000 };
@@ -26,7 +29,10 @@ struct containerd {
 	struct batch batch;
 	struct ctrd_images *images;
 	struct held_table held;
+	struct entered entered;
 	struct arena arena; /* of one answer */
+	int64_t from_ms;    /* when this round subscribed */
+	int64_t seen_ms;    /* what came before has been told; 0: it does not matter */
 	bool told_of_docker;
 };
 
@@ -46,30 +52,47 @@ static bool gone(enum rmg_rc *rc)
 
 /* Images. */
 
-static enum rmg_rc say_image(struct containerd *g, struct ctrd_known *k, struct span name,
-			     int64_t at_ms, struct rmg_err *err)
+static void name_image(struct containerd *g, const struct ctrd_known *k, struct event_image *out)
 {
-	enum rmg_rc rc = k->said ? RMG_OK : batch_room(&g->batch, ROOM, err);
+	struct arena *a = &g->batch.arena;
+	struct span names[EVENT_NAMES], *copies;
+	size_t n = ctrd_images_names(g->images, k, names);
+
+	copies = n ? ARENA_ARRAY(a, n, struct span) : NULL;
+	for (size_t i = 0; copies && i < n; i++)
+		copies[i] = arena_dup(a, names[i]);
+	if (copies == NULL)
+		return;
+	out->names = copies;
+	out->n_names = n;
+	out->ref = copies[0];
+}
+
+static enum rmg_rc say_image(struct containerd *g, struct ctrd_known *k, int64_t at_ms,
+			     struct rmg_err *err)
+{
+	enum rmg_rc rc = batch_room(&g->batch, ROOM, err);
 	struct event *e;
 
-	if (rc != RMG_OK || k->said)
+	if (rc != RMG_OK)
 		return rc;
 	k->said = true;
 	e = batch_next(&g->batch, EVENT_IMAGE_SEEN, at_ms);
 	ctrd_known_digests(k, &e->image);
-	/* The CRI calls each image by its configuration's digest too. */
-	if (!span_starts(name, S("sha256:")))
-		e->image.ref = arena_dup(&g->batch.arena, name);
+	name_image(g, k, &e->image);
 	return RMG_OK;
 }
 
+/* One of its names is gone; the others may call it still. */
 static enum rmg_rc say_image_gone(struct containerd *g, struct ctrd_known *k, int64_t at_ms,
 				  struct rmg_err *err)
 {
 	enum rmg_rc rc;
 
-	if (k == NULL || k->names)
+	if (k == NULL)
 		return RMG_OK;
+	if (k->names)
+		return say_image(g, k, at_ms, err);
 	rc = batch_room(&g->batch, ROOM, err);
 	if (rc != RMG_OK)
 		return rc;
@@ -96,16 +119,10 @@ static enum rmg_rc image_is(struct containerd *g, struct span ns, const struct c
 		/* What a registry would say that the tag means. */
 		e->image.digests[e->image.n_digests++] = span_cstr(now->target);
 	}
-	rc = say_image(g, now, image->name, at_ms, err);
+	/* The CRI calls each image by its configuration's digest too, which is not told. */
+	if (!now->said || (was != now && ctrd_name_rank(image->name) < 2))
+		rc = say_image(g, now, at_ms, err);
 	return rc == RMG_OK && was != now ? say_image_gone(g, was, at_ms, err) : rc;
-}
-
-/* Names that a person gave first: what is said of an image is said once. */
-static int image_rank(struct span name)
-{
-	if (span_starts(name, S("sha256:")))
-		return 2;
-	return span_chr(name, '@') != SIZE_MAX;
 }
 
 static enum rmg_rc list_images(struct containerd *g, struct span ns, struct rmg_err *err)
@@ -117,11 +134,17 @@ static enum rmg_rc list_images(struct containerd *g, struct span ns, struct rmg_
 
 	for (size_t i = 0; rc == RMG_OK && i < n; i++)
 		rc = ctrd_images_put(g->images, g->ask, ns, &images[i], &now, &was, err);
-	for (int rank = 0; rank < 3; rank++)
-		for (size_t i = 0; rc == RMG_OK && i < n; i++)
-			if (image_rank(images[i].name) == rank)
-				rc = say_image(g, ctrd_images_find(g->images, ns, images[i].name),
-					       images[i].name, 0, err);
+	return rc;
+}
+
+static enum rmg_rc say_images(struct containerd *g, struct rmg_err *err)
+{
+	struct ctrd_known *k;
+	enum rmg_rc rc = RMG_OK;
+
+	for (size_t i = 0; rc == RMG_OK && (k = ctrd_images_at(g->images, i)) != NULL; i++)
+		if (k->names)
+			rc = say_image(g, k, 0, err);
 	return rc;
 }
 
@@ -194,6 +217,7 @@ static void begin_use(struct containerd *g, const struct held *h, const struct w
 	fill(g, e, h, w);
 	e->container = h->id;
 	e->container_name = w->container_name;
+	e->pid = h->pid;
 	e->image = *image;
 }
 
@@ -227,8 +251,34 @@ static enum rmg_rc say_end(struct containerd *g, struct held *h, int64_t at_ms, 
 	if (rc == RMG_OK && h->running)
 		batch_next(&g->batch, EVENT_USE_ENDED, at_ms)->container = h->id;
 	h->running = false;
+	h->pid = 0;
 	h->began_ms = 0;
 	return rc;
+}
+
+/* One that was found ended, with its end, in case that was not told. What was is left out by who
+ * hears it: a life that ended when this one did. By how much the times of a task and of the events
+ * about it differ at most, a short one is told to have begun too early. */
+static enum rmg_rc say_life(struct containerd *g, struct held *h, struct rmg_err *err)
+{
+	enum { OVERLAP_MS = 2000, OFF_MS = 100 };
+	int64_t began = MAX_OF(h->c.created_ms, g->seen_ms);
+	struct event_image image;
+	struct workload w;
+	enum rmg_rc rc;
+
+	if (h->running || g->seen_ms == 0 || h->exited_ms <= g->seen_ms - OVERLAP_MS)
+		return RMG_OK;
+	workload_of_list(h->c.labels, h->c.n_labels, h->id, h->name, h->ref, &w);
+	rc = batch_room(&g->batch, ROOM, err);
+	if (rc == RMG_OK)
+		rc = image_of(g, h, &image, err);
+	if (rc != RMG_OK || (image.ref.n == 0 && image.n_digests == 0))
+		return rc;
+	begin_use(g, h, &w, &image, MIN_OF(began, h->exited_ms - OFF_MS));
+	batch_next(&g->batch, EVENT_USE_ENDED, h->exited_ms)->container = h->id;
+	h->told_over = true;
+	return RMG_OK;
 }
 
 static enum rmg_rc say_deleted(struct containerd *g, struct held *h, int64_t at_ms,
@@ -288,7 +338,9 @@ static enum rmg_rc list_tasks(struct containerd *g, struct span ns, size_t *runn
 		if (h == NULL)
 			continue;
 		h->running = tasks[i].running;
+		h->pid = tasks[i].pid <= INT32_MAX ? tasks[i].pid : 0;
 		h->began_ms = h->running ? began_of(h, tasks[i].pid) : 0;
+		h->exited_ms = tasks[i].exited_ms;
 	}
 	return rc;
 }
@@ -298,7 +350,7 @@ static enum rmg_rc leave_to_docker(struct containerd *g, struct span ns, struct 
 	size_t running;
 	enum rmg_rc rc = list_tasks(g, ns, &running, err);
 
-	if (rc != RMG_OK || running == 0 || g->opts->with_docker || g->told_of_docker)
+	if (rc != RMG_OK || running == 0 || g->told_of_docker)
 		return rc;
 	g->told_of_docker = true;
 	if (g->opts->warn)
@@ -313,16 +365,19 @@ static enum rmg_rc list_namespace(struct containerd *g, struct span ns, struct r
 	size_t running;
 	enum rmg_rc rc;
 
-	if (is_dockers(ns))
-		return leave_to_docker(g, ns, err);
+	if (is_dockers(ns) && g->opts->with_docker)
+		return RMG_OK;
 	rc = list_images(g, ns, err);
+	if (is_dockers(ns))
+		return rc == RMG_OK ? leave_to_docker(g, ns, err) : rc;
 	if (rc == RMG_OK)
 		rc = ctrd_containers_each(g->ask, ns, hold, &l, err);
 	return rc == RMG_OK ? list_tasks(g, ns, &running, err) : rc;
 }
 
-static enum rmg_rc snapshot(struct containerd *g, struct rmg_err *err)
+static enum rmg_rc snapshot(void *user, struct rmg_err *err)
 {
+	struct containerd *g = user;
 	struct span *spaces = NULL;
 	size_t n = 0;
 	enum rmg_rc rc;
@@ -334,8 +389,13 @@ static enum rmg_rc snapshot(struct containerd *g, struct rmg_err *err)
 	rc = ctrd_namespaces(g->ask, &g->arena, &spaces, &n, err);
 	for (size_t i = 0; rc == RMG_OK && i < n; i++)
 		rc = list_namespace(g, spaces[i], err);
-	for (size_t i = 0; rc == RMG_OK && i < g->held.all.n; i++)
-		rc = say_container(g, g->held.all.v[i], 0, err);
+	if (rc == RMG_OK)
+		rc = say_images(g, err);
+	for (size_t i = 0; rc == RMG_OK && i < g->held.all.n; i++) {
+		rc = say_life(g, g->held.all.v[i], err);
+		if (rc == RMG_OK)
+			rc = say_container(g, g->held.all.v[i], 0, err);
+	}
 	if (rc == RMG_OK)
 		rc = batch_room(&g->batch, 1, err);
 	if (rc == RMG_OK) {
@@ -380,7 +440,10 @@ static enum rmg_rc on_started(struct containerd *g, const struct ctrd_event *e, 
 
 	if (rc != RMG_OK || h == NULL)
 		return rc;
+	if (h->told_over && h->pid == e->pid)
+		return RMG_OK; /* it came while all was listed */
 	h->running = true;
+	h->pid = e->pid;
 	h->began_ms = e->at_ms;
 	return say_container(g, h, e->at_ms, err);
 }
@@ -402,6 +465,20 @@ static enum rmg_rc on_container(struct containerd *g, const struct ctrd_event *e
 	return rc;
 }
 
+/* containerd says neither which program nor who: the process is looked at. */
+static enum rmg_rc on_entered(struct containerd *g, const struct ctrd_event *e, struct rmg_err *err)
+{
+	const struct held *h = held_find(&g->held, e->ns, e->name);
+	struct entry entry = {.id = e->name, .exec = e->exec, .pid = e->pid, .at_ms = e->at_ms};
+	enum rmg_rc rc = h ? batch_room(&g->batch, 1, err) : RMG_OK;
+
+	if (rc != RMG_OK || h == NULL || !h->running)
+		return rc;
+	entry.container = h->id;
+	entered_say(&g->entered, &g->batch, &entry);
+	return RMG_OK;
+}
+
 static enum rmg_rc on_image(struct containerd *g, const struct ctrd_event *e, struct rmg_err *err)
 {
 	struct ctrd_image image;
@@ -416,12 +493,20 @@ static enum rmg_rc on_image(struct containerd *g, const struct ctrd_event *e, st
 	return rc == RMG_OK ? image_is(g, e->ns, &image, e->at_ms, err) : rc;
 }
 
+static bool is_left_to_docker(const struct containerd *g, const struct ctrd_event *e)
+{
+	bool image = e->what == CTRD_IMAGE_CAME || e->what == CTRD_IMAGE_CHANGED ||
+		     e->what == CTRD_IMAGE_WENT;
+
+	return is_dockers(e->ns) && (g->opts->with_docker || !image);
+}
+
 static enum rmg_rc apply(void *user, const struct ctrd_event *e, struct rmg_err *err)
 {
 	struct containerd *g = user;
 	enum rmg_rc rc = RMG_OK;
 
-	if (is_dockers(e->ns))
+	if (is_left_to_docker(g, e))
 		return RMG_OK;
 	switch (e->what) {
 	case CTRD_CREATED:
@@ -436,6 +521,9 @@ static enum rmg_rc apply(void *user, const struct ctrd_event *e, struct rmg_err 
 	case CTRD_DELETED:
 		rc = on_container(g, e, err);
 		break;
+	case CTRD_ENTERED:
+		rc = on_entered(g, e, err);
+		break;
 	case CTRD_IMAGE_CAME:
 	case CTRD_IMAGE_CHANGED:
 	case CTRD_IMAGE_WENT:
@@ -445,37 +533,43 @@ static enum rmg_rc apply(void *user, const struct ctrd_event *e, struct rmg_err 
 		break;
 	}
 	arena_reset(&g->arena);
-	return rc == RMG_OK ? batch_flush(&g->batch, err) : rc;
+	if (rc == RMG_OK)
+		rc = batch_flush(&g->batch, err);
+	if (rc == RMG_OK)
+		g->seen_ms = MAX_OF(g->seen_ms, e->at_ms);
+	return rc;
 }
 
 /* A stream that broke, or was silent for long, means another round, no alarm. */
-static void follow(struct containerd *g, struct rmg_err *err)
+static void follow(void *user, struct rmg_err *err)
 {
+	struct containerd *g = user;
 	bool over = false;
 
+	g->seen_ms = MAX_OF(g->seen_ms, g->from_ms);
 	while (!over && ctrd_wait(g->stream, STEP_MS, &over, err) == RMG_OK)
 		;
 	batch_drop(&g->batch);
 }
 
+static enum rmg_rc subscribe(void *user, struct rmg_err *err)
+{
+	struct containerd *g = user;
+
+	g->from_ms = clock_ms();
+	return ctrd_subscribe(g->stream, (uint32_t)LIMIT_WATCH_ROUND_S, apply, g, err);
+}
+
 static void go_on(struct containerd *g, struct rmg_err *err)
 {
-	struct rounds r = {.opts = g->opts, .who = "containerd"};
+	const struct rounds r = {.opts = g->opts,
+				 .who = "containerd",
+				 .subscribe = subscribe,
+				 .snapshot = snapshot,
+				 .follow = follow,
+				 .user = g};
 
-	while (!rounds_over(&r)) {
-		enum rmg_rc rc =
-		    ctrd_subscribe(g->stream, (uint32_t)LIMIT_WATCH_ROUND_S, apply, g, err);
-
-		if (rc == RMG_OK)
-			rc = snapshot(g, err);
-		if (rc != RMG_OK) {
-			rounds_bad(&r, rc, err);
-			continue;
-		}
-		rounds_good(&r);
-		follow(g, err);
-		(void)clock_rest(200, g->opts->stop, g->opts->user);
-	}
+	rounds_run(&r, err);
 }
 
 enum rmg_rc watch_containerd(const struct watch_opts *opts, struct rmg_err *err);
@@ -484,12 +578,12 @@ enum rmg_rc watch_containerd(const struct watch_opts *opts, struct rmg_err *err)
 {
 	struct containerd *g = calloc(1, sizeof *g);
 	struct grpc_opts grpc = {.socket = opts->address, .stop = opts->stop, .user = opts->user};
-	struct rmg_err own = {0};
 	enum rmg_rc rc;
 
 	if (g == NULL)
 		return err_set(err, RMG_E_NOMEM, "no memory for a watcher");
 	g->opts = opts;
+	g->seen_ms = opts->since_ms;
 	batch_init(&g->batch, opts);
 	arena_init(&g->arena, 2 * LIMIT_GRPC_BYTES);
 	rc = ctrd_images_new(&g->images, err);
@@ -498,7 +592,7 @@ enum rmg_rc watch_containerd(const struct watch_opts *opts, struct rmg_err *err)
 	if (rc == RMG_OK)
 		rc = ctrd_open(&grpc, &g->stream, err);
 	if (rc == RMG_OK)
-		go_on(g, err ? err : &own);
+		go_on(g, err);
 	ctrd_close(g->ask);
 	ctrd_close(g->stream);
 	held_done(&g->held);

@@ -9,11 +9,13 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/strbuf.h"
 #include "base/utf8.h"
 #include "format/json.h"
 #include "oci/digest.h"
 #include "runtime/cri.h"
 #include "watch/batch.h"
+#include "watch/rounds.h"
 #include "watch/told.h"
 #include "watch/workload.h"
 
@@ -27,6 +29,7 @@ struct watcher {
 	struct cri_image *images; /* of the last list */
 	struct cri_pod *pods;
 	size_t n_images, n_pods;
+	bool images_anew; /* asked for again, since one was not among them */
 	struct told uses, cached, tags;
 	char runtime[NAME_BYTES];
 	bool told_of_sandboxes;
@@ -61,14 +64,34 @@ static struct span digest_of(struct span reference)
 	return span_rcut(reference, '@', &name, &digest) ? digest : reference;
 }
 
+/* A pulled one has a digest in a repository of some machine's; CRI-O has one of its own images in
+ * localhost, too. */
+static enum event_way way_of_image(const struct cri_image *image)
+{
+	enum event_way way = image->n_digests ? WAY_UNKNOWN : WAY_LOCAL;
+
+	for (size_t i = 0; i < image->n_digests; i++) {
+		struct span host, rest;
+
+		if (span_cut(image->digests[i], '/', &host, &rest) &&
+		    !span_is(host, S("localhost")) &&
+		    (span_chr(host, '.') != SIZE_MAX || span_chr(host, ':') != SIZE_MAX))
+			way = WAY_REGISTRY;
+	}
+	return way;
+}
+
 static void describe(const struct cri_image *image, struct event_image *out)
 {
-	*out = (struct event_image){.ref = image->n_tags ? image->tags[0] : (struct span){0}};
+	*out = (struct event_image){.ref = image->n_tags ? image->tags[0] : (struct span){0},
+				    .way = way_of_image(image)};
 	add_digest(out, image->id);
 	for (size_t i = 0; i < image->n_digests; i++)
 		add_digest(out, digest_of(image->digests[i]));
 	if (out->ref.n == 0 && image->n_digests)
 		out->ref = image->digests[0];
+	out->names = image->tags;
+	out->n_names = MIN_OF(image->n_tags, (size_t)EVENT_NAMES);
 }
 
 static bool has(const struct span *list, size_t n, struct span s)
@@ -145,6 +168,24 @@ static enum rmg_rc see_tags(struct watcher *g, const struct cri_image *image, st
 	return rc;
 }
 
+/* It is told again where it is called otherwise now. */
+static enum rmg_rc see_image(struct watcher *g, const struct cri_image *image, enum told_news *news,
+			     struct rmg_err *err)
+{
+	struct strbuf names = strbuf_of(LIMIT_JSON_BYTES);
+	enum rmg_rc rc;
+
+	for (size_t i = 0; i < image->n_tags; i++) {
+		strbuf_put(&names, image->tags[i]);
+		strbuf_putc(&names, ' ');
+	}
+	rc = strbuf_rc(&names);
+	if (rc == RMG_OK)
+		rc = told_see(&g->cached, image->id, strbuf_span(&names), news);
+	strbuf_done(&names);
+	return rc == RMG_OK ? RMG_OK : err_set(err, rc, "no memory for an image");
+}
+
 static enum rmg_rc see_images(struct watcher *g, struct rmg_err *err)
 {
 	enum rmg_rc rc = RMG_OK;
@@ -153,15 +194,24 @@ static enum rmg_rc see_images(struct watcher *g, struct rmg_err *err)
 		enum told_news news;
 
 		rc = see_tags(g, &g->images[i], err);
-		if (rc == RMG_OK && told_see(&g->cached, g->images[i].id, S(""), &news) != RMG_OK)
-			rc = err_set(err, RMG_E_NOMEM, "no memory for an image");
-		if (rc != RMG_OK || news != TOLD_NEW)
+		if (rc == RMG_OK)
+			rc = see_image(g, &g->images[i], &news, err);
+		if (rc != RMG_OK || news == TOLD_KNOWN)
 			continue;
 		rc = batch_room(&g->batch, ROOM, err);
 		if (rc == RMG_OK)
 			describe(&g->images[i], &next(g, EVENT_IMAGE_SEEN, 0)->image);
 	}
 	return rc;
+}
+
+/* An image that came since they were listed: they are listed anew, once for each event or round. */
+static enum rmg_rc look_for_image(struct watcher *g, struct span name, struct rmg_err *err)
+{
+	if (name.n == 0 || g->images_anew || find_image(g, name))
+		return RMG_OK;
+	g->images_anew = true;
+	return cri_images(g->ask, &g->lists, &g->images, &g->n_images, err);
 }
 
 /* Containers. */
@@ -239,6 +289,8 @@ static enum rmg_rc begin_sandbox(struct watcher *g, const struct cri_pod *pod, s
 		return RMG_OK;
 	(void)told_drop(&g->uses, pod->id); /* until its image is known */
 	c.asked = sandbox_image(g, pod->id, &g->lists, &rc, err);
+	if (rc == RMG_OK)
+		rc = look_for_image(g, c.asked, err);
 	if (rc != RMG_OK)
 		return rc;
 	if (c.asked.n)
@@ -259,9 +311,13 @@ static enum rmg_rc see_containers(struct watcher *g, struct rmg_err *err)
 	for (size_t i = 0; rc == RMG_OK && i < g->n_pods; i++)
 		if (g->pods[i].ready)
 			rc = begin_sandbox(g, &g->pods[i], err);
-	for (size_t i = 0; rc == RMG_OK && i < n; i++)
-		if (list[i].running)
+	for (size_t i = 0; rc == RMG_OK && i < n; i++) {
+		if (!list[i].running)
+			continue;
+		rc = look_for_image(g, list[i].image_ref, err);
+		if (rc == RMG_OK)
 			rc = begin_use(g, &list[i], find_pod(g, list[i].pod), err);
+	}
 	return rc;
 }
 
@@ -297,6 +353,7 @@ static enum rmg_rc look(struct watcher *g, struct rmg_err *err)
 
 	arena_reset(&g->lists);
 	g->n_images = g->n_pods = 0;
+	g->images_anew = false;
 	told_begin(&g->uses);
 	told_begin(&g->cached);
 	told_begin(&g->tags);
@@ -334,8 +391,9 @@ static enum rmg_rc name_runtime(struct watcher *g, struct rmg_err *err)
 	return rc;
 }
 
-static enum rmg_rc snapshot(struct watcher *g, struct rmg_err *err)
+static enum rmg_rc snapshot(void *user, struct rmg_err *err)
 {
+	struct watcher *g = user;
 	enum rmg_rc rc = name_runtime(g, err);
 
 	told_clear(&g->uses);
@@ -371,14 +429,14 @@ static enum rmg_rc end_use(struct watcher *g, const struct cri_event *e, struct 
 static enum rmg_rc on_started(struct watcher *g, const struct cri_event *e, struct rmg_err *err)
 {
 	const struct cri_pod *pod = e->pod.id.n ? &e->pod : NULL;
-	enum rmg_rc rc = RMG_OK;
+	enum rmg_rc rc;
 
+	g->images_anew = false;
 	if (pod && span_is(pod->id, e->id))
 		return begin_sandbox(g, pod, err);
 	if (e->container == NULL)
 		return RMG_OK; /* the next list has it */
-	if (find_image(g, e->container->image_ref) == NULL)
-		rc = cri_images(g->ask, &g->lists, &g->images, &g->n_images, err);
+	rc = look_for_image(g, e->container->image_ref, err);
 	return rc == RMG_OK ? begin_use(g, e->container, pod, err) : rc;
 }
 
@@ -397,8 +455,9 @@ static enum rmg_rc apply(void *user, const struct cri_event *e, struct rmg_err *
 /* Until something goes wrong, or all is listed anew. A runtime that does not know of events, or
  * ends their stream in all form (CRI-O, where they are switched off), is asked more often instead.
  */
-static void follow(struct watcher *g, struct rmg_err *err)
+static void follow(void *user, struct rmg_err *err)
 {
+	struct watcher *g = user;
 	int64_t until = clock_tick_ms() + (int64_t)LIMIT_WATCH_ROUND_S * 1000;
 	enum rmg_rc rc = RMG_OK;
 	bool events = true, over = false;
@@ -418,24 +477,23 @@ static void follow(struct watcher *g, struct rmg_err *err)
 	batch_drop(&g->batch);
 }
 
+static enum rmg_rc subscribe(void *user, struct rmg_err *err)
+{
+	struct watcher *g = user;
+
+	return cri_subscribe(g->stream, (uint32_t)LIMIT_WATCH_ROUND_S, apply, g, err);
+}
+
 static void go_on(struct watcher *g, struct rmg_err *err)
 {
-	struct rounds r = {.opts = g->opts, .who = "the runtime"};
+	const struct rounds r = {.opts = g->opts,
+				 .who = "the runtime",
+				 .subscribe = subscribe,
+				 .snapshot = snapshot,
+				 .follow = follow,
+				 .user = g};
 
-	while (!rounds_over(&r)) {
-		enum rmg_rc rc =
-		    cri_subscribe(g->stream, (uint32_t)LIMIT_WATCH_ROUND_S, apply, g, err);
-
-		if (rc == RMG_OK)
-			rc = snapshot(g, err);
-		if (rc != RMG_OK) {
-			rounds_bad(&r, rc, err);
-			continue;
-		}
-		rounds_good(&r);
-		follow(g, err);
-		(void)clock_rest(200, g->opts->stop, g->opts->user);
-	}
+	rounds_run(&r, err);
 }
 
 enum rmg_rc watch_cri(const struct watch_opts *opts, struct rmg_err *err);
@@ -444,7 +502,6 @@ enum rmg_rc watch_cri(const struct watch_opts *opts, struct rmg_err *err)
 {
 	struct watcher *g = calloc(1, sizeof *g);
 	struct grpc_opts grpc = {.socket = opts->address, .stop = opts->stop, .user = opts->user};
-	struct rmg_err own = {0};
 	enum rmg_rc rc;
 
 	if (g == NULL)
@@ -456,7 +513,7 @@ enum rmg_rc watch_cri(const struct watch_opts *opts, struct rmg_err *err)
 	if (rc == RMG_OK)
 		rc = cri_open(&grpc, &g->stream, err);
 	if (rc == RMG_OK)
-		go_on(g, err ? err : &own);
+		go_on(g, err);
 	cri_close(g->ask);
 	cri_close(g->stream);
 	told_done(&g->uses);

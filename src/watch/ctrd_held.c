@@ -139,7 +139,9 @@ enum rmg_rc held_put(struct held_table *t, struct span ns, const struct ctrd_con
 	}
 	if (good && old) {
 		h->running = old->running;
+		h->pid = old->pid;
 		h->began_ms = old->began_ms;
+		h->told_over = old->told_over;
 		held_drop(t, old);
 	}
 	good = good && VEC_PUSH(&t->all, h);

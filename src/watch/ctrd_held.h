@@ -16,7 +16,10 @@ struct held {
 	struct span ref;         /* the image as somebody asked for it */
 	struct span name;        /* that somebody gave it; "" nobody did */
 	bool running;
-	int64_t began_ms; /* 0 not known */
+	bool told_over;    /* it was told from its begin to its end, as the process of pid */
+	uint32_t pid;      /* of its first process, while it runs; 0 not known */
+	int64_t began_ms;  /* 0 not known */
+	int64_t exited_ms; /* of one that was found ended, and not taken away yet; 0 not known */
 };
 
 struct held_table {

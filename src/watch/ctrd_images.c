@@ -94,11 +94,50 @@ static struct name *find_name(struct ctrd_images *t, struct span ns, struct span
 	return NULL;
 }
 
+struct ctrd_known *ctrd_images_at(const struct ctrd_images *t, size_t i)
+{
+	return i < t->known.n ? t->known.v[i] : NULL;
+}
+
 struct ctrd_known *ctrd_images_find(struct ctrd_images *t, struct span ns, struct span name)
 {
 	const struct name *n = find_name(t, ns, name);
 
 	return n ? n->known : NULL;
+}
+
+int ctrd_name_rank(struct span name)
+{
+	if (span_starts(name, S("sha256:")))
+		return 2;
+	return span_chr(name, '@') != SIZE_MAX;
+}
+
+/* One that another namespace has too is named once. */
+static bool is_among(const struct span *list, size_t n, struct span s)
+{
+	for (size_t i = 0; i < n; i++)
+		if (span_is(list[i], s))
+			return true;
+	return false;
+}
+
+/* The CRI's own, which is the configuration's digest, says nothing. */
+size_t ctrd_images_names(const struct ctrd_images *t, const struct ctrd_known *k,
+			 struct span out[static EVENT_NAMES])
+{
+	size_t n = 0;
+
+	for (int rank = 0; rank < 2; rank++) {
+		for (size_t i = 0; i < t->names.n && n < EVENT_NAMES; i++) {
+			struct span name = span_cstr(t->names.v[i].name);
+
+			if (t->names.v[i].known == k && ctrd_name_rank(name) == rank &&
+			    !is_among(out, n, name))
+				out[n++] = name;
+		}
+	}
+	return n;
 }
 
 /* The last one takes the place of the one that goes. */
@@ -270,6 +309,31 @@ static enum rmg_rc look_manifest(const struct looking *l, struct span digest, st
 	return look_config(l, m.config.digest, k, err);
 }
 
+/* Whether a registry gave it is written at its bytes. What came another way is called imported,
+ * whoever did it. */
+static enum rmg_rc look_way(const struct looking *l, const struct ctrd_image *image,
+			    struct ctrd_known *k, struct rmg_err *err)
+{
+	enum event_way way = WAY_IMPORT;
+	struct ctrd_blob blob = {0};
+	enum rmg_rc rc;
+
+	if (k->way == WAY_REGISTRY)
+		return RMG_OK;
+	rc = ctrd_blob(l->c, l->ns, image->digest, &l->t->arena, &blob, err);
+	if (rc != RMG_OK)
+		return rc;
+	if (blob.pulled)
+		way = WAY_REGISTRY;
+	else if (span_starts(image->name, S("containerd.io/checkpoint/")))
+		way = WAY_CHECKPOINT;
+	if (way > k->way) {
+		k->way = way;
+		k->said = false;
+	}
+	return RMG_OK;
+}
+
 /* What says nothing about the connection only says that it is not to be known here. */
 static enum rmg_rc look(struct ctrd_images *t, struct ctrd *c, struct span ns,
 			const struct ctrd_image *image, struct ctrd_known *k, struct rmg_err *err)
@@ -278,10 +342,15 @@ static enum rmg_rc look(struct ctrd_images *t, struct ctrd *c, struct span ns,
 	struct rmg_err why = {0};
 	enum rmg_rc rc;
 
-	if (k->tried || k->chain[0])
+	rc = look_way(&l, image, k, &why);
+	if (rc == RMG_OK && (k->tried || k->chain[0])) {
+		arena_reset(&t->arena);
 		return RMG_OK;
-	k->tried = true;
-	rc = look_manifest(&l, image->digest, image->media_type, k, 0, &why);
+	}
+	if (rc == RMG_OK || rc == RMG_E_NOTFOUND) {
+		k->tried = true;
+		rc = look_manifest(&l, image->digest, image->media_type, k, 0, &why);
+	}
 	arena_reset(&t->arena);
 	if (rc == RMG_E_NET || rc == RMG_E_STOPPED || rc == RMG_E_NOMEM) {
 		if (err)
@@ -323,6 +392,7 @@ void ctrd_known_digests(const struct ctrd_known *k, struct event_image *out)
 	const char *const all[] = {k->manifest, k->config, k->target};
 
 	out->n_digests = 0;
+	out->way = k->way;
 	for (size_t i = 0; i < COUNT_OF(all); i++) {
 		struct span d = span_cstr(all[i]);
 		bool again = false;

@@ -18,6 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct span bytes = span_of(data, size), *ids;
 	struct docker_container c;
 	struct docker_event ev;
+	struct docker_exec x;
 	struct event_image image;
 	struct arena a;
 	size_t n;
@@ -26,11 +27,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	arena_init(&a, MIB(16));
 	if (docker_event_parse(bytes, &a, &ev, NULL) == RMG_OK)
-		clean(ev.id);
+		clean(ev.id), clean(ev.command);
 	if (docker_container_parse(bytes, &a, &c, NULL) == RMG_OK) {
 		clean(c.workload_name);
 		clean(c.ref);
+		clean(c.health);
 	}
+	if (docker_exec_parse(bytes, &a, &x, NULL) == RMG_OK)
+		clean(x.command), clean(x.user);
 	if (docker_image_parse(bytes, &a, &image, NULL) == RMG_OK)
 		for (size_t i = 0; i < image.n_digests; i++)
 			clean(image.digests[i]);

@@ -10,7 +10,8 @@
 #include "base/strbuf.h"
 
 #define ID "4687c6901538521e1d3d5f560055d9a866a5e8204a9dd70a7b1af59698b28d34"
-#define IMAGE "sha256:54e691099242768dbf973d227ff1afe4538e5d360960a7169161dadb19545d70"
+#define HEX "54e691099242768dbf973d227ff1afe4538e5d360960a7169161dadb19545d70"
+#define IMAGE "sha256:" HEX
 #define PULLED "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 static struct arena arena;
@@ -31,6 +32,8 @@ static void events_are_told_apart(void **state)
 	    {"{\"Type\":\"container\",\"Action\":\"exec_create: sh\",\"Actor\":{\"ID\":\"" ID
 	     "\"}}",
 	     DOCKER_OTHER, ID},
+	    {"{\"Type\":\"container\",\"Action\":\"exec\",\"Actor\":{\"ID\":\"" ID "\"}}",
+	     DOCKER_ENTERED, ID},
 	    {"{\"Type\":\"container\",\"Action\":\"died\",\"Actor\":{\"ID\":\"" ID "\"}}",
 	     DOCKER_DIED, ID},
 	    {"{\"Type\":\"container\",\"Action\":\"commit\",\"Actor\":{\"ID\":\"" ID
@@ -40,6 +43,18 @@ static void events_are_told_apart(void **state)
 	     DOCKER_IMAGE_CAME, IMAGE},
 	    {"{\"Type\":\"image\",\"Action\":\"delete\",\"Actor\":{\"ID\":\"" IMAGE "\"}}",
 	     DOCKER_IMAGE_WENT, IMAGE},
+	    /* As Podman 4.3 says it. */
+	    {"{\"Type\":\"image\",\"Action\":\"delete\",\"Actor\":{\"ID\":\"" HEX "\"}}",
+	     DOCKER_IMAGE_WENT, "sha256:" HEX},
+	    {"{\"Type\":\"image\",\"Action\":\"pull\",\"Actor\":{\"ID\":\"\",\"Attributes\":"
+	     "{\"image\":\"\",\"name\":\"r.example/shop/app:1\"}}}",
+	     DOCKER_IMAGE_CAME, "r.example/shop/app:1"},
+	    {"{\"Type\":\"image\",\"Action\":\"loadfromarchive\",\"Actor\":{\"ID\":\"\","
+	     "\"Attributes\":{\"image\":\"\",\"name\":\"/tmp/a.tar\"}}}",
+	     DOCKER_SOME_IMAGE_CAME, ""},
+	    {"{\"Type\":\"container\",\"Action\":\"commit\",\"Actor\":{\"ID\":\"" ID
+	     "\",\"Attributes\":{\"image\":\"app:1\",\"name\":\"x\"}}}",
+	     DOCKER_SOME_IMAGE_CAME, ""},
 	    {"{\"Type\":\"network\",\"Action\":\"connect\",\"Actor\":{\"ID\":\"n\"}}", DOCKER_OTHER,
 	     "n"},
 	    {"{\"Type\":\"container\",\"Action\":\"start\"}", DOCKER_OTHER, ""},
@@ -128,6 +143,8 @@ static void an_image_has_every_digest_that_it_is_known_by(void **state)
 	assert_int_equal(image.n_digests, 2);
 	assert_true(span_is(image.digests[1], S(PULLED)));
 	assert_true(span_is(image.ref, S("app:1")));
+	assert_int_equal(image.n_names, 2);
+	assert_true(span_is(image.names[1], S("app:2")));
 	assert_int_equal(docker_image_parse(S("{\"Id\":\"54e69\"}"), &arena, &image, NULL),
 			 RMG_E_FORMAT);
 }
@@ -144,6 +161,63 @@ static void lists_give_their_ids(void **state)
 	assert_int_equal(n, 2);
 	assert_int_equal(docker_ids_parse(S("{\"message\":\"no\"}"), &arena, &ids, &n, NULL),
 			 RMG_E_FORMAT);
+}
+
+static void who_enters_says_a_command(void **state)
+{
+	struct docker_event ev;
+	struct docker_exec x;
+
+	(void)state;
+	assert_int_equal(
+	    docker_event_parse(S("{\"Type\":\"container\",\"Action\":\"exec_start: /bin/sh -c echo "
+				 "hi\\nexit 0\",\"Actor\":{\"ID\":\"" ID
+				 "\",\"Attributes\":{\"execID\":\"af08\"}}}"),
+			       &arena, &ev, NULL),
+	    RMG_OK);
+	assert_int_equal(ev.what, DOCKER_ENTERED);
+	assert_true(span_is(ev.exec, S("af08")));
+	assert_true(span_is(ev.command, S("/bin/sh -c echo hi?exit 0")));
+	assert_int_equal(
+	    docker_exec_parse(S("{\"Running\":true,\"Pid\":29550,\"ProcessConfig\":{\"arguments\":"
+				"[\"-c\",\"id\"],\"entrypoint\":\"sh\",\"tty\":true,\"user\":"
+				"\"1000\"}}"),
+			      &arena, &x, NULL),
+	    RMG_OK);
+	assert_true(span_is(x.command, S("sh -c id")));
+	assert_true(span_is(x.user, S("1000")));
+	assert_true(x.terminal);
+	assert_int_equal(x.pid, 29550);
+}
+
+static void a_health_check_is_known_by_its_command(void **state)
+{
+	static const struct {
+		const char *config, *health;
+	} rows[] = {
+	    {"\"Healthcheck\":{\"Test\":[\"CMD-SHELL\",\"curl -f x || exit 1\"]}",
+	     "/bin/sh -c curl -f x || exit 1"},
+	    {"\"Shell\":[\"/bin/bash\",\"-ec\"],\"Healthcheck\":{\"Test\":[\"CMD-SHELL\",\"x\"]}",
+	     "/bin/bash -ec x"},
+	    {"\"Healthcheck\":{\"Test\":[\"CMD\",\"/probe\",\"-q\"]}", "/probe -q"},
+	    {"\"Healthcheck\":{\"Test\":[\"NONE\"]}", ""},
+	    {"\"Healthcheck\":null", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct strbuf text = strbuf_of(1 << 16);
+		struct docker_container c;
+
+		strbuf_printf(&text,
+			      "{\"Id\":\"" ID "\",\"Config\":{%s},\"ExecIDs\":[\"a\",\"b\"]}",
+			      rows[i].config);
+		assert_int_equal(docker_container_parse(strbuf_span(&text), &arena, &c, NULL),
+				 RMG_OK);
+		assert_true(span_is(c.health, span_cstr(rows[i].health)));
+		assert_int_equal(c.n_execs, 2);
+		strbuf_done(&text);
+	}
 }
 
 static int set_up(void **state)
@@ -168,6 +242,8 @@ int main(void)
 	    cmocka_unit_test(a_container_says_when_it_began),
 	    cmocka_unit_test(an_image_has_every_digest_that_it_is_known_by),
 	    cmocka_unit_test(lists_give_their_ids),
+	    cmocka_unit_test(who_enters_says_a_command),
+	    cmocka_unit_test(a_health_check_is_known_by_its_command),
 	};
 
 	return cmocka_run_group_tests_name("docker_json", tests, set_up, tear_down);

@@ -6,6 +6,7 @@
 #include "base/utf8.h"
 #include "format/json.h"
 #include "format/jsonw.h"
+#include "model/way.h"
 
 #define LAST_MS INT64_C(253402300799999) /* 9999-12-31T23:59:59.999Z */
 
@@ -102,12 +103,36 @@ static bool is_digest(struct span s)
 	return true;
 }
 
+static void read_names(struct reading *r, json *v, struct event_image *out)
+{
+	size_t n = elements(r, v, "names", EVENT_NAMES);
+	struct span *names = n ? ARENA_ARRAY(r->a, n, struct span) : NULL;
+
+	for (struct json_iter it = json_iter(v); names && json_next(&it);) {
+		struct span s = json_str(it.value);
+
+		if (s.n == 0 || s.n > LIMIT_TEXT_BYTES || !utf8_is_clean(s))
+			fault(r, RMG_E_FORMAT, "has an element that is no clean text", "names");
+		else
+			names[out->n_names++] = arena_dup(r->a, s);
+	}
+	out->names = names;
+}
+
 static void read_image(struct reading *r, json *v, struct event_image *out)
 {
 	json *digests = json_get(v, "digests");
 
 	out->ref = text(r, v, "ref");
 	out->container = text(r, v, "container");
+	out->platform = text(r, v, "platform");
+	read_names(r, json_get(v, "names"), out);
+	out->parent = text(r, v, "parent");
+	if (out->parent.n && !is_digest(out->parent))
+		fault(r, RMG_E_FORMAT, "is no digest", "parent");
+	/* Words of agents that are newer say nothing here. */
+	if (!way_of(text(r, v, "way"), &out->way))
+		out->way = WAY_UNKNOWN;
 	if (elements(r, digests, "digests", EVENT_DIGESTS) == 0)
 		return;
 	for (struct json_iter it = json_iter(digests); json_next(&it);) {
@@ -120,15 +145,17 @@ static void read_image(struct reading *r, json *v, struct event_image *out)
 	}
 }
 
-static void read_images(struct reading *r, json *v, struct event *out)
+static void read_images(struct reading *r, json *root, const char *key, struct event_image **out,
+			size_t *n)
 {
-	size_t n = elements(r, v, "images", EVENT_IMAGES);
+	json *v = json_get(root, key);
+	size_t count = elements(r, v, key, EVENT_IMAGES);
 
-	if (n == 0)
+	if (count == 0)
 		return;
-	out->images = ARENA_ARRAY(r->a, n, struct event_image);
-	for (struct json_iter it = json_iter(v); out->images && json_next(&it);)
-		read_image(r, it.value, &out->images[out->n_images++]);
+	*out = ARENA_ARRAY(r->a, count, struct event_image);
+	for (struct json_iter it = json_iter(v); *out && json_next(&it);)
+		read_image(r, it.value, &(*out)[(*n)++]);
 }
 
 static void read_labels(struct reading *r, json *v, struct event *out)
@@ -166,6 +193,16 @@ static void read_change(struct reading *r, json *v, struct event_change *out)
 	out->ancestry = text(r, v, "ancestry");
 }
 
+static void read_answers(struct reading *r, json *v, struct event_answers *out)
+{
+	out->asked = number(r, v, "asked");
+	out->known = number(r, v, "known");
+	out->refused = number(r, v, "refused");
+	out->late = number(r, v, "late");
+	out->p50_us = number(r, v, "p50_us");
+	out->p99_us = number(r, v, "p99_us");
+}
+
 static void read_head(struct reading *r, json *root, struct event *out)
 {
 	struct span at = json_get_str(root, "at");
@@ -192,6 +229,7 @@ static void read_body(struct reading *r, json *root, struct event *out)
 	out->workload_name = text(r, workload, "name");
 	out->container = text(r, root, "container");
 	out->container_name = text(r, root, "name");
+	out->pod = text(r, root, "pod");
 	out->runtime = text(r, root, "runtime");
 	out->revision = text(r, root, "revision");
 	out->schedule = text(r, root, "schedule");
@@ -199,25 +237,35 @@ static void read_body(struct reading *r, json *root, struct event *out)
 	out->replicas = number(r, root, "replicas");
 	out->suspended = json_get_bool(root, "suspended");
 	read_image(r, json_get(root, "image"), &out->image);
-	read_images(r, json_get(root, "images"), out);
+	out->update = text(r, root, "update");
+	out->availability = text(r, root, "availability");
+	out->state = text(r, root, "state");
+	read_images(r, root, "images", &out->images, &out->n_images);
+	read_images(r, root, "before", &out->before, &out->n_before);
 	read_labels(r, json_get(root, "labels"), out);
 	read_change(r, json_get(root, "change"), &out->change);
+	read_answers(r, json_get(root, "answers"), &out->answers);
 }
 
 /* What an event of this type cannot be without. */
 static void check(struct reading *r, const struct event *e)
 {
 	bool use = e->type == EVENT_USE_BEGAN || e->type == EVENT_USE_ENDED ||
-		   e->type == EVENT_CONTAINER_CHANGED;
+		   e->type == EVENT_CONTAINER_CHANGED || e->type == EVENT_NODE_SEEN ||
+		   e->type == EVENT_NODE_REMOVED || e->type == EVENT_POD_REVIEWED ||
+		   e->type == EVENT_POD_UNREVIEWED;
 	bool image = e->type == EVENT_USE_BEGAN || e->type == EVENT_IMAGE_SEEN ||
-		     e->type == EVENT_IMAGE_REMOVED || e->type == EVENT_TAG_RESOLVED;
-	bool workload = e->type == EVENT_WORKLOAD_DECLARED || e->type == EVENT_WORKLOAD_REMOVED;
+		     e->type == EVENT_IMAGE_REMOVED || e->type == EVENT_TAG_RESOLVED ||
+		     e->type == EVENT_IMAGE_SAID;
+	bool workload = e->type == EVENT_WORKLOAD_DECLARED || e->type == EVENT_WORKLOAD_REMOVED ||
+			e->type == EVENT_WORKLOAD_ASKED;
 
 	if (use && e->container.n == 0)
 		fault(r, RMG_E_FORMAT, "is missing", "container");
 	if (image && e->image.ref.n == 0 && e->image.n_digests == 0)
 		fault(r, RMG_E_FORMAT, "is missing: a reference or a digest", "image");
-	if (e->type == EVENT_TAG_RESOLVED && (e->image.ref.n == 0 || e->image.n_digests == 0))
+	if (e->type == EVENT_TAG_RESOLVED &&
+	    (e->image.ref.n == 0 || (e->image.n_digests == 0 && e->change.text.n == 0)))
 		fault(r, RMG_E_FORMAT, "needs a reference and its digest", "image");
 	if (workload && e->workload_name.n == 0)
 		fault(r, RMG_E_FORMAT, "is missing", "workload");
@@ -269,20 +317,31 @@ static void write_image(struct jsonw *w, const struct event_image *image)
 	jsonw_object(w);
 	put(w, "ref", image->ref);
 	put(w, "container", image->container);
+	put(w, "way", span_cstr(way_name(image->way)));
+	put(w, "parent", image->parent);
 	if (image->n_digests)
 		jsonw_put_array(w, "digests", image->digests, image->n_digests);
+	put(w, "platform", image->platform);
+	if (image->n_names)
+		jsonw_put_array(w, "names", image->names, image->n_names);
 	jsonw_object_end(w);
+}
+
+static void write_images(struct jsonw *w, const char *key, const struct event_image *v, size_t n)
+{
+	if (n == 0)
+		return;
+	jsonw_key(w, key);
+	jsonw_array(w);
+	for (size_t i = 0; i < n; i++)
+		write_image(w, &v[i]);
+	jsonw_array_end(w);
 }
 
 static void write_lists(struct jsonw *w, const struct event *e)
 {
-	if (e->n_images) {
-		jsonw_key(w, "images");
-		jsonw_array(w);
-		for (size_t i = 0; i < e->n_images; i++)
-			write_image(w, &e->images[i]);
-		jsonw_array_end(w);
-	}
+	write_images(w, "images", e->images, e->n_images);
+	write_images(w, "before", e->before, e->n_before);
 	if (e->n_labels) {
 		jsonw_key(w, "labels");
 		jsonw_object(w);
@@ -307,6 +366,19 @@ static void write_change(struct jsonw *w, const struct event_change *c)
 	put(w, "who", c->who);
 	put(w, "how", c->how);
 	put(w, "ancestry", c->ancestry);
+	jsonw_object_end(w);
+}
+
+static void write_answers(struct jsonw *w, const struct event_answers *a)
+{
+	jsonw_key(w, "answers");
+	jsonw_object(w);
+	jsonw_put_u64(w, "asked", a->asked);
+	jsonw_put_u64(w, "known", a->known);
+	jsonw_put_u64(w, "refused", a->refused);
+	jsonw_put_u64(w, "late", a->late);
+	jsonw_put_u64(w, "p50_us", a->p50_us);
+	jsonw_put_u64(w, "p99_us", a->p99_us);
 	jsonw_object_end(w);
 }
 
@@ -337,6 +409,7 @@ void event_write(const struct event *e, struct strbuf *out)
 		write_workload(&w, e);
 	put(&w, "container", e->container);
 	put(&w, "name", e->container_name);
+	put(&w, "pod", e->pod);
 	put(&w, "runtime", e->runtime);
 	if (e->image.ref.n || e->image.n_digests) {
 		jsonw_key(&w, "image");
@@ -346,11 +419,16 @@ void event_write(const struct event *e, struct strbuf *out)
 	put(&w, "schedule", e->schedule);
 	put(&w, "scope", e->scope);
 	put_number(&w, "replicas", e->replicas);
+	put(&w, "update", e->update);
+	put(&w, "availability", e->availability);
+	put(&w, "state", e->state);
 	if (e->suspended)
 		jsonw_put_bool(&w, "suspended", true);
 	write_lists(&w, e);
-	if (e->change.kind.n)
+	if (e->change.kind.n || e->change.text.n || e->change.who.n)
 		write_change(&w, &e->change);
+	if (e->answers.asked)
+		write_answers(&w, &e->answers);
 	jsonw_object_end(&w);
 	strbuf_putc(out, '\n');
 }

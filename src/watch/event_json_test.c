@@ -42,6 +42,25 @@ static void a_use_is_read_whole(void **state)
 	arena_done(&a);
 }
 
+static void what_an_image_is_called_is_read_and_written(void **state)
+{
+	struct strbuf text = strbuf_of(4096);
+	struct arena a;
+	struct event e;
+
+	(void)state;
+	assert_int_equal(parse("{\"type\":\"image.seen\"," HEAD ",\"image\":{\"ref\":\"app:1\","
+			       "\"names\":[\"app:1\",\"app:2\"]}}",
+			       &e, &a),
+			 RMG_OK);
+	assert_int_equal(e.image.n_names, 2);
+	assert_true(span_is(e.image.names[1], S("app:2")));
+	event_write(&e, &text);
+	assert_true(span_has(strbuf_span(&text), S("\"names\":[\"app:1\",\"app:2\"]")));
+	strbuf_done(&text);
+	arena_done(&a);
+}
+
 static void what_is_missing_or_wrong_is_refused(void **state)
 {
 	static const char *const rows[] = {
@@ -58,6 +77,8 @@ static void what_is_missing_or_wrong_is_refused(void **state)
 	    "{\"type\":\"heartbeat\",\"source\":3,\"seq\":1,\"at\":\"2026-11-24\"}",
 	    "{\"type\":\"image.seen\"," HEAD ",\"image\":{\"digests\":[\"sha256:xyz\"]}}",
 	    "{\"type\":\"image.seen\"," HEAD ",\"image\":{\"digests\":\"sha256:" HEX "\"}}",
+	    "{\"type\":\"image.seen\"," HEAD ",\"image\":{\"ref\":\"a\",\"names\":\"a\"}}",
+	    "{\"type\":\"image.seen\"," HEAD ",\"image\":{\"ref\":\"a\",\"names\":[1]}}",
 	};
 
 	(void)state;
@@ -102,6 +123,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_use_is_read_whole),
+	    cmocka_unit_test(what_an_image_is_called_is_read_and_written),
 	    cmocka_unit_test(what_is_missing_or_wrong_is_refused),
 	    cmocka_unit_test(an_unknown_type_is_told_apart),
 	    cmocka_unit_test(what_is_written_is_one_line),

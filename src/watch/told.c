@@ -70,6 +70,13 @@ enum rmg_rc told_see(struct told *t, struct span id, struct span means, enum tol
 	return RMG_OK;
 }
 
+const char *told_means(const struct told *t, struct span id)
+{
+	uint32_t i = index_of(t, id);
+
+	return i == MAP_NONE ? NULL : t->rows.v[i].means;
+}
+
 /* The last row takes the place of the one that goes, whose id the caller has. */
 static void cut(struct told *t, uint32_t i)
 {

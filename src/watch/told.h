@@ -32,6 +32,9 @@ enum told_news { TOLD_KNOWN, TOLD_NEW, TOLD_CHANGED /* it stands for something e
 /* Is there. RMG_E_NOMEM. */
 MUST enum rmg_rc told_see(struct told *t, struct span id, struct span means, enum told_news *out);
 
+/* What an id stands for, until the next call; NULL: it is not known. */
+const char *told_means(const struct told *t, struct span id);
+
 /* Takes one away that was not seen in this round: its id is the caller's to free; NULL where all
  * were seen. */
 char *told_take_gone(struct told *t);
