@@ -9,6 +9,8 @@ RUMMAGE_SHARED        folder with corpus and data (default: shared beside the ch
 RUMMAGE_CORPUS        folder with the built images (default: corpus-built in the cache folder)
 RUMMAGE_SLOW          1: run the slow tests too (minutes, or gigabytes)
 RUMMAGE_BUILD_CORPUS  1: build the images that are missing there (root, minutes)
+RUMMAGE_UNTIL         seconds since 1970: a test that has not begun by then is skipped
+RUMMAGE_TURNS         an empty folder of several runs side by side: each module is run by one of them
 """
 
 import json
@@ -16,10 +18,12 @@ import os
 import re
 import subprocess
 import sys
+import time
 
 import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import containerd  # noqa: E402
 import kit  # noqa: E402
 import small  # noqa: E402
 
@@ -33,7 +37,7 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: minutes, or gigabytes")
     config.addinivalue_line("markers", "real: needs a real service (registry, dockerd, podman)")
-    config.results = {}
+    config.results, config.mine = {}, set()
 
 
 def title_of(item):
@@ -43,7 +47,14 @@ def title_of(item):
     return title + (" [" + callspec.id + "]" if callspec and doc else "")
 
 
+def how_late(item):
+    """Whether its module starts what tools/build-real builds; 2: what it builds last."""
+    used = {getattr(v, "__module__", None) for v in vars(item.module).values()}
+    return 2 if "chart" in used else bool(used & {"kube", "kubelet", "containerd"})
+
+
 def pytest_collection_modifyitems(config, items):
+    items.sort(key=how_late)  # meanwhile it may be done
     if os.environ.get("RUMMAGE_SLOW") != "1" and "slow" not in config.getoption("-m").replace(
             "not slow", ""):
         for item in items:
@@ -56,6 +67,27 @@ def pytest_collection_modifyitems(config, items):
     kept = [i for i in items if want.search(title_of(i)) or want.search(i.name.replace("_", " "))]
     config.hook.pytest_deselected(items=[i for i in items if i not in kept])
     items[:] = kept
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item):
+    """A module is whose run comes to it first; of what another one runs nothing is said here."""
+    turns = os.environ.get("RUMMAGE_TURNS")
+    name = os.path.basename(str(item.path))
+    if turns and name not in item.config.mine:
+        try:
+            os.close(os.open(os.path.join(turns, name), os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            return True
+        item.config.mine.add(name)
+    return None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup():
+    until = os.environ.get("RUMMAGE_UNTIL")
+    if until and time.time() > float(until):
+        pytest.skip("no time left")
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -159,3 +191,9 @@ def small_db(rummage, tmp_path_factory):
     done = kit.run("db", "build", "--from", str(folder / "feeds"), "--out", path)
     assert done.code == 0, done.err
     return path
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory):
+    """The bytes of a program that waits, for containers."""
+    return containerd.waiting_program(tmp_path_factory.mktemp("program"))

@@ -5,8 +5,8 @@
         it.add(image, "example.test/app:1")     # an Image of image.py
         it.run("example.test/app:1", "web")     # a container whose task runs
 
-What is on the machine is used: Debian's containerd, ctr and runc; with RUMMAGE_REAL (a folder with
-bin/containerd2, bin/ctr2 and their shim) a current one as well.
+What is on the machine is used: Debian's containerd, ctr and runc; with bin/containerd2, bin/ctr2 and their shim in
+RUMMAGE_REAL or in the cache folder a current one as well.
 """
 
 import os
@@ -18,6 +18,7 @@ import time
 import pytest
 
 from image import File, Folder, Image
+from kube import folder_of_programs
 from registries import need
 
 CONFIG = """version = 2
@@ -49,6 +50,8 @@ disabled_plugins = [%(disabled)s]
   address = "%(socket)s"
 [plugins."io.containerd.internal.v1.opt"]
   path = "%(folder)s/opt"
+[plugins."io.containerd.cri.v1.images"]
+  %(images)s
 [plugins."io.containerd.cri.v1.images".pinned_images]
   sandbox = "localhost/pause:1"
 [plugins."io.containerd.cri.v1.runtime"]
@@ -68,17 +71,19 @@ def programs(version):
     if version == 1:
         need("containerd", "ctr", "runc", "containerd-shim-runc-v2")
         return "containerd", "ctr", ""
-    folder = os.path.join(os.environ.get("RUMMAGE_REAL", "/nonexistent"), "bin")
-    found = [os.path.join(folder, name) for name in ("containerd2", "ctr2")]
-    shim = os.path.join(folder, "containerd-shim-runc-v2")
-    if not all(os.path.exists(p) for p in found + [shim]):
-        pytest.skip("no containerd 2: RUMMAGE_REAL names no folder with bin/containerd2")
+    names = ("containerd2", "ctr2", "containerd-shim-runc-v2")
+    folders = [folder_of_programs(name) for name in names]
+    if None in folders:
+        pytest.skip("no containerd 2: RUMMAGE_REAL=DIR says where bin/containerd2 is, `make check-real` builds it")
     need("runc")
-    return found[0], found[1], folder + ":"
+    return os.path.join(folders[0], names[0]), os.path.join(folders[1], names[1]), folders[2] + ":"
 
 
 class Containerd:
-    def __init__(self, folder, version=1, disabled=()):
+    """more: tables at the end of its configuration; images: lines of the CRI's images, version 2; network: the CRI's,
+    as CNI has it."""
+
+    def __init__(self, folder, version=1, disabled=(), more="", images="", network=""):
         self.program, self.ctr_program, path = programs(version)
         if os.geteuid() != 0:
             pytest.skip("containerd needs root")
@@ -89,11 +94,15 @@ class Containerd:
         self.root = os.path.join(self.folder, "root")
         self.environment = dict(os.environ, PATH=path + os.environ["PATH"])
         self.child = self.log = None
-        os.makedirs(self.folder, exist_ok=True)
+        os.makedirs(self.folder + "/none", exist_ok=True)
+        if network:
+            with open(self.folder + "/none/10-own.conflist", "w", encoding="ascii") as f:
+                f.write(network)
         with open(os.path.join(self.folder, "config.toml"), "w", encoding="ascii") as f:
             f.write((CONFIG if version == 1 else CONFIG_2) % {
+                "images": images,
                 "root": self.root, "state": self.folder + "/state", "folder": self.folder,
-                "socket": self.socket, "disabled": ", ".join('"%s"' % d for d in disabled)})
+                "socket": self.socket, "disabled": ", ".join('"%s"' % d for d in disabled)} + more)
         self.start()
 
     def start(self):

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Engines of the tests' own, and images to run in them that need no network."""
 
+import contextlib
 import glob
 import io
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tarfile
+import tempfile
 import time
 
 import pytest
@@ -16,10 +19,29 @@ import pytest
 import small
 
 
-class Docker:
-    """A dockerd of the test's own."""
+def leave(*folders):
+    """Nothing of an engine stays in its folders: no process that Podman keeps for a user's namespace, no mount
+    (those that end a container may make one again), no file."""
+    kept = ("tmp/pause.pid", "libpod/tmp/pause.pid", "run/libpod/tmp/pause.pid")
+    for path in (p for f in folders for name in kept for p in glob.glob(os.path.join(f, name))):
+        with open(path, encoding="ascii") as f, contextlib.suppress(ProcessLookupError, ValueError):
+            os.kill(int(f.read()), signal.SIGKILL)
+    for _ in range(20):
+        with open("/proc/mounts", encoding="utf-8") as f:
+            mounts = [line.split()[1] for line in f if line.split()[1].startswith(tuple(f + "/" for f in folders))]
+        for mount in sorted(mounts, reverse=True):
+            subprocess.run(["umount", "-l", mount], check=False)
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+        if not mounts and not any(os.path.exists(folder) for folder in folders):
+            break
+        time.sleep(0.1)
 
-    def __init__(self, folder):
+
+class Docker:
+    """A dockerd of the test's own; on a machine of another name, where one is given."""
+
+    def __init__(self, folder, hostname=None):
         for program in ("dockerd", "docker"):
             if shutil.which(program) is None:
                 pytest.skip("no program called " + program)
@@ -28,8 +50,9 @@ class Docker:
         self.folder = str(folder)
         self.socket = os.path.join(self.folder, "d.sock")
         self.log = open(os.path.join(self.folder, "log"), "wb")
+        named = ["unshare", "--uts", "sh", "-c", 'hostname "$0"; exec "$@"', hostname] if hostname else []
         self.child = subprocess.Popen(
-            ["dockerd", "--data-root", self.folder + "/data", "--exec-root", self.folder + "/exec",
+            [*named, "dockerd", "--data-root", self.folder + "/data", "--exec-root", self.folder + "/exec",
              "--pidfile", self.folder + "/pid", "-H", "unix://" + self.socket, "--iptables=false",
              "--ip6tables=false", "--bridge=none", "--ip-forward=false", "--ip-masq=false",
              "--userland-proxy=false"], stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
@@ -62,11 +85,90 @@ class Docker:
             except subprocess.TimeoutExpired:
                 self.child.kill()
         self.log.close()
-        with open("/proc/mounts", encoding="utf-8") as f:
-            mounts = [line.split()[1] for line in f if line.split()[1].startswith(self.folder + "/")]
-        for mount in sorted(mounts, reverse=True):
-            subprocess.run(["umount", mount], check=False)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        leave(self.folder)
+
+
+class Podman:
+    """Podman with a store of the test's own, and its service where that is started."""
+
+    # runc: crun refuses the mixed cgroups that some machines have. The limits are below the hard ones that are
+    # left where a machine has no CAP_SYS_RESOURCE.
+    CONF = """[containers]
+default_ulimits = ["nofile=4096:4096", "nproc=32768:32768"]
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+"""
+
+    def __init__(self, folder, driver="overlay"):
+        if shutil.which("podman") is None:
+            pytest.skip("no program called podman")
+        if os.geteuid() != 0:
+            pytest.skip("podman is tested as root")
+        self.folder, self.driver = str(folder), driver
+        self.root, self.socket = self.folder + "/root", self.folder + "/p.sock"
+        self.run_root = tempfile.mkdtemp(prefix="rmgpm")  # Podman allows 50 bytes for it
+        self.child = None
+        os.makedirs(self.folder, exist_ok=True)
+        with open(self.folder + "/containers.conf", "w", encoding="ascii") as f:
+            f.write(self.CONF)
+        # Its own settings: the machine's, or none, are another matter.
+        self.settings = self.folder + "/storage.conf"
+        with open(self.settings, "w", encoding="ascii") as f:
+            f.write('[storage]\ndriver = "%s"\ngraphroot = "%s"\nrunroot = "%s"\n' %
+                    (driver, self.root, self.run_root))
+        self.env = dict(os.environ, CONTAINERS_CONF=self.folder + "/containers.conf",
+                        CONTAINERS_STORAGE_CONF=self.settings)
+        self.command = ["podman", "--root", self.root, "--runroot", self.run_root, "--tmpdir", self.folder + "/tmp",
+                        "--storage-driver", driver]
+        if self.run("info", check=False).returncode != 0:
+            pytest.skip("podman does not start here")
+
+    def run(self, *args, check=True, timeout=120, **how):
+        return subprocess.run([*self.command, *args], check=check, capture_output=True, timeout=timeout,
+                              env=self.env, **how)
+
+    def start(self, image, name, *args, command=()):
+        """A container without a network; its id."""
+        done = self.run("run", "-d", "--network=none", "--name", name, *args, image, *command)
+        return done.stdout.decode().strip()
+
+    def serve(self):
+        """Its service; at .socket from now on."""
+        with open(self.folder + "/log", "ab") as log:
+            self.child = subprocess.Popen([*self.command, "system", "service", "-t", "0", "unix://" + self.socket],
+                                          stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env,
+                                          start_new_session=True)
+        end = time.monotonic() + 60
+        while not os.path.exists(self.socket):
+            if self.child.poll() is not None or time.monotonic() > end:
+                pytest.skip("podman's service does not start here")
+            time.sleep(0.05)
+
+    def silence(self):
+        """Ends the service; containers go on."""
+        if self.child and self.child.poll() is None:
+            self.child.terminate()
+            try:
+                self.child.wait(30)
+            except subprocess.TimeoutExpired:
+                self.child.kill()
+                self.child.wait()
+        with contextlib.suppress(FileNotFoundError):  # it may do so itself, now
+            os.unlink(self.socket)
+
+    def close(self):
+        self.run("rm", "-f", "-a", "-t", "0", check=False)
+        self.silence()
+        leave(self.folder, self.run_root)
+
+
+@pytest.fixture(scope="module")
+def podman(tmp_path_factory):
+    made = Podman(tmp_path_factory.mktemp("podman"))
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +178,7 @@ def docker(tmp_path_factory):
     made.close()
 
 
-def docker_image(docker, folder, name, npm):
+def docker_image(docker, folder, name, npm, command="/bin/wait"):
     """An image of busybox or a static sleep, with packages of npm."""
     root = os.path.join(str(folder), name.replace(":", "-"))
     os.makedirs(root + "/bin")
@@ -92,7 +194,7 @@ def docker_image(docker, folder, name, npm):
         with open(at + "/package.json", "w", encoding="ascii") as f:
             json.dump({"name": package, "version": version}, f)
     tar = subprocess.run(["tar", "-C", root, "-c", "."], check=True, capture_output=True).stdout
-    docker.run("import", "--change", 'CMD ["/bin/wait"]', "-", name, input=tar)
+    docker.run("import", "--change", 'CMD ["%s"]' % command, "-", name, input=tar)
 
 
 # A Debian of this machine's own packages.

@@ -478,6 +478,14 @@ def receiver():
     made.close()
 
 
+@pytest.fixture(scope="module")
+def sink():
+    """A receiver for as long as the hub of a module's tests."""
+    made = Receiver()
+    yield made
+    made.close()
+
+
 def main():
     if sys.argv[1:2] != ["receive"] or len(sys.argv) != 4:
         sys.exit(__doc__)
@@ -490,4 +498,4 @@ if __name__ == "__main__":
 
 
 __all__ = ["Clock", "Client", "Hub", "Receiver", "ReceiverProcess", "Refused", "Source", "quote",
-           "receiver", "rfc3339", "wait_for", "with_hub"]
+           "receiver", "rfc3339", "sink", "wait_for", "with_hub"]

@@ -139,9 +139,11 @@ def debian_release(version="12", codename="bookworm"):
 
 
 class Image:
-    def __init__(self, platform="linux/amd64", labels=None):
+    def __init__(self, platform="linux/amd64", labels=None, variant=None):
         self.os, self.arch = platform.split("/")[:2]
+        self.platform = dict({"os": self.os, "architecture": self.arch}, **({"variant": variant} if variant else {}))
         self.labels, self.cmd = labels or {}, ["/bin/sh"]
+        self.settings = {}  # what else its configuration says
         self.layers = []  # (blob, descriptor)
         self.diff_ids = []
         self.history = []
@@ -166,11 +168,10 @@ class Image:
         return self
 
     def config(self):
-        return json.dumps({
-            "architecture": self.arch, "os": self.os, "created": EMPTY_TIME,
-            "config": {"Cmd": self.cmd, "Labels": self.labels},
+        return json.dumps(dict(self.platform, **{
+            "created": EMPTY_TIME, "config": dict({"Cmd": self.cmd, "Labels": self.labels}, **self.settings),
             "rootfs": {"type": "layers", "diff_ids": self.diff_ids},
-            "history": self.history}, sort_keys=True).encode()
+            "history": self.history}), sort_keys=True).encode()
 
     def manifest(self, config_digest=None):
         config = self.config()
@@ -189,7 +190,7 @@ class Image:
             index = json.dumps({"schemaVersion": 2, "manifests": [{
                 "mediaType": OCI + "manifest.v1+json", "digest": sha256(manifest),
                 "size": len(manifest),
-                "platform": {"os": self.os, "architecture": self.arch},
+                "platform": self.platform,
                 "annotations": {"org.opencontainers.image.ref.name": tag}}]}).encode()
         files = {"oci-layout": b'{"imageLayoutVersion": "1.0.0"}', "index.json": index}
         for digest, blob in sorted(self.blobs.items()):

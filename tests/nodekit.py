@@ -6,11 +6,13 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import threading
+import time
 
 import kit
-from hubkit import wait_for
+from hubkit import Hub, wait_for
 
 CLUSTER, NODE = "blue", "node-a"
 
@@ -80,11 +82,46 @@ class Agent:
         self.kill()
 
 
+class Machine:
+    """A hub, and what looks at an engine for it: the hub itself, or an agent ("node"). args: of both."""
+
+    def __init__(self, folder, through, *args, **hub):
+        own = through == "hub"
+        self.hub = Hub(os.path.join(str(folder), "hub"), args=args if own else (), **hub)
+        self.agent, self.folder, self.args = None, str(folder), args
+        if not own:
+            self.hub.start()
+            self.agent = Agent(os.path.join(self.folder, "node"), self.hub, *args, node="test-node",
+                               cluster="default")
+
+    def start(self):
+        (self.agent or self.hub).start()
+        return self
+
+    def stop(self):
+        """Who looks, and no other."""
+        (self.agent or self.hub).stop()
+
+    def kill(self):
+        (self.agent or self.hub).kill()
+
+    def said(self):
+        return "%s\n%s" % (self.hub.said(), self.agent.said() if self.agent else "")
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.kill()
+        self.hub.kill()
+
+
 class Cut:
     """A socket that leads to an engine's, until it is cut: then every connection through it ends."""
 
     def __init__(self, path, to):
         self.path, self.to, self.open, self.lock = str(path), to, [], threading.Lock()
+        self.away = False
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(self.path)
         self.listener.listen(64)
@@ -96,6 +133,9 @@ class Cut:
                 near, _ = self.listener.accept()
             except OSError:
                 return
+            if self.away:
+                near.close()
+                continue
             far = socket.socket(socket.AF_UNIX)
             far.connect(self.to)
             with self.lock:
@@ -125,10 +165,39 @@ class Cut:
                 pass
             end.close()
 
+    def stop(self):
+        """Nobody is there, until go_on()."""
+        self.away = True
+        self.cut()
+
+    def go_on(self):
+        self.away = False
+
     def close(self):
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
         self.cut()
+
+
+def disturb(load, count, cut, agent, hub, away_s):
+    """What happens while count containers come and go: the stream is cut three times, the agent killed twice, the
+    hub away for away_s. When each of it was."""
+    times = []
+    for part, what in ((0.1, "cut"), (0.2, "kill"), (0.35, "away"), (0.5, "cut"), (0.6, "kill"), (0.7, "back"),
+                       (0.85, "cut")):
+        wait_for(lambda: load.failed or load.done() >= count * part, 600, 0.02)  # pylint: disable=cell-var-from-loop
+        times.append((what, time.time()))
+        if what == "cut":
+            cut.cut()
+        elif what == "kill":
+            agent.kill()
+            agent.start()
+        elif what == "away":
+            hub.kill()
+        else:
+            time.sleep(max(0, away_s - (time.time() - dict(times)["away"])))
+            hub.start()
+    return times
 
 
 class Engine:
@@ -155,3 +224,22 @@ class Engine:
 
     def kill(self, container):
         self.call("POST", "/containers/%s/kill" % container)
+
+
+class TlsHub(Hub):
+    """A hub that speaks TLS, and whom its tests believe."""
+
+    scheme = "https"
+
+    def connection(self):
+        if getattr(self.local, "it", None) is None:
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            self.local.it = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=60, context=context)
+        return self.local.it
+
+
+def fingerprint(path):
+    out = subprocess.run(["openssl", "x509", "-in", path, "-noout", "-sha256", "-fingerprint"],
+                         check=True, capture_output=True, text=True).stdout
+    return "SHA256:" + out.strip().partition("=")[2]

@@ -64,16 +64,21 @@ def certificate(folder, name, key="ec", ca=None, client=False):
 
 class Real:
     """Debian's docker-registry. mode: plain, basic, tls (with passwords), mutual (client
-    certificates), token."""
+    certificates), token. notify: (URL, secret) of who is told of pushes."""
 
-    def __init__(self, folder, mode):
+    def __init__(self, folder, mode, notify=None):
         need("docker-registry", "openssl")
         self.folder, self.mode, self.port = str(folder), mode, free_port()
         self.host = "127.0.0.1:%d" % self.port
         self.ca, self.tokens = None, None
         config = {"version": "0.1", "log": {"level": "error"},
-                  "storage": {"filesystem": {"rootdirectory": os.path.join(self.folder, "data")}},
+                  "storage": {"filesystem": {"rootdirectory": os.path.join(self.folder, "data")},
+                              "delete": {"enabled": True}},
                   "http": {"addr": self.host, "secret": "test"}}
+        if notify:
+            config["notifications"] = {"endpoints": [{
+                "name": "told", "url": notify[0], "headers": {"Authorization": ["Bearer " + notify[1]]},
+                "timeout": "5s", "threshold": 5, "backoff": "100ms"}]}
         if mode in ("basic", "tls"):
             need("htpasswd")
             path = os.path.join(self.folder, "htpasswd")

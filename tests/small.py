@@ -3,6 +3,9 @@
 
 import json
 import os
+import time
+
+import pytest
 
 from image import File, Image, alpine_release, apk_row
 
@@ -46,3 +49,24 @@ def write_feeds(folder):
         os.makedirs(path)
         with open(os.path.join(path, record["id"] + ".json"), "w", encoding="utf-8") as f:
             json.dump(record, f)
+
+
+def write_record(feeds, ident, name, fixed="2.0.0", score="9.8", **more):
+    """An advisory of a package of npm, in one step; the moment after it."""
+    vectors = {"9.8": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H",
+               "5.3": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:L/I:N/A:N"}
+    record = osv(ident, "npm", name, fixed, "SEMVER",
+                 severity=[{"type": "CVSS_V3", "score": vectors[score]}], **more)
+    folder = os.path.join(str(feeds), "osv", "npm")
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, ident + ".new"), "w", encoding="utf-8") as f:
+        json.dump(record, f)
+    os.replace(os.path.join(folder, ident + ".new"), os.path.join(folder, ident + ".json"))
+    return time.time()
+
+
+@pytest.fixture(scope="module")
+def feeds(tmp_path_factory):
+    folder = str(tmp_path_factory.mktemp("feeds"))
+    write_feeds(folder)
+    return folder

@@ -10,8 +10,8 @@ import pytest
 import kit
 from hubkit import Hub, Source, receiver, wait_for, with_hub  # noqa: F401
 from registries import free_port
+from small import write_record
 from synth import Small
-from test_hub import write_record
 
 pytestmark = pytest.mark.usefixtures("with_hub")
 

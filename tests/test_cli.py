@@ -20,7 +20,7 @@ from image import File, Image, alpine_release, apk_row, gzip_of, sha256, tar_of
 from small import small_image
 
 VERBS = ["scan", "sbom", "db update", "db build", "db pull", "db push", "db status", "db diff",
-         "vercmp", "version", "help", "node", "verify-image"]
+         "vercmp", "version", "help", "node", "cluster", "verify-image"]
 
 
 def help_of(verb):
@@ -90,6 +90,8 @@ def test_without_words_it_says_how_it_is_used(rummage):
     (["vercmp", "deb", "1"], "two versions"),
     (["node"], "--hub URL"),
     (["node", "--hub", "hub.example.com"], "https://HOST"),
+    (["cluster"], "--hub URL"),
+    (["cluster", "--hub", "https://hub.example.com", "--kubernetes", "a", "--kubernetes", "b"], "one cluster"),
     (["node", "--hub", "http://hub.example.com"], "in the clear"),
     (["node", "--hub", "https://hub.example.com", "--hub-fingerprint", "SHA256:1"], "SHA256:AB:CD"),
     (["vercmp", "cobol", "1", "2"], "there are: deb rpm"),

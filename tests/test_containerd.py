@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from containerd import Containerd, app, waiting_program
+from containerd import Containerd, app
 from cri import Cri
 from hubkit import Hub, wait_for
 from image import sha256
@@ -19,11 +19,6 @@ from watching import Watching
 pytestmark = pytest.mark.real
 
 NAME = "example.test/shop/app:1"
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory):
-    return waiting_program(tmp_path_factory.mktemp("program"))
 
 
 @pytest.fixture(scope="module", params=[1, 2], ids=["containerd1", "containerd2"])
@@ -60,7 +55,7 @@ def test_what_happens_is_told(it, program):
         assert seen["image"]["digests"] == digests(one)
         it.run(NAME, "web")
         began = told.wait("use.began", container="default/web")
-        assert began["image"] == {"ref": NAME, "digests": digests(one)}
+        assert began["image"] == {"ref": NAME, "digests": digests(one), "way": "import"}
         assert began["namespace"] == "default" and began["runtime"] == "containerd"
         assert began["workload"] == {"kind": "Container", "name": "web"}
         # A process in a container is no container, and its end no end.
@@ -102,7 +97,8 @@ def test_every_namespace(it, program):
             assert began[made]["namespace"] == "shop" and began[made]["name"] == "app"
             assert began[made]["workload"] == {"kind": "Pod", "name": "web-7d4"}
             assert began["buildkit/step"]["namespace"] == "buildkit"
-            assert any("Docker runs containers here" in line for line in told.said), told.said
+            wait_for(lambda: any("Docker runs containers here" in line for line in told.said), 30, 0.1,
+                     lambda: str(told.said))
             # When it began is asked of its process.
             assert 0 <= prompt(began[made]) < 60
             it.stop(made, "k8s.io")
@@ -148,8 +144,11 @@ def test_crash_and_restart(own, program):
         mark = told.mark()
         own.start()
         told.wait("snapshot.ended", mark)
+        # What has ended is told to its end; that it began was told before, and is left out by who hears it.
+        ended = [e["container"] for e in told.find("use.ended", mark)]
+        assert ended == ["default/goes"]
         began = [e["container"] for e in told.find("use.began", mark)]
-        assert began == ["default/stays"]
+        assert sorted(began) == ["default/goes", "default/stays"]
         assert any("answers again" in line for line in told.said) or not told.said
         own.run(NAME, "new")
         told.wait("use.began", mark, container="default/new")

@@ -11,12 +11,12 @@ import time
 import pytest
 
 import kit
-import small
 from disclosed import Disclosed, rows
 from engines import docker, docker_image  # noqa: F401
 from hubkit import (Clock, Hub, Receiver, Source, rfc3339, receiver, wait_for,  # noqa: F401
                     with_hub)
 from postgres import postgres  # noqa: F401
+from small import write_record
 from synth import Small
 
 pytestmark = pytest.mark.usefixtures("with_hub")
@@ -41,20 +41,6 @@ rules:
   - name: facts-disagree
     when: facts-disagree
 """
-
-
-def write_record(feeds, ident, name, fixed, score="9.8", **more):
-    """An advisory of a package of npm, in one step; the moment after it."""
-    vectors = {"9.8": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H",
-               "5.3": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:L/I:N/A:N"}
-    record = small.osv(ident, "npm", name, fixed, "SEMVER",
-                       severity=[{"type": "CVSS_V3", "score": vectors[score]}], **more)
-    folder = os.path.join(str(feeds), "osv", "npm")
-    os.makedirs(folder, exist_ok=True)
-    with open(os.path.join(folder, ident + ".new"), "w", encoding="utf-8") as f:
-        json.dump(record, f)
-    os.replace(os.path.join(folder, ident + ".new"), os.path.join(folder, ident + ".json"))
-    return time.time()
 
 
 @pytest.fixture

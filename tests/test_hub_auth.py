@@ -14,7 +14,7 @@ import pytest
 import kit
 from certs import SERVER, Authority, context
 from hubkit import Client, Hub, wait_for, with_hub  # noqa: F401
-from test_hub import write_record
+from small import write_record
 
 pytestmark = pytest.mark.usefixtures("with_hub")
 

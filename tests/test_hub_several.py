@@ -8,8 +8,9 @@ import pytest
 
 from hubkit import Hub, Source, wait_for, with_hub  # noqa: F401
 from postgres import postgres  # noqa: F401
+from small import write_record
 from synth import Small
-from test_hub import POLICY, docker, docker_image, write_record  # noqa: F401
+from test_hub import POLICY, docker, docker_image  # noqa: F401
 
 pytestmark = pytest.mark.usefixtures("with_hub")
 
@@ -108,7 +109,9 @@ def test_a_hub_that_follows_reads_its_engine(tmp_path, postgres, docker):  # noq
             docker.run("run", "-d", "--network=none", "--name", "follows", "follows:1")
             for hub in (pair.leader, pair.other):
                 wait_for(lambda h=hub: h.alerts(advisory="CVE-2026-7000"), SECONDS, 0.1, pair.other.said)
-                assert [i["ref"] for i in hub.who_runs("CVE-2026-7000", running="true")] == ["follows:1"]
+                # The alert is of the container that was made, which may start a moment later.
+                wait_for(lambda h=hub: [i["ref"] for i in h.who_runs("CVE-2026-7000", running="true")] == ["follows:1"],
+                         SECONDS, 0.1, pair.other.said)
             assert pair.other.said().count(" components") == 1, pair.other.said()
             assert not pair.other.get("/readyz")["leader"]
     finally:

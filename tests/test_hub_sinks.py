@@ -8,8 +8,9 @@ import pytest
 
 import sinks
 from hubkit import Hub, Source, wait_for, with_hub  # noqa: F401
+from small import write_record
 from synth import Small
-from test_hub import POLICY, write_record
+from test_hub import POLICY
 
 pytestmark = pytest.mark.usefixtures("with_hub")
 

@@ -9,8 +9,8 @@ import struct
 import pytest
 
 from hubkit import Hub, Source, wait_for, with_hub  # noqa: F401
+from small import write_record
 from synth import Small
-from test_hub import write_record
 from test_hub_api import Stream
 
 pytestmark = pytest.mark.usefixtures("with_hub")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is done to a container after it started: seen from within, in real engines."""
+"""What is done to a container after it started: seen from within, in real engines, by an agent and by a hub."""
 
 import hashlib
 import time
@@ -7,7 +7,8 @@ import time
 import pytest
 
 from engines import build_deb, debian, demo_feeds, docker, import_root  # noqa: F401
-from hubkit import Hub, receiver, wait_for, with_hub  # noqa: F401
+from hubkit import receiver, wait_for, with_hub  # noqa: F401
+from nodekit import Machine
 
 pytestmark = [pytest.mark.real, pytest.mark.usefixtures("with_hub")]
 
@@ -29,24 +30,29 @@ def image(docker, debian):  # noqa: F811
     return "shop/debian:1"
 
 
-@pytest.fixture
-def hub(tmp_path, docker, image, demo_feeds, receiver):  # noqa: F811
-    """A hub that looks into the containers of an engine whose image it has read."""
+@pytest.fixture(params=["node", "hub"])
+def machine(request, tmp_path, docker, image, demo_feeds, receiver):  # noqa: F811
+    """Somebody looks into the containers of an engine whose image has been read."""
     policy = tmp_path / "policy.yaml"
     policy.write_text(POLICY)
-    with Hub(tmp_path / "hub", feeds=demo_feeds, sink=receiver.url, policy=policy,
-             args=["--docker", docker.socket, "--drift"]) as started:
-        wait_for(lambda: [i for i in started.items("/api/v1/images") if i["read"] and i["ref"] == image],
+    with Machine(tmp_path, request.param, "--docker", docker.socket, "--drift", feeds=demo_feeds,
+                 sink=receiver.url, policy=policy) as started:
+        wait_for(lambda: [i for i in started.hub.items("/api/v1/images") if i["read"] and i["ref"] == image],
                  60, 0.1, started.said)
         yield started
 
 
+@pytest.fixture
+def hub(machine):
+    return machine.hub
+
+
 class Container:
-    def __init__(self, docker, hub, image, name, *args):  # noqa: F811
-        self.docker, self.hub, self.name = docker, hub, name
+    def __init__(self, docker, machine, image, name, *args):  # noqa: F811
+        self.docker, self.hub, self.name, self.said = docker, machine.hub, name, machine.said
         docker.run("rm", "-f", name, check=False)
         self.id = docker.start(image, name, *args)
-        wait_for(lambda: hub.who_runs(image, running="true"), 20, 0.1, hub.said)
+        wait_for(lambda: self.hub.who_runs(image, running="true"), 20, 0.1, self.said)
 
     def run(self, script, **how):
         return self.docker.run("exec", self.name, "sh", "-c", script, **how)
@@ -63,15 +69,15 @@ class Container:
         def there():
             found = [a for at, a in self.alerts(rule).items() if what in at or what in a["title"]]
             return found and found[0]
-        return wait_for(there, seconds, 0.05, self.hub.said)
+        return wait_for(there, seconds, 0.05, self.said)
 
 
 @pytest.fixture
-def container(docker, hub, image):  # noqa: F811
+def container(docker, machine, image):  # noqa: F811
     made = []
 
     def make(name, *args):
-        made.append(Container(docker, hub, image, name, *args))
+        made.append(Container(docker, machine, image, name, *args))
         return made[-1]
 
     yield make
@@ -175,18 +181,45 @@ def test_package_removed(container):
     assert "removed" in gone["details"]["text"]
 
 
-def test_agent_started_later(tmp_path, hub, container, docker):  # noqa: F811
+def test_agent_started_later(machine, hub, container):  # noqa: F811
     """R31: what was changed while nobody looked is found, and what is known is not told anew"""
     web = container("web")
     web.run("cp /usr/bin/head /opt-first")
     first = web.wait("opt-first")
-    hub.stop()
+    machine.stop()
     web.run("cp /usr/bin/tail /opt-second")
-    hub.start()
+    machine.start()
     web.wait("opt-second")
     assert web.alerts()["opt-first"]["id"] == first["id"]
     assert web.alerts()["opt-first"]["times_opened"] == 1
-    hub.stop()
+    machine.stop()
     web.remove()
-    hub.start()
+    machine.start()
     wait_for(lambda: not web.alerts(), 30, 0.1, hub.said)
+
+
+def test_the_hub_is_away(tmp_path, docker, image, demo_feeds):  # noqa: F811
+    """R10 R31: what is changed while the hub is away waits for it, with what was installed; and what has gone"""
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(POLICY)
+    with Machine(tmp_path, "node", "--docker", docker.socket, "--drift", feeds=demo_feeds, policy=policy) as machine:
+        hub = machine.hub
+        wait_for(lambda: [i for i in hub.items("/api/v1/images") if i["read"] and i["ref"] == image], 60, 0.1,
+                 machine.said)
+        web, other = Container(docker, machine, image, "web"), Container(docker, machine, image, "other")
+        try:
+            other.run("cp /usr/bin/head /opt-other")
+            other.wait("opt-other")
+            hub.kill()
+            for i, program in enumerate(("head", "tail", "id")):
+                web.run("cp /usr/bin/%s /opt-%d" % (program, i))
+            docker.run("cp", build_deb(tmp_path, "demo", "1.0"), "web:/demo.deb")
+            web.run("dpkg -i /demo.deb")
+            other.remove()
+            machine.agent.wait_said("the hub cannot be told")
+            hub.start()
+            wait_for(lambda: {"opt-0", "opt-1", "opt-2"} <= set(web.alerts()), 120, 0.1, machine.said)
+            wait_for(lambda: hub.who_runs("CVE-2026-7001", running="true"), 120, 0.1, machine.said)
+            wait_for(lambda: not other.alerts(), 60, 0.1, machine.said)
+        finally:
+            docker.run("rm", "-f", "web", "other", check=False)

@@ -13,12 +13,12 @@ import pytest
 
 import kit
 from hubkit import Client, Clock, Hub, wait_for, with_hub  # noqa: F401
-from test_hub import write_record
 
 jwt = pytest.importorskip("jwt", reason="PyJWT makes the tokens")
 pytest.importorskip("cryptography", reason="PyJWT needs it for these algorithms")
 from cryptography.hazmat.primitives.asymmetric import ec, rsa  # noqa: E402
 from jwt.utils import base64url_encode  # noqa: E402
+from small import write_record
 
 PROGRAM = kit.program(os.path.join("src", "serve", "oidc_print"))
 NOW = 1_900_000_000

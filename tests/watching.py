@@ -17,7 +17,9 @@ import kit
 
 
 class Watching:
-    def __init__(self, kind, address):
+    def __init__(self, kind, address, ready=True):
+        """ready False: what is watched may not be there yet."""
+        self.ready = ready
         path = os.path.join(kit.BUILD, "src", "watch", "watch_print")
         if not os.path.exists(path):
             pytest.skip("no program at " + path)
@@ -59,7 +61,8 @@ class Watching:
             return len(self.events)
 
     def __enter__(self):
-        self.wait("snapshot.ended")
+        if self.ready:
+            self.wait("snapshot.ended")
         return self
 
     def __exit__(self, *_):
