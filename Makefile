@@ -43,12 +43,17 @@ format:
 	@tools/install-deps lint
 	git ls-files '*.c' '*.h' | xargs clang-format -i
 
+image: all # the container image, as an OCI archive
+	@$(PYTHON) tools/make-image $(BUILD) $(BUILD)/rummage-image.oci.tar
+	@echo "$(BUILD)/rummage-image.oci.tar"
+
 check-deps:
 	@$(PYTHON) tools/check-deps
 
-check-real: # with the services that tests/real can start: registries, dockerd, podman
+check-real: # with real services: registries, dockerd, podman, containerd, Kubernetes
 	@tools/install-deps build check
 	@$(MAKE) --no-print-directory all
+	@$(PYTHON) tools/build-real
 	@$(PYTHON) tools/run-tests --build $(BUILD) --real $(if $(R),--statement $(R))
 
 install: all
@@ -57,4 +62,4 @@ install: all
 clean:
 	rm -rf $(BUILD) build-*
 
-.PHONY: all check quickstart bench fuzz lint format check-deps check-real install clean
+.PHONY: all image check quickstart bench fuzz lint format check-deps check-real install clean
