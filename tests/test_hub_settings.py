@@ -76,6 +76,19 @@ def test_a_rule_tells_a_sink_that_is_there(tmp_path):
     assert "pagre" in said and "urgent" in said and "policy.yaml" in said
 
 
+@pytest.mark.parametrize("option, word, says", [
+    ("--kubernetes-write", "label", '"label"'),
+    ("--kubernetes-write", "green=labels", '"green"'),
+    ("--crawl", "///", "'///'"),
+    ("--registry-scans", "harbour=https://example.com", "'harbour="),
+    ("--registry-scans", "harbor=http://example.com", "--insecure-registry"),
+])
+def test_a_bad_word_is_told_at_the_start(tmp_path, option, word, says):
+    """R14: words of options are read before anything of the hub starts"""
+    said = refused(tmp_path, "", rest=[option, word])
+    assert says in said and "answers at" not in said, said
+
+
 def hup(hub):
     """What the hub says to SIGHUP."""
     with open(hub.log, "rb") as f:

@@ -15,10 +15,8 @@
 #include "io/pem.h"
 #include "lib/credentials.h"
 #include "lib/tag.h"
-#include "serve/crawl.h"
 #include "serve/orders.h"
-#include "serve/others.h"
-#include "serve/writeback.h"
+#include "serve/serve.h"
 #include "store/store.h"
 
 enum {
@@ -89,20 +87,11 @@ static void check_orders(struct checks *c, const struct serve_opts *o)
 /* Words that the hub reads when it starts. */
 static void check_options(struct checks *c, const struct serve_opts *o)
 {
-	static const struct {
-		const char *option;
-		enum rmg_rc (*check)(const struct serve_opts *o, struct rmg_err *err);
-	} rows[] = {
-	    {"--kubernetes-write", writebacks_check},
-	    {"--crawl", crawls_check},
-	    {"--registry-scans", others_check},
-	};
-
-	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+	for (size_t i = 0; i < SERVE_WORDS; i++) {
 		struct rmg_err err = {0};
 
-		if (rows[i].check(o, &err) != RMG_OK)
-			check_put(c, CHECK_MISSING, "option", rows[i].option,
+		if (serve_words[i].check(o, &err) != RMG_OK)
+			check_put(c, CHECK_MISSING, "option", serve_words[i].option,
 				  "see it in rummage-hub(1): the hub does not start", "%s",
 				  err.msg);
 	}

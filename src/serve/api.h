@@ -20,6 +20,7 @@ struct api {
 	struct streams *streams;
 	const char *node;         /* this hub's own */
 	atomic_bool open_metrics; /* no token for /metrics */
+	atomic_bool started;      /* all that the hub was asked to do; it is not ready before */
 	void *user;
 	/* What agents are told of the policy; its name is another one when it is. */
 	void (*rules)(void *user, struct strbuf *out);

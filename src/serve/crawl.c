@@ -384,7 +384,7 @@ enum rmg_rc crawls_start(struct env *env, struct crawls **out, struct rmg_err *e
 {
 	const char *const *entries = env->opts->crawls;
 	struct crawls *all = calloc(1, sizeof *all);
-	enum rmg_rc rc;
+	enum rmg_rc rc = RMG_OK;
 
 	*out = all;
 	if (all == NULL)
@@ -392,7 +392,6 @@ enum rmg_rc crawls_start(struct env *env, struct crawls **out, struct rmg_err *e
 	all->env = env;
 	pthread_mutex_init(&all->reading, NULL);
 	tag_tell_init(&all->tell, &env->node, "crawl");
-	rc = crawls_check(env->opts, err);
 	for (size_t i = 0; rc == RMG_OK && entries && entries[i]; i++)
 		rc = add(all, entries[i], err);
 	all->beats = rc == RMG_OK && pthread_create(&all->beat, NULL, beat, all) == 0;

@@ -12,7 +12,8 @@
 #include "serve/parts.h"
 
 struct crawls;
-/* RMG_E_ARG: one of serve_opts.crawls is none; RMG_E_LIMIT: there are too many. */
+/* RMG_E_ARG: one of serve_opts.crawls is none; RMG_E_LIMIT: there are too many. Asked before they
+ * are started. */
 MUST enum rmg_rc crawls_check(const struct serve_opts *o, struct rmg_err *err);
 MUST enum rmg_rc crawls_start(struct env *env, struct crawls **out, struct rmg_err *err);
 void crawls_stop(struct crawls *c);

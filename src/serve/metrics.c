@@ -91,7 +91,8 @@ void api_metrics(struct api *api, const struct call *c, struct server_response *
 	(void)c;
 	hub_figures(api->hub, &f);
 	out->content_type = "text/plain; version=0.0.4; charset=utf-8";
-	gauge(o, "ready", "1 once the store is loaded and a database is there", f.ready);
+	gauge(o, "ready", "1 once the store is loaded, a database is there and all parts are started",
+	      f.ready && atomic_load(&api->started));
 	gauge(o, "leader", "1 while this hub evaluates and sends", f.leads);
 	gauge(o, "images", "Image contents known", (double)f.images);
 	gauge(o, "images_unread", "Images in use that nobody has read", (double)f.images_unread);
@@ -139,6 +140,8 @@ void api_ready(struct api *api, const struct call *c, struct server_response *ou
 	const char *why = hub_not_ready(api->hub, &leads);
 
 	(void)c;
+	if (why == NULL && !atomic_load(&api->started))
+		why = "its parts are being started";
 	if (why) {
 		api_error(out, 503, "%s", why);
 		return;

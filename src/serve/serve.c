@@ -409,14 +409,29 @@ static enum rmg_rc start_tag_poll(struct running *r, struct rmg_err *err)
 	return rc;
 }
 
+const struct serve_words serve_words[] = {
+    {"--kubernetes-write", writebacks_check},
+    {"--crawl", crawls_check},
+    {"--registry-scans", others_check},
+};
+
+static enum rmg_rc check_options(const struct serve_opts *o, struct rmg_err *err)
+{
+	enum rmg_rc rc = o->n_watches > WATCHES
+			     ? err_set(err, RMG_E_LIMIT, "at most %d runtimes", WATCHES)
+			     : RMG_OK;
+
+	for (size_t i = 0; rc == RMG_OK && i < SERVE_WORDS; i++)
+		rc = serve_words[i].check(o, err);
+	return rc;
+}
+
 static enum rmg_rc start_parts(struct running *r, struct rmg_err *err)
 {
 	const struct serve_opts *o = &r->opts;
 	enum rmg_rc rc = o->admission ? admission_missed_new(&r->env, &r->env.missed, err) : RMG_OK;
 
 	fill_node(r);
-	if (o->n_watches > WATCHES)
-		return err_set(err, RMG_E_LIMIT, "at most %d runtimes", WATCHES);
 	if ((o->drift || o->execs || o->profile) && containers_new(&r->containers) != RMG_OK)
 		return err_set(err, RMG_E_NOMEM, "no memory for containers");
 	r->env.node.containers = r->containers;
@@ -599,6 +614,8 @@ enum rmg_rc serve_run(const struct serve_opts *opts, struct rmg_err *err)
 	bell_init(&r->env.node.wanted);
 	rc = fill_defaults(r, err);
 	if (rc == RMG_OK)
+		rc = check_options(&r->opts, err);
+	if (rc == RMG_OK)
 		rc = read_orders(r, err);
 	if (rc == RMG_OK && r->opts.enforce)
 		rc = guard_start(&r->env.node.guard, err);
@@ -612,8 +629,10 @@ enum rmg_rc serve_run(const struct serve_opts *opts, struct rmg_err *err)
 		say_address(r);
 		rc = start_parts(r, err);
 	}
-	if (rc == RMG_OK)
+	if (rc == RMG_OK) {
+		atomic_store(&r->api.started, true);
 		turn(r);
+	}
 	end(r);
 	return rc;
 }

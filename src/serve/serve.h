@@ -58,6 +58,14 @@ struct serve_opts {
 	void *user;
 };
 
+/* Options whose words the hub reads itself, all of them before anything of it starts. */
+struct serve_words {
+	const char *option;
+	enum rmg_rc (*check)(const struct serve_opts *o, struct rmg_err *err);
+};
+enum { SERVE_WORDS = 3 };
+extern const struct serve_words serve_words[SERVE_WORDS];
+
 MUST enum rmg_rc serve_run(const struct serve_opts *opts, struct rmg_err *err);
 
 #endif

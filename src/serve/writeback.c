@@ -617,7 +617,7 @@ static enum rmg_rc start_one(struct env *env, const struct node_watch *watch, un
 enum rmg_rc writebacks_start(struct env *env, struct writebacks *w, struct rmg_err *err)
 {
 	const struct serve_opts *o = env->opts;
-	enum rmg_rc rc = writebacks_check(o, err);
+	enum rmg_rc rc = RMG_OK;
 
 	for (size_t i = 0, n = 0; rc == RMG_OK && i < o->n_watches && n < WRITEBACKS; i++) {
 		unsigned bits;

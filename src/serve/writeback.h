@@ -22,7 +22,8 @@ struct writebacks {
 	atomic_size_t n; /* those before it are there: metrics are asked for while they begin */
 };
 
-/* "[CLUSTER=]FORM[,...]" of each: names of forms, of clusters that are watched. */
+/* "[CLUSTER=]FORM[,...]" of each: names of forms, of clusters that are watched. Asked before they are
+ * started. */
 MUST enum rmg_rc writebacks_check(const struct serve_opts *o, struct rmg_err *err);
 /* Whether a form is to be written into a cluster, or taken away there ("none"; Events never are).
  */
