@@ -65,6 +65,13 @@ def write_record(feeds, ident, name, fixed="2.0.0", score="9.8", **more):
     return time.time()
 
 
+def write_bad(feeds, names, ident="CVE-2026-700%d", **more):
+    """A critical advisory of each package; the folder."""
+    for i, name in enumerate(sorted(names)):
+        write_record(feeds, ident % i, name, **more)
+    return feeds
+
+
 @pytest.fixture(scope="module")
 def feeds(tmp_path_factory):
     folder = str(tmp_path_factory.mktemp("feeds"))

@@ -16,7 +16,7 @@ from engines import docker, docker_image  # noqa: F401
 from hubkit import (Clock, Hub, Receiver, Source, rfc3339, receiver, wait_for,  # noqa: F401
                     with_hub)
 from postgres import postgres  # noqa: F401
-from small import write_record
+from small import write_bad, write_record
 from synth import Small
 
 pytestmark = pytest.mark.usefixtures("with_hub")
@@ -205,8 +205,7 @@ GOOD = {"shop-core": "2.0.0", "left": "2.0.0", "right": "2.0.0"}
 @pytest.fixture
 def shop(hub, feeds):
     """v1 has three critical findings, v2 none."""
-    for i, name in enumerate(sorted(BAD)):
-        write_record(feeds, "CVE-2026-100%d" % i, name, "2.0.0")
+    write_bad(feeds, BAD, "CVE-2026-100%d")
     wait_for(lambda: hub.metrics()["rummage_database_loaded_timestamp_seconds"] and
              hub.metrics()["rummage_deltas_total"] >= 0, 10)
     old = Small("shop/web:1", BAD, "2026-01-01T00:00:00Z", "1").put(hub)
@@ -256,8 +255,7 @@ def test_rollout_is_no_rollback(hub, node, shop, receiver):  # noqa: F811
 
 def test_rollback_in_docker(tmp_path, docker, feeds, receiver):  # noqa: F811
     """R33: dockerd runs v2, then v1 of an image: told with before and after, and no layer is read again"""
-    for i, name in enumerate(sorted(BAD)):
-        write_record(feeds, "CVE-2026-100%d" % i, name, "2.0.0")
+    write_bad(feeds, BAD, "CVE-2026-100%d")
     docker_image(docker, tmp_path, "shop:1", BAD)
     docker_image(docker, tmp_path, "shop:2", GOOD)
 

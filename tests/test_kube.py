@@ -293,9 +293,7 @@ write_record = functools.partial(small.write_record, fixed="9.0.0")
 
 @pytest.fixture
 def feeds(tmp_path):
-    for i, name in enumerate(sorted(BAD)):
-        write_record(tmp_path / "feeds", "CVE-2026-700%d" % i, name)
-    return tmp_path / "feeds"
+    return small.write_bad(tmp_path / "feeds", BAD, fixed="9.0.0")
 
 
 @pytest.fixture

@@ -30,10 +30,7 @@ BAD = {"old-core": "1.0.0", "old-web": "1.2.0"}
 @pytest.fixture(scope="module")
 def feeds(tmp_path_factory):
     """Advisories on what the image of the tests has."""
-    folder = tmp_path_factory.mktemp("feeds")
-    for i, name in enumerate(sorted(BAD)):
-        small.write_record(folder, "CVE-2026-700%d" % i, name)
-    return folder
+    return small.write_bad(tmp_path_factory.mktemp("feeds"), BAD)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from engines import Docker, docker, docker_image  # noqa: F401
 from hubkit import Hub, receiver, wait_for, with_hub  # noqa: F401
 from nodekit import Agent, Cut
 from registries import Real, free_port
-from small import write_record
+from small import write_bad, write_record
 from watching import Watching
 
 pytestmark = pytest.mark.usefixtures("with_hub")
@@ -34,9 +34,7 @@ rules:
 @pytest.fixture
 def feeds(tmp_path):
     """What shop:1 has is critical; nothing that shop:2 has."""
-    for i, name in enumerate(sorted(BAD)):
-        write_record(tmp_path / "feeds", "CVE-2026-700%d" % i, name)
-    return tmp_path / "feeds"
+    return write_bad(tmp_path / "feeds", BAD)
 
 
 @pytest.fixture

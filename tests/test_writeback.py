@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+import small
 from hubkit import Hub, rfc3339, wait_for, with_hub  # noqa: F401
 from kube import ADMIN, NOBODY, Front, controlled, cronjob, made_of, template  # noqa: F401
 from synth import Small
@@ -24,8 +25,7 @@ class Shop:
 
     def __init__(self, cluster, folder):
         self.cluster, self.folder, self.ns = cluster, folder, cluster.namespace()
-        for i, name in enumerate(sorted(BAD)):
-            write_record(folder / "feeds", "CVE-2026-700%d" % i, name)
+        small.write_bad(folder / "feeds", BAD, fixed="9.0.0")
         (folder / "policy.yaml").write_text(POLICY)
         (folder / "hub.yaml").write_text("address: %s\n" % LINK)
         self.images = [Small("app:1", BAD, "2026-01-01T00:00:00Z"), Small("app:2", GOOD, "2026-02-01T00:00:00Z")]

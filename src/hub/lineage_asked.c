@@ -16,23 +16,12 @@ static void put_basis(const struct event *e, struct span basis, struct strbuf *o
 static enum rmg_rc go_back(struct call *c, struct lineage *l, struct step *s, struct span basis)
 {
 	struct lineage_line *line = s->line;
-	enum rmg_rc rc;
+	enum rmg_rc rc = line_go_back(c, s, basis);
 
-	line->said = line->rolled_back = true;
-	line->worse = verdict_worse(c, s->from, s->to);
-	line->judged = verdict_known(c, s->to);
-	s->what = "rolled-back";
-	step_say(c, s, "Rolled back", basis);
-	rc = step_write(c, s);
-	if (rc == RMG_OK)
-		rc = step_tell(c, s, !line->worse);
 	if (rc == RMG_OK && !(seen_add(c->w, l, line, s->from, s->at_ms) &&
 			      seen_add(c->w, l, line, s->to, s->at_ms) &&
 			      VEC_PUSH(&l->asked, (uint32_t)(line - l->lines.v))))
 		rc = call_no_memory(c);
-	line->image = s->to;
-	line->from = s->from;
-	line->since_ms = s->at_ms;
 	line->asked_ms = c->env->now_ms;
 	return rc;
 }

@@ -99,6 +99,8 @@ bool step_goes_back(const struct call *c, struct lineage *l, const struct step *
  * and what runs is: it went there, whoever began before whom. */
 uint32_t line_meaning(const struct call *c, struct lineage *l, const struct lineage_line *line,
 		      const struct event_image *e); /* what it has run of what this may mean */
+/* The step of a way back, written and told. */
+MUST enum rmg_rc line_go_back(struct call *c, struct step *s, struct span basis);
 const struct event_image *line_before(const struct event *e, size_t i);
 bool line_would(const struct world_workload *x, uint32_t image);
 MUST enum rmg_rc line_settle(struct call *c, struct lineage *l, uint32_t workload, uint32_t ended);

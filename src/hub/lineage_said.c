@@ -42,8 +42,7 @@ static bool is_news(const struct step *s)
 	return line->image == 0 || line->since_ms <= s->at_ms;
 }
 
-/* What was before is first seen after it: forward again is no way back. */
-static enum rmg_rc go_back(struct call *c, struct lineage *l, struct step *s)
+enum rmg_rc line_go_back(struct call *c, struct step *s, struct span basis)
 {
 	struct lineage_line *line = s->line;
 	enum rmg_rc rc;
@@ -52,16 +51,24 @@ static enum rmg_rc go_back(struct call *c, struct lineage *l, struct step *s)
 	line->worse = verdict_worse(c, s->from, s->to);
 	line->judged = verdict_known(c, s->to);
 	s->what = "rolled-back";
-	step_say(c, s, "Rolled back", S(LINEAGE_SAID));
+	step_say(c, s, "Rolled back", basis);
 	rc = step_write(c, s);
 	if (rc == RMG_OK)
 		rc = step_tell(c, s, !line->worse);
-	if (rc == RMG_OK && !(seen_add(c->w, l, line, s->to, s->at_ms - 1) &&
-			      seen_add(c->w, l, line, s->from, s->at_ms)))
-		rc = call_no_memory(c);
 	line->image = s->to;
 	line->from = s->from;
 	line->since_ms = s->at_ms;
+	return rc;
+}
+
+/* What was before is first seen after it: forward again is no way back. */
+static enum rmg_rc go_back(struct call *c, struct lineage *l, struct step *s)
+{
+	enum rmg_rc rc = line_go_back(c, s, S(LINEAGE_SAID));
+
+	if (rc == RMG_OK && !(seen_add(c->w, l, s->line, s->to, s->at_ms - 1) &&
+			      seen_add(c->w, l, s->line, s->from, s->at_ms)))
+		rc = call_no_memory(c);
 	return rc;
 }
 

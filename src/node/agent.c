@@ -90,7 +90,7 @@ static enum rmg_rc fill_defaults(struct agent *a, struct rmg_err *err)
 			snprintf(a->name, sizeof a->name, "localhost");
 		o->node = a->name;
 	}
-	a->node.cluster = o->cluster ? o->cluster : "default";
+	a->node.cluster = o->cluster ? o->cluster : NODE_CLUSTER;
 	a->node.name = o->node;
 	a->node.scan = o->scan;
 	a->node.idle = !o->eager;

@@ -12,6 +12,7 @@
 #include "base/map.h"
 #include "format/cgroup.h"
 #include "io/proc.h"
+#include "watch/entered.h"
 
 enum { SPACES = 4096 }; /* mount namespaces that are remembered */
 
@@ -334,10 +335,7 @@ bool containers_list(struct containers *c, struct container_list *out)
 
 static bool is_in(unsigned pid, struct span id)
 {
-	char buf[PROC_TEXT_BYTES];
-	struct span text;
-
-	return proc_read(pid, "cgroup", buf, sizeof buf, &text) && cgroup_has(text, last_part(id));
+	return entered_is_in(pid, last_part(id));
 }
 
 /* A user's own containers may have no control group: then who watches the first process names it

@@ -83,8 +83,11 @@ struct node_to {
 	void *user;
 };
 
+/* The cluster of who was not told one. */
+#define NODE_CLUSTER "default"
+
 struct node {
-	const char *cluster, *name; /* of this machine */
+	const char *cluster, *name; /* of this machine; nobody named it: NODE_CLUSTER */
 	const char *state_dir;      /* what is remembered beyond this process; NULL: nothing */
 	const char *host_root;      /* this machine's own files; NULL: / */
 	const struct node_watch *watches;

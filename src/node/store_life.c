@@ -10,9 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "format/cgroup.h"
-#include "io/proc.h"
 #include "io/process.h"
+#include "watch/entered.h"
 
 enum { NAME_BYTES = 512, SLACK_MS = 50 };
 
@@ -114,15 +113,8 @@ static bool same_file(const struct file_id *a, const struct file_id *b)
 /* The container's: it was there when its number was written, or the runtime's groups say so. */
 static bool is_its(const struct life *it, unsigned pid, int64_t written_ms, int64_t *began)
 {
-	char buf[PROC_TEXT_BYTES];
-	struct span groups;
-
 	*began = process_began_ms(pid);
-	if (*began == 0)
-		return false;
-	return *began <= written_ms + SLACK_MS ||
-	       (proc_read(pid, "cgroup", buf, sizeof buf, &groups) &&
-		cgroup_has(groups, span_cstr(it->id)));
+	return *began && (*began <= written_ms + SLACK_MS || entered_is_in(pid, span_cstr(it->id)));
 }
 
 void lives_again(struct lives *l)

@@ -17,7 +17,7 @@ struct span cluster_name(const struct serve_opts *o, const char *address)
 
 	if (named.n)
 		return named;
-	return o->cluster ? span_cstr(o->cluster) : S("default");
+	return o->cluster ? span_cstr(o->cluster) : S(NODE_CLUSTER);
 }
 
 const char *cluster_first(const struct serve_opts *o)

@@ -127,7 +127,7 @@ static enum rmg_rc fill_defaults(struct running *r, struct rmg_err *err)
 	if (o->listen == NULL)
 		o->listen = "127.0.0.1:7381";
 	if (o->cluster == NULL)
-		o->cluster = "default";
+		o->cluster = NODE_CLUSTER;
 	if (o->node == NULL) {
 		if (gethostname(r->node, sizeof r->node - 1) != 0)
 			snprintf(r->node, sizeof r->node, "localhost");

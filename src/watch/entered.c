@@ -29,7 +29,7 @@ struct look {
 	char command[COMMAND_BYTES];
 };
 
-static bool is_in(unsigned pid, struct span id)
+bool entered_is_in(uint32_t pid, struct span id)
 {
 	char buf[PROC_TEXT_BYTES];
 	struct span text;
@@ -89,7 +89,7 @@ static void look_at(const struct entry *e, struct look *out)
 	uint64_t login;
 
 	*out = (struct look){0};
-	if (!is_in(e->pid, e->id))
+	if (!entered_is_in(e->pid, e->id))
 		return;
 	out->began_ms = process_began_ms(e->pid);
 	look_command(e->pid, out);
@@ -99,7 +99,7 @@ static void look_at(const struct entry *e, struct look *out)
 		out->has_login = true;
 		out->login = (uint32_t)login;
 	}
-	out->seen = proc_about(e->pid, &about) && is_in(e->pid, e->id);
+	out->seen = proc_about(e->pid, &about) && entered_is_in(e->pid, e->id);
 	out->user = about.user;
 }
 

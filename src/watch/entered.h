@@ -33,6 +33,10 @@ struct entered {
 	size_t next;
 };
 
+/* Whether a process is in the control group of a container, by the container's id in its path; what
+ * cannot be read is in none. */
+bool entered_is_in(uint32_t pid, struct span id);
+
 /* Needs room for one event. Texts are copied. */
 void entered_say(struct entered *t, struct batch *b, const struct entry *e);
 
