@@ -3,10 +3,12 @@
 a token server; and one of our own that misbehaves as it is told."""
 
 import base64
+import contextlib
 import http.client
 import http.server
 import json
 import os
+import random
 import shutil
 import socket
 import ssl
@@ -28,10 +30,21 @@ def need(*programs):
             pytest.skip("no program called " + program)
 
 
+PORTS = range(15000, 30000)
+given = set()
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """One that nobody takes before it is used: below those that outgoing connections are given, at random, since other
+    runs of the tests choose as well, and never the same again."""
+    while len(given) < len(PORTS) // 2:
+        port = random.choice(PORTS)
+        with socket.socket() as s, contextlib.suppress(OSError):
+            if port not in given:
+                given.add(port)
+                s.bind(("127.0.0.1", port))
+                return port
+    raise AssertionError("half of all ports are taken")
 
 
 def wait_for(port, child, seconds=10):
