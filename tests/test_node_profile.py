@@ -11,7 +11,7 @@ import pytest
 import small
 from containerd import Containerd, app, waiting_program
 from engines import debian_root, docker, import_root  # noqa: F401
-from hubkit import Hub, wait_for, with_hub  # noqa: F401
+from hubkit import Hub, wait_for, with_hub, within  # noqa: F401
 from nodekit import Agent
 
 pytestmark = [pytest.mark.real, pytest.mark.usefixtures("with_hub")]
@@ -87,8 +87,8 @@ class Watched:
 
     def wait(self, what, seconds=60):
         """Until the profile is so, and what it is then."""
-        return wait_for(lambda: what(self.used()) and self.image(), seconds, 0.1,
-                        lambda: "%r %r %s" % (self.used(), self.image().get("profile"), self.hub.said()))
+        return within(lambda: what(self.used()) and self.image(), seconds, 0.1,
+                      lambda: "%r %r %s" % (self.used(), self.image().get("profile"), self.hub.said()))
 
     def close(self):
         for name in self.names:
@@ -212,7 +212,7 @@ def test_unprofiled(tmp_path, docker, image, feeds):  # noqa: F811
                 # What runs before it is known what is usual is taken for usual.
                 watched.docker.run("exec", "web", "/usr/bin/" + next(programs), "--version")
                 try:
-                    return wait_for(found, 5, 0.1)
+                    return within(found, 5, 0.1)
                 except AssertionError:
                     return None
 
@@ -249,7 +249,7 @@ def test_containerd(tmp_path, feeds):
                 started.append("c%d" % len(started))
                 engine.run("localhost/shop:1", started[-1])
                 try:
-                    return wait_for(known, 10, 0.1)
+                    return within(known, 10, 0.1)
                 except AssertionError:
                     return None
 
