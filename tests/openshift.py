@@ -112,6 +112,12 @@ class Stream:
             self.cluster.patch(IMAGES + "/v1", "imagestreams", self.namespace, self.name, {"status": self.status()})
 
 
+    def drop(self, tag):
+        """`oc tag -d`; what it meant comes back with a push alone."""
+        del self.tags[tag]
+        self.cluster.patch(IMAGES + "/v1", "imagestreams", self.namespace, self.name, {"status": self.status()})
+
+
 def put_image(cluster, digest, config, ref, annotations=None):
     """An Image; its name is no name of a custom resource, so that it is written where the server keeps them."""
     what = {"apiVersion": IMAGES + "/v1", "kind": "Image",

@@ -11,7 +11,8 @@ from admissionkit import pod as pod_of
 from hubkit import Source, receiver, wait_for, with_hub  # noqa: F401
 from kube import ADMIN, Front, cluster, controlled, pod, sha  # noqa: F401
 from openshift import BUILDS, IMAGES, REGISTRY, Config, Stream, delete_image, install, put_build, put_image, vulnerability
-from test_kube import feeds, running, told, write_record  # noqa: F401
+from synth import Small
+from test_kube import BAD, Hub_, feeds, running, told, write_record  # noqa: F401
 from test_writeback import LINK, shop  # noqa: F401
 from watching import Watching
 
@@ -27,6 +28,8 @@ rules:
     when: rollback
   - name: tag-moved
     when: tag-moved
+  - name: tag-vanished
+    when: tag-vanished
 """
 
 
@@ -39,7 +42,7 @@ def policy(tmp_path):
 @pytest.fixture(autouse=True)
 def installed(request):
     """Before anybody looks: what is not there is looked for again after minutes alone."""
-    if {"told", "shop"} & set(request.fixturenames):
+    if {"controlled", "shop"} & set(request.fixturenames):
         install(request.getfixturevalue("controlled"))
 
 
@@ -116,6 +119,57 @@ def test_a_stream_s_tag_moved(told, controlled, receiver, place, node):  # noqa:
     first = hub.get("/api/v1/tags", ref=ref)["items"]
     assert [i["digest"] for i in first] == [digests["app:1"], digests["app:2"], "sha256:" + "0" * 64]
     assert first[0]["source"].endswith("/tags") and first[2]["last"] == first[1]["first"]
+
+
+def test_a_stream_s_tag_goes(told, controlled, receiver, place, node):  # noqa: F811
+    """R14 R24: an image stream has the tag of what runs no more: an alert until it is there again; also where it went
+    while nobody watched the cluster"""
+    hub, digests = told
+    stream = Stream(controlled, place, "web")
+    ref = stream.repository + ":1"
+    stream.push("2", digests["app:1"], 3600, write=False)
+    stream.push("1", digests["app:2"], 3600)
+    node.digests[ref] = digests["app:2"]
+    controlled.create("v1", "pods", place, pod("web", ref))
+
+    def gone():
+        return [a["title"] for a in hub.alerts(rule="tag-vanished", state="firing")]
+
+    wait_for(lambda: running(hub, ref, place) and hub.get("/api/v1/tags", ref=ref)["items"], 60, 0.1, hub.said)
+    assert not gone()
+    stream.drop("1")
+    item = receiver.wait(60, rule="tag-vanished").item("tag-vanished")
+    assert item["title"].startswith(ref + " "), item
+    assert gone() == [item["title"]], "the tag that is there is not said to have gone, nor what nobody uses"
+    stream.push("1", digests["app:2"])
+    wait_for(lambda: not gone(), 60, 0.1, lambda: repr(gone()))
+
+
+def test_a_stream_s_tag_went_unseen(controlled, place, tmp_path, feeds, policy):  # noqa: F811
+    """R14 R24: an image stream's tag that went while the hub was away has vanished when it comes back"""
+    image, stream = Small("app:1", BAD), Stream(controlled, place, "web")
+    node = controlled.node(place + "-node", {stream.repository + ":1": image.manifest})
+    stream.push("1", image.manifest, 3600, write=False)
+    stream.push("2", image.manifest, 3600)
+    controlled.create("v1", "pods", place, pod("web", stream.repository + ":1"))
+    hub = Hub_(controlled, "--kubernetes-namespace", place, folder=tmp_path / "hub", feeds=feeds, policy=policy)
+
+    def known(tag):
+        return hub.get("/api/v1/tags", ref="%s:%s" % (stream.repository, tag))["items"]
+
+    try:
+        with hub:
+            wait_for(lambda: known("1") and running(hub, stream.repository + ":1", place), 60, 0.1, hub.said)
+            hub.stop()
+            stream.drop("1")
+            hub.start()
+            wait_for(lambda: hub.alerts(rule="tag-vanished", state="firing"), 60, 0.1, hub.said)
+            titles = [a["title"] for a in hub.alerts(rule="tag-vanished", state="firing")]
+            assert len(titles) == 1 and titles[0].startswith(stream.repository + ":1 "), titles
+    finally:
+        node.close()
+        controlled.delete("v1", "nodes", None, node.name)
+    assert node.failed is None
 
 
 def test_what_is_said_of_images(told, controlled, place):  # noqa: F811

@@ -476,6 +476,8 @@ static enum rmg_rc snapshot_ended(struct tx *tx, const struct event *e, uint32_t
 		rc = end_workloads(tx, e, source);
 	if (rc == RMG_OK && e->scope.n == 0)
 		rc = end_nodes(tx, e, source);
+	if (rc == RMG_OK && span_is(e->scope, S("tags")) && span_ends(e->source, S(EVENT_TAGS)))
+		rc = tx_tags_unheard(tx, e, source);
 	tx->w->sources.v[source].in_snapshot = false;
 	return rc;
 }
@@ -534,7 +536,8 @@ static enum rmg_rc on_said(struct tx *tx, const struct event *e, struct hub_resu
 	return rc;
 }
 
-static enum rmg_rc on_tag(struct tx *tx, const struct event *e, struct hub_result *r)
+static enum rmg_rc on_tag(struct tx *tx, const struct event *e, uint32_t source,
+			  struct hub_result *r)
 {
 	bool news = false;
 	enum rmg_rc rc;
@@ -546,6 +549,8 @@ static enum rmg_rc on_tag(struct tx *tx, const struct event *e, struct hub_resul
 	if (e->image.ref.n == 0 || e->image.n_digests == 0)
 		return refuse(r, "a tag without a reference or a digest");
 	rc = tx_tag_said(tx, e, &news);
+	if (rc == RMG_OK)
+		tx_tag_heard(tx, e->image.ref, source);
 	return rc == RMG_OK && news ? tx_tell_event(tx, e, 0) : rc;
 }
 
@@ -566,7 +571,7 @@ static enum rmg_rc dispatch(struct tx *tx, const struct event *e, uint32_t sourc
 	case EVENT_IMAGE_SAID:
 		return on_said(tx, e, r);
 	case EVENT_TAG_RESOLVED:
-		return on_tag(tx, e, r);
+		return on_tag(tx, e, source, r);
 	case EVENT_WORKLOAD_DECLARED:
 	case EVENT_WORKLOAD_REMOVED:
 		return on_workload(tx, e, r);

@@ -186,6 +186,10 @@ MUST enum rmg_rc tx_tag(struct tx *tx, struct span ref, struct span digest, stru
 MUST enum rmg_rc tx_tag_said(struct tx *tx, const struct event *e, bool *taken);
 /* Its registry says that it has no such tag. *news: it once had. */
 MUST enum rmg_rc tx_tag_vanished(struct tx *tx, const struct event *e, bool *news);
+/* A tag that this source mentions in its snapshot; and the end of one that tells of all its tags.
+ */
+void tx_tag_heard(struct tx *tx, struct span ref, uint32_t source);
+MUST enum rmg_rc tx_tags_unheard(struct tx *tx, const struct event *e, uint32_t source);
 /* Uses and workloads that waited for a digest or a reference. */
 MUST enum rmg_rc tx_use_becomes(struct tx *tx, uint32_t slot, uint32_t image);
 MUST enum rmg_rc tx_workload_anew(struct tx *tx, uint32_t workload);

@@ -53,6 +53,65 @@ static void test_snapshot(void **state)
 	assert_int_equal(uses(f->h), 3);
 }
 
+static void tag_said(struct fixture *f, const char *source, const char *ref)
+{
+	struct event e = said(f, EVENT_TAG_RESOLVED);
+
+	e.source = span_cstr(source);
+	e.image.ref = span_cstr(ref);
+	e.image.digests[e.image.n_digests++] = S(DIGEST("a"));
+	assert_int_equal(apply(f->h, &e).applied, APPLIED);
+}
+
+static void tags_listed(struct fixture *f, enum event_type type, const char *scope)
+{
+	struct event e = said(f, type);
+
+	e.source = S("a/streams/tags");
+	e.scope = span_cstr(scope);
+	assert_int_equal(apply(f->h, &e).applied, APPLIED);
+}
+
+static bool tag_is_there(const struct fixture *f, const char *ref)
+{
+	char digest[DIGEST_TEXT];
+
+	assert_int_equal(hub_tag_meaning(f->h, span_cstr(ref), digest, NULL), RMG_OK);
+	return *digest != '\0';
+}
+
+/* Who tells of all its tags has no more of them; others' are theirs to say. */
+static void test_a_list_of_tags(void **state)
+{
+	struct fixture *f = *state;
+
+	tags_listed(f, EVENT_SNAPSHOT_BEGAN, "");
+	tag_said(f, "a/streams/tags", "shop/web:1");
+	tag_said(f, "a/streams/tags", "shop/web:2");
+	tag_said(f, "a/streams/tags", "shop/web:3");
+	tags_listed(f, EVENT_SNAPSHOT_ENDED, "tags");
+	tag_said(f, "b/tags", "shop/other:1");
+	tag_said(f, "b/tags", "shop/web:3");
+	for (int again = 0; again < 2; again++) {
+		assert_true(tag_is_there(f, "shop/web:2"));
+		tags_listed(f, EVENT_SNAPSHOT_BEGAN, "");
+		tag_said(f, "a/streams/tags", "shop/web:1");
+		if (again == 0)
+			tags_listed(f, EVENT_SNAPSHOT_ENDED, "");
+		hub_close(f->h);
+		f->h = open_hub(f);
+	}
+	tags_listed(f, EVENT_SNAPSHOT_BEGAN, "");
+	tag_said(f, "a/streams/tags", "shop/web:1");
+	tags_listed(f, EVENT_SNAPSHOT_ENDED, "tags");
+	assert_false(tag_is_there(f, "shop/web:2"));
+	assert_true(tag_is_there(f, "shop/web:1"));
+	assert_true(tag_is_there(f, "shop/web:3"));
+	assert_true(tag_is_there(f, "shop/other:1"));
+	tag_said(f, "a/streams/tags", "shop/web:2");
+	assert_true(tag_is_there(f, "shop/web:2"));
+}
+
 /* A delete of one cluster's workload is not another's. */
 static void test_places_are_told_apart(void **state)
 {
@@ -672,6 +731,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_events_in_order, begin, end),
 	    cmocka_unit_test_setup_teardown(test_snapshot, begin, end),
+	    cmocka_unit_test_setup_teardown(test_a_list_of_tags, begin, end),
 	    cmocka_unit_test_setup_teardown(test_places_are_told_apart, begin, end),
 	    cmocka_unit_test_setup_teardown(test_names_of_one_image, begin, end),
 	    cmocka_unit_test_setup_teardown(test_wanted_where_it_is_asked, begin, end),

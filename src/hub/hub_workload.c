@@ -372,6 +372,39 @@ enum rmg_rc tx_tag_vanished(struct tx *tx, const struct event *e, bool *news)
 	return *news ? put_vanished(tx, tag, e) : RMG_OK;
 }
 
+void tx_tag_heard(struct tx *tx, struct span ref, uint32_t source)
+{
+	uint32_t tag = world_tag_of(tx->w, ref);
+
+	if (tag && tx->w->tags.v[tag].said_by == hash_span(tx->w->sources.v[source].name))
+		tx->w->tags.v[tag].heard = tx->w->sources.v[source].snapshot;
+}
+
+enum rmg_rc tx_tags_unheard(struct tx *tx, const struct event *e, uint32_t source)
+{
+	const struct world_source *s = &tx->w->sources.v[source];
+	struct event gone = {.type = EVENT_TAG_RESOLVED,
+			     .source = e->source,
+			     .place = e->place,
+			     .at_ms = e->at_ms,
+			     .change = {.kind = S(EVENT_VANISHED), .text = S("it is not listed")}};
+	uint64_t name = hash_span(s->name);
+	uint32_t snapshot = s->snapshot;
+	enum rmg_rc rc = RMG_OK;
+
+	for (uint32_t i = 1; i < tx->w->tags.n && rc == RMG_OK; i++) {
+		const struct world_tag *t = &tx->w->tags.v[i];
+
+		if (!t->registry || t->gone_ms || t->said_by != name || t->heard == snapshot)
+			continue;
+		gone.image.ref = t->ref;
+		rc = put_vanished(tx, i, &gone);
+		if (rc == RMG_OK)
+			rc = tx_tell_event(tx, &gone, 0);
+	}
+	return rc;
+}
+
 /* What a machine calls an image says less than the registry said not long ago. */
 static bool says_less(const struct tx *tx, const struct event *e)
 {

@@ -350,6 +350,7 @@ enum rmg_rc world_tag(struct world *w, const struct tag_row *row, uint32_t *id, 
 	t->gone_ms = row->digest.n ? 0 : row->first_ms;
 	t->checked_ms = MAX_OF(t->checked_ms, row->last_ms);
 	t->registry = span_ends(row->source, S(EVENT_TAGS));
+	t->said_by = hash_span(row->source);
 	return arena_rc(&w->arena);
 }
 

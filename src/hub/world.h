@@ -122,7 +122,9 @@ struct world_tag {
 	struct span ref, digest; /* what it means now */
 	bool registry;           /* by a registry's own word */
 	int64_t since_ms, checked_ms;
-	int64_t gone_ms; /* its registry has had it no more since then; 0: that is not so */
+	int64_t gone_ms;  /* its registry has had it no more since then; 0: that is not so */
+	uint64_t said_by; /* hash of the name of the source that spoke last */
+	uint32_t heard;   /* as of uses, by that source */
 };
 
 /* A reference that an image stands on: see base_row. */

@@ -191,7 +191,9 @@ struct event {
 	size_t n_labels;
 	struct event_change change;
 	struct event_answers answers; /* of a heartbeat; asked: 0 where there are none */
-	struct span scope;            /* of a snapshot: "uses", "images", "workloads", or "" all */
+	/* Of a snapshot: "uses", "images", "workloads", or "" all three; "tags": all that the
+	 * source says of tags, and nothing else. */
+	struct span scope;
 };
 
 /* A manager of a cluster tells of containers on other nodes as this runtime's: hearsay, which

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "watch/kube_openshift.h"
 
+#include <stdlib.h>
+
 #include "base/hash.h"
 #include "base/rfc3339.h"
 #include "kube/openshift.h"
@@ -42,6 +44,11 @@ static enum rmg_rc tell_tag(struct cluster *c, size_t kind, struct span reposito
 	return rc;
 }
 
+static uint64_t key_of(uint64_t uid, struct span tag)
+{
+	return hash_mix(uid * 3 + hash_span(tag));
+}
+
 static uint32_t sum_of(const struct openshift_stream *s, const struct openshift_tag *tag)
 {
 	uint64_t h = hash_mix(hash_span(s->repository) * 3 + hash_span(s->outside));
@@ -69,19 +76,139 @@ static enum rmg_rc see_tag(struct cluster *c, size_t kind, enum kube_change chan
 	return rc == RMG_OK && s->outside.n ? tell_tag(c, kind, s->outside, tag, err) : rc;
 }
 
+/* What a stream had and has no more. */
+
+void openshift_streams_clear(struct kube_streams *s)
+{
+	VEC_EACH (x, &s->v)
+		free(x->tags);
+	VEC_DONE(&s->v);
+	map_done(&s->by_uid);
+}
+
+static struct kube_stream *stream_of(struct kube_streams *s, uint64_t uid)
+{
+	uint32_t i = map_find(&s->by_uid, uid);
+
+	return i == MAP_NONE ? NULL : &s->v.v[i];
+}
+
+static void stream_drop(struct kube_streams *s, struct kube_stream *x)
+{
+	uint32_t i = (uint32_t)(x - s->v.v), last = (uint32_t)s->v.n - 1;
+
+	free(x->tags);
+	map_remove(&s->by_uid, x->uid, i);
+	if (i != last) {
+		*x = s->v.v[last];
+		(void)!map_set(&s->by_uid, x->uid, i); /* it is there: its place is another */
+	}
+	s->v.n--;
+}
+
+/* tags: its own from then on, also where there is no memory. */
+static enum rmg_rc stream_put(struct kube_streams *s, uint64_t uid, char *tags, struct rmg_err *err)
+{
+	struct kube_stream *x = stream_of(s, uid);
+
+	if (tags == NULL)
+		return err_set(err, RMG_E_NOMEM, "no memory for a cluster");
+	if (x) {
+		free(x->tags);
+		x->tags = tags;
+		return RMG_OK;
+	}
+	if (VEC_PUSH(&s->v, ((struct kube_stream){uid, tags}))) {
+		if (map_set(&s->by_uid, uid, (uint32_t)s->v.n - 1))
+			return RMG_OK;
+		s->v.n--;
+	}
+	free(tags);
+	return err_set(err, RMG_E_NOMEM, "no memory for a cluster");
+}
+
+static enum rmg_rc tell_gone(struct cluster *c, size_t kind, struct span repository,
+			     struct span tag, struct rmg_err *err)
+{
+	enum rmg_rc rc = repository.n ? kube_room(c, err) : RMG_OK;
+	struct event *e;
+
+	if (rc != RMG_OK || repository.n == 0)
+		return rc;
+	e = kube_next(c, kind, EVENT_TAG_RESOLVED, 0);
+	e->image.ref = ARENA_JOIN(&c->batch.arena, repository, S(":"), tag);
+	e->change.kind = S(EVENT_VANISHED);
+	e->change.text = S("the image stream has no such tag");
+	return RMG_OK;
+}
+
+static enum rmg_rc tell_all_gone(struct cluster *c, size_t kind, const struct openshift_stream *s,
+				 const struct kube_stream *had, const struct map *has,
+				 struct rmg_err *err)
+{
+	struct map *told = &c->kinds[kind].told;
+	struct span list = span_cstr(had->tags), tag;
+	enum rmg_rc rc = RMG_OK;
+
+	while (rc == RMG_OK && span_next(&list, '\n', &tag)) {
+		uint32_t was = map_find(told, key_of(had->uid, tag));
+
+		if (tag.n == 0 || map_has(has, hash_span(tag)))
+			continue;
+		if (was != MAP_NONE)
+			map_remove(told, key_of(had->uid, tag), was);
+		rc = tell_gone(c, kind, s->repository, tag, err);
+		if (rc == RMG_OK)
+			rc = tell_gone(c, kind, s->outside, tag, err);
+	}
+	return rc;
+}
+
+static enum rmg_rc see_tags(struct cluster *c, size_t kind, const struct openshift_stream *s,
+			    uint64_t uid, const struct map *has, struct strbuf *tags,
+			    struct rmg_err *err)
+{
+	const struct kube_stream *had = stream_of(&c->streams, uid);
+	enum rmg_rc rc = strbuf_rc(tags);
+
+	if (rc != RMG_OK)
+		return err_set(err, rc, "no memory for a cluster");
+	if (had && span_is(span_cstr(had->tags), strbuf_span(tags)))
+		return RMG_OK;
+	if (had)
+		rc = tell_all_gone(c, kind, s, had, has, err);
+	if (rc != RMG_OK)
+		return rc;
+	return stream_put(&c->streams, uid, span_dup(strbuf_span(tags)), err);
+}
+
 enum rmg_rc openshift_on_stream(struct cluster *c, size_t kind, enum kube_change change,
 				const struct kube_meta *m, json *object, struct rmg_err *err)
 {
+	struct strbuf tags = strbuf_of(LIMIT_KUBE_OBJECT_BYTES);
+	uint64_t uid = hash_span(m->uid);
+	struct map has = {0};
 	struct openshift_stream s;
 	struct openshift_tag tag;
 	enum rmg_rc rc = RMG_OK;
 
 	openshift_stream_read(object, &s);
-	for (struct json_iter it = json_iter(s.tags); rc == RMG_OK && json_next(&it);)
-		if (openshift_tag_read(it.value, &tag))
-			rc = see_tag(c, kind, change,
-				     hash_mix(hash_span(m->uid) * 3 + hash_span(tag.name)), &s,
-				     &tag, err);
+	for (struct json_iter it = json_iter(s.tags); rc == RMG_OK && json_next(&it);) {
+		if (!openshift_tag_read(it.value, &tag))
+			continue;
+		rc = see_tag(c, kind, change, key_of(uid, tag.name), &s, &tag, err);
+		if (change == KUBE_DELETED)
+			continue;
+		strbuf_printf(&tags, SPAN_FMT "\n", SPAN_ARG(tag.name));
+		if (rc == RMG_OK && !map_set(&has, hash_span(tag.name), 0))
+			rc = err_set(err, RMG_E_NOMEM, "no memory for a cluster");
+	}
+	if (rc == RMG_OK)
+		rc = see_tags(c, kind, &s, uid, &has, &tags, err);
+	if (rc == RMG_OK && change == KUBE_DELETED && stream_of(&c->streams, uid))
+		stream_drop(&c->streams, stream_of(&c->streams, uid));
+	map_done(&has);
+	strbuf_done(&tags);
 	return rc;
 }
 
@@ -156,8 +283,8 @@ enum rmg_rc openshift_on_image(struct cluster *c, size_t kind, enum kube_change 
 	if (change != KUBE_DELETED && !map_set(told, hash_span(m->uid), now))
 		return err_set(err, RMG_E_NOMEM, "no memory for a cluster");
 	if (i.managed)
-		tell_image(c, kind,
-			   change == KUBE_DELETED ? EVENT_IMAGE_REMOVED : EVENT_IMAGE_SEEN, &i, 0);
+		tell_image(c, kind, change == KUBE_DELETED ? EVENT_IMAGE_REMOVED : EVENT_IMAGE_SEEN,
+			   &i, 0);
 	tell_image(c, kind, EVENT_IMAGE_SAID, &i, n);
 	return RMG_OK;
 }

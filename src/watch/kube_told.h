@@ -4,6 +4,8 @@
 #define WATCH_KUBE_TOLD_H
 
 #include "base/limits.h"
+#include "base/map.h"
+#include "base/vec.h"
 #include "kube/client.h"
 #include "kube/follow.h"
 #include "kube/object.h"
@@ -38,6 +40,16 @@ struct kube_watched {
 	char at[400];            /* the path that is asked: of one namespace, or path */
 };
 
+struct kube_stream {
+	uint64_t uid; /* its hash */
+	char *tags;   /* "latest\nv1\n", malloc'ed: those that were told */
+};
+
+struct kube_streams {
+	struct map by_uid;
+	VEC(struct kube_stream) v;
+};
+
 struct cluster {
 	const struct watch_opts *opts;
 	struct watch_opts own; /* opts with the place that the address says */
@@ -48,6 +60,7 @@ struct cluster {
 	size_t n;
 	char without[LIMIT_KUBE_NAMESPACES_MAX * 96]; /* a query; "" none are left out */
 	struct kube_owners owners;
+	struct kube_streams streams;
 	struct strbuf text; /* of an owner that is asked for */
 	bool listing;       /* pods are */
 	unsigned failed;    /* rounds, one after the other */

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "watch/event_json.h"
+#include "watch/kube_openshift.h"
 
 #define HEX64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define OTHER64 "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210"
@@ -23,7 +24,7 @@ struct world {
 	struct strbuf heard;
 };
 
-/* A line an event: its type, ref, container, revision and labels. */
+/* A line an event: its type, ref, container, revision, labels, and the kind of its change. */
 static enum rmg_rc hear(void *user, const struct event *e, size_t n, struct rmg_err *err)
 {
 	struct world *w = user;
@@ -36,6 +37,8 @@ static enum rmg_rc hear(void *user, const struct event *e, size_t n, struct rmg_
 		for (size_t k = 0; k < e[i].n_labels; k++)
 			strbuf_printf(&w->heard, " " SPAN_FMT "=" SPAN_FMT,
 				      SPAN_ARG(e[i].labels[k].key), SPAN_ARG(e[i].labels[k].value));
+		if (e[i].change.kind.n)
+			strbuf_printf(&w->heard, " (" SPAN_FMT ")", SPAN_ARG(e[i].change.kind));
 		strbuf_putc(&w->heard, '\n');
 	}
 	return RMG_OK;
@@ -58,6 +61,7 @@ static struct world *world_new(size_t batch)
 static void world_free(struct world *w)
 {
 	map_done(&w->c.kinds[0].told);
+	openshift_streams_clear(&w->c.streams);
 	kube_lives_done(&w->c.kinds[0].lives);
 	kube_owners_done(&w->c.owners);
 	batch_done(&w->c.batch);
@@ -95,12 +99,55 @@ static void streams(void **state)
 	      "{\"created\":\"2026-03-01T00:00:00Z\",\"image\":\"sha256:" OTHER64 "\"},"
 	      "{\"created\":\"2026-02-01T00:00:00Z\",\"image\":\"sha256:" HEX64 "\"},"
 	      "{\"created\":\"2026-01-01T00:00:00Z\",\"image\":\"sha256:" THIRD64 "\"}]}]}}",
+	      "tag.resolved registry.svc:5000/shop/web:latest   (was)\n"
+	      "tag.resolved registry.svc:5000/shop/web:latest   (was)\n"
 	      "tag.resolved registry.svc:5000/shop/web:latest  \n"
-	      "tag.resolved registry.svc:5000/shop/web:latest  \n"
-	      "tag.resolved registry.svc:5000/shop/web:latest  \n"
-	      "tag.resolved registry.apps.example.com/shop/web:latest  \n"
-	      "tag.resolved registry.apps.example.com/shop/web:latest  \n"
+	      "tag.resolved registry.apps.example.com/shop/web:latest   (was)\n"
+	      "tag.resolved registry.apps.example.com/shop/web:latest   (was)\n"
 	      "tag.resolved registry.apps.example.com/shop/web:latest  \n");
+}
+
+#define ITEMS "\"items\":[{\"image\":\"sha256:" HEX64 "\"}]"
+#define STREAM_OF(tags)                                                                            \
+	"{\"metadata\":{\"uid\":\"u1\",\"name\":\"web\",\"namespace\":\"shop\"},\"status\":{"      \
+	"\"dockerImageRepository\":\"r:5000/shop/web\",\"tags\":[" tags "]}}"
+#define TAG_OF(name) "{\"tag\":\"" name "\"," ITEMS "}"
+
+/* What it is told to be, and what is heard of that. */
+static void becomes(struct world *w, enum kube_change change, const char *object, const char *want)
+{
+	struct json_doc doc = {0};
+
+	strbuf_clear(&w->heard);
+	assert_int_equal(json_parse(&doc, span_cstr(object), KIB(64), NULL), RMG_OK);
+	assert_int_equal(kube_told(&w->c, 0, change, doc.root, NULL), RMG_OK);
+	assert_int_equal(batch_flush(&w->c.batch, NULL), RMG_OK);
+	assert_string_equal(strbuf_cstr(&w->heard), want);
+	json_done(&doc);
+}
+
+/* A tag that a stream has no more has vanished, each once; so have all of one that is deleted. */
+static void tags_of_streams_go(void **state)
+{
+	struct world *w = world_new(4);
+
+	(void)state;
+	w->c.kinds[0].role = STREAM;
+	becomes(w, KUBE_LISTED, STREAM_OF(TAG_OF("a") "," TAG_OF("b") "," TAG_OF("c")),
+		"tag.resolved r:5000/shop/web:a  \ntag.resolved r:5000/shop/web:b  \n"
+		"tag.resolved r:5000/shop/web:c  \n");
+	becomes(w, KUBE_CHANGED, STREAM_OF(TAG_OF("c") "," TAG_OF("a")),
+		"tag.resolved r:5000/shop/web:b   (vanished)\n");
+	becomes(w, KUBE_CHANGED, STREAM_OF(TAG_OF("c") "," TAG_OF("a")), "");
+	becomes(w, KUBE_CHANGED, STREAM_OF(TAG_OF("c") ",{\"tag\":\"a\",\"items\":[]}"),
+		"tag.resolved r:5000/shop/web:a   (vanished)\n");
+	becomes(w, KUBE_CHANGED, STREAM_OF(TAG_OF("c") "," TAG_OF("a")),
+		"tag.resolved r:5000/shop/web:a  \n");
+	becomes(w, KUBE_DELETED, STREAM_OF(TAG_OF("c") "," TAG_OF("a")),
+		"tag.resolved r:5000/shop/web:c   (vanished)\n"
+		"tag.resolved r:5000/shop/web:a   (vanished)\n");
+	becomes(w, KUBE_LISTED, STREAM_OF(TAG_OF("a")), "tag.resolved r:5000/shop/web:a  \n");
+	world_free(w);
 }
 
 static void images(void **state)
@@ -159,9 +206,8 @@ static void no_room(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(streams),
-	    cmocka_unit_test(images),
-	    cmocka_unit_test(pods),
+	    cmocka_unit_test(streams), cmocka_unit_test(tags_of_streams_go),
+	    cmocka_unit_test(images),  cmocka_unit_test(pods),
 	    cmocka_unit_test(no_room),
 	};
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "watch/kube_openshift.h"
 #include "watch/kube_told.h"
 #include "watch/rounds.h"
 
@@ -65,6 +66,8 @@ static enum rmg_rc on_began(void *user, size_t kind, struct rmg_err *err)
 	if (c->opts->eye)
 		c->opts->eye->began(c->opts->eye->user, c->kinds[kind].path);
 	kube_next(c, kind, EVENT_SNAPSHOT_BEGAN, 0);
+	if (c->kinds[kind].role == STREAM)
+		openshift_streams_clear(&c->streams);
 	if (c->kinds[kind].role != POD) {
 		map_clear(&c->kinds[kind].told);
 		return RMG_OK;
@@ -98,6 +101,7 @@ static enum rmg_rc on_ended(void *user, size_t kind, struct rmg_err *err)
 {
 	struct cluster *c = user;
 	enum rmg_rc rc = kube_room(c, err);
+	struct event *e;
 
 	if (rc != RMG_OK)
 		return rc;
@@ -106,7 +110,10 @@ static enum rmg_rc on_ended(void *user, size_t kind, struct rmg_err *err)
 		c->listing = false;
 		c->heard_ms = c->began_ms;
 	}
-	kube_next(c, kind, EVENT_SNAPSHOT_ENDED, 0);
+	e = kube_next(c, kind, EVENT_SNAPSHOT_ENDED, 0);
+	/* A namespace that is left out may have been in the list before: its tags are still there. */
+	if (c->kinds[kind].role == STREAM && c->without[0] == '\0')
+		e->scope = S("tags");
 	rc = batch_flush(&c->batch, err);
 	if (rc == RMG_OK && c->opts->eye)
 		c->opts->eye->ended(c->opts->eye->user, c->kinds[kind].path);
@@ -356,6 +363,7 @@ static void forget(struct cluster *c)
 		kube_lives_done(&c->kinds[i].lives);
 	}
 	c->n = 0;
+	openshift_streams_clear(&c->streams);
 	kube_owners_done(&c->owners);
 	c->owners = (struct kube_owners){0};
 }
