@@ -111,7 +111,8 @@ static enum rmg_rc on_ended(void *user, size_t kind, struct rmg_err *err)
 		c->heard_ms = c->began_ms;
 	}
 	e = kube_next(c, kind, EVENT_SNAPSHOT_ENDED, 0);
-	/* A namespace that is left out may have been in the list before: its tags are still there. */
+	/* A namespace that is left out may have been in the list before: its tags are still there.
+	 */
 	if (c->kinds[kind].role == STREAM && c->without[0] == '\0')
 		e->scope = S("tags");
 	rc = batch_flush(&c->batch, err);
