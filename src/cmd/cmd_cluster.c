@@ -19,7 +19,7 @@ static const char *advice_of(const struct rmg_err *err)
  * that a pod that takes another's place goes on as that one. */
 int cmd_cluster(struct options *o)
 {
-	const char *cluster = o->cluster ? o->cluster : "default";
+	const char *cluster = o->cluster ? o->cluster : NODE_CLUSTER;
 	struct node_watch watch = {.kind = "kubernetes",
 				   .address = o->kubernetes.n ? o->kubernetes.v[0] : "in-cluster",
 				   .kinds = o->kube_kinds.v,

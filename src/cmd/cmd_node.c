@@ -96,7 +96,7 @@ static int once(struct options *o, struct agent_opts *opts)
 	enum rmg_rc rc;
 
 	if (opts->cluster == NULL)
-		opts->cluster = "default";
+		opts->cluster = NODE_CLUSTER;
 	if (opts->node == NULL) {
 		if (gethostname(name, sizeof name - 1) != 0)
 			snprintf(name, sizeof name, "localhost");

@@ -389,6 +389,15 @@ static bool set_headers(CURL *c, const char *const *headers, struct curl_slist *
 	return longer != NULL;
 }
 
+/* What a server sent, or sent us to, is no fault of who asked. */
+static bool was_asked(const struct http *h)
+{
+	long bytes = 0;
+
+	curl_easy_getinfo(h->curl, CURLINFO_REQUEST_SIZE, &bytes);
+	return bytes != 0;
+}
+
 static enum rmg_rc failure(struct http *h, CURLcode code, struct rmg_err *err)
 {
 	struct span url = shown(h->req);
@@ -405,7 +414,8 @@ static enum rmg_rc failure(struct http *h, CURLcode code, struct rmg_err *err)
 		return err_set(err, h->rc, SPAN_FMT ": could not be written", SPAN_ARG(url));
 	if (code == CURLE_OUT_OF_MEMORY)
 		rc = RMG_E_NOMEM;
-	else if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL)
+	else if ((code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL) &&
+		 !was_asked(h))
 		rc = RMG_E_ARG;
 	return err_set(err, rc, SPAN_FMT ": %s", SPAN_ARG(url),
 		       h->why[0] ? h->why : curl_easy_strerror(code));
