@@ -47,6 +47,7 @@ static void test_snapshot(void **state)
 	assert_int_equal(uses(f->h), 3);
 	hub_close(f->h);
 	f->h = open_hub(f);
+	assert_true(leads_soon(f->h));
 	assert_int_equal(uses(f->h), 3);
 	/* Begun before the restart, ended after it: what was mentioned is not known any more. */
 	assert_true(plain(f, EVENT_SNAPSHOT_ENDED).resync);
@@ -272,8 +273,7 @@ static void test_follows_and_leads(void **state)
 	hub_close(f->h);
 	f->h = second;
 	assert_int_equal(use_began(f, "three", DIGEST("c")).applied, APPLIED_QUEUED);
-	assert_int_equal(hub_turn(second, &leads, NULL), RMG_OK);
-	assert_true(leads);
+	assert_true(leads_soon(second));
 	assert_int_equal(uses(f->h), 2);
 	assert_int_equal(use_began(f, "four", DIGEST("c")).applied, APPLIED);
 }
