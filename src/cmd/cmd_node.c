@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/limits.h"
 #include "cmd/check.h"
@@ -97,11 +96,8 @@ static int once(struct options *o, struct agent_opts *opts)
 
 	if (opts->cluster == NULL)
 		opts->cluster = NODE_CLUSTER;
-	if (opts->node == NULL) {
-		if (gethostname(name, sizeof name - 1) != 0)
-			snprintf(name, sizeof name, "localhost");
-		opts->node = name;
-	}
+	if (opts->node == NULL)
+		opts->node = node_own_name(name, sizeof name);
 	rc = outputs_open(&out, o, &o->output, "table", formats, &err);
 	if (rc == RMG_OK)
 		rc = agent_once(opts, &document, &whole, &err);

@@ -5,7 +5,6 @@
 #include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/limits.h"
@@ -85,11 +84,8 @@ static enum rmg_rc fill_defaults(struct agent *a, struct rmg_err *err)
 		snprintf(a->state_dir, sizeof a->state_dir, "%s", o->state_dir);
 	else if (!file_state_dir(a->state_dir, sizeof a->state_dir))
 		return err_set(err, RMG_E_ARG, "no folder for the agent's state: HOME is not set");
-	if (o->node == NULL) {
-		if (gethostname(a->name, sizeof a->name - 1) != 0)
-			snprintf(a->name, sizeof a->name, "localhost");
-		o->node = a->name;
-	}
+	if (o->node == NULL)
+		o->node = node_own_name(a->name, sizeof a->name);
 	a->node.cluster = o->cluster ? o->cluster : NODE_CLUSTER;
 	a->node.name = o->node;
 	a->node.scan = o->scan;

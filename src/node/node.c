@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/rfc3339.h"
 
@@ -17,6 +18,14 @@ void node_say(const struct node *n, const char *level, const char *fmt, ...)
 	vsnprintf(text, sizeof text, fmt, args);
 	va_end(args);
 	n->say(n->user, level, text);
+}
+
+const char *node_own_name(char *buf, size_t n)
+{
+	if (gethostname(buf, n - 1) != 0)
+		snprintf(buf, n, "localhost");
+	buf[n - 1] = '\0';
+	return buf;
 }
 
 bool node_stopping(void *node)

@@ -125,6 +125,9 @@ struct node {
 void node_image_says(const struct inventory *inv, int64_t *created_ms, struct span *revision);
 
 void node_say(const struct node *n, const char *level, const char *fmt, ...) PRINTF(3, 4);
+/* What this machine calls itself, in buf, for who was not told a name; gives buf. */
+const char *node_own_name(char *buf, size_t n);
+
 static inline int64_t node_now_ms(const struct node *n)
 {
 	return n->now_ms(n->user);

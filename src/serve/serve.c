@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/hash.h"
@@ -128,11 +127,8 @@ static enum rmg_rc fill_defaults(struct running *r, struct rmg_err *err)
 		o->listen = "127.0.0.1:7381";
 	if (o->cluster == NULL)
 		o->cluster = NODE_CLUSTER;
-	if (o->node == NULL) {
-		if (gethostname(r->node, sizeof r->node - 1) != 0)
-			snprintf(r->node, sizeof r->node, "localhost");
-		o->node = r->node;
-	}
+	if (o->node == NULL)
+		o->node = node_own_name(r->node, sizeof r->node);
 	if (o->feed_s == 0)
 		o->feed_s = 300;
 	return file_mkdirs(r->state_dir, err);
