@@ -142,44 +142,50 @@ static enum rmg_rc tell_gone(struct cluster *c, size_t kind, struct span reposit
 	return RMG_OK;
 }
 
+/* has: a list like those it had. */
 static enum rmg_rc tell_all_gone(struct cluster *c, size_t kind, const struct openshift_stream *s,
-				 const struct kube_stream *had, const struct map *has,
+				 const struct kube_stream *had, struct span has,
 				 struct rmg_err *err)
 {
-	struct map *told = &c->kinds[kind].told;
+	struct map *told = &c->kinds[kind].told, still = {0};
 	struct span list = span_cstr(had->tags), tag;
 	enum rmg_rc rc = RMG_OK;
 
+	while (rc == RMG_OK && span_next(&has, '\n', &tag))
+		if (!map_set(&still, hash_span(tag), 0))
+			rc = err_set(err, RMG_E_NOMEM, "no memory for a cluster");
 	while (rc == RMG_OK && span_next(&list, '\n', &tag)) {
-		uint32_t was = map_find(told, key_of(had->uid, tag));
+		uint64_t key = key_of(had->uid, tag);
+		uint32_t was = map_find(told, key);
 
-		if (tag.n == 0 || map_has(has, hash_span(tag)))
+		if (tag.n == 0 || map_has(&still, hash_span(tag)))
 			continue;
 		if (was != MAP_NONE)
-			map_remove(told, key_of(had->uid, tag), was);
+			map_remove(told, key, was);
 		rc = tell_gone(c, kind, s->repository, tag, err);
 		if (rc == RMG_OK)
 			rc = tell_gone(c, kind, s->outside, tag, err);
 	}
+	map_done(&still);
 	return rc;
 }
 
-static enum rmg_rc see_tags(struct cluster *c, size_t kind, const struct openshift_stream *s,
-			    uint64_t uid, const struct map *has, struct strbuf *tags,
-			    struct rmg_err *err)
+/* tags: those that it has now; of one that is deleted, none. */
+static enum rmg_rc see_tags(struct cluster *c, size_t kind, enum kube_change change, uint64_t uid,
+			    const struct openshift_stream *s, struct span tags, struct rmg_err *err)
 {
-	const struct kube_stream *had = stream_of(&c->streams, uid);
-	enum rmg_rc rc = strbuf_rc(tags);
+	struct kube_stream *had = stream_of(&c->streams, uid);
+	enum rmg_rc rc = RMG_OK;
 
-	if (rc != RMG_OK)
-		return err_set(err, rc, "no memory for a cluster");
-	if (had && span_is(span_cstr(had->tags), strbuf_span(tags)))
+	if (had && change != KUBE_DELETED && span_is(span_cstr(had->tags), tags))
 		return RMG_OK;
 	if (had)
-		rc = tell_all_gone(c, kind, s, had, has, err);
-	if (rc != RMG_OK)
-		return rc;
-	return stream_put(&c->streams, uid, span_dup(strbuf_span(tags)), err);
+		rc = tell_all_gone(c, kind, s, had, tags, err);
+	if (rc == RMG_OK && change != KUBE_DELETED)
+		return stream_put(&c->streams, uid, span_dup(tags), err);
+	if (rc == RMG_OK && had)
+		stream_drop(&c->streams, had);
+	return rc;
 }
 
 enum rmg_rc openshift_on_stream(struct cluster *c, size_t kind, enum kube_change change,
@@ -187,7 +193,6 @@ enum rmg_rc openshift_on_stream(struct cluster *c, size_t kind, enum kube_change
 {
 	struct strbuf tags = strbuf_of(LIMIT_KUBE_OBJECT_BYTES);
 	uint64_t uid = hash_span(m->uid);
-	struct map has = {0};
 	struct openshift_stream s;
 	struct openshift_tag tag;
 	enum rmg_rc rc = RMG_OK;
@@ -197,17 +202,13 @@ enum rmg_rc openshift_on_stream(struct cluster *c, size_t kind, enum kube_change
 		if (!openshift_tag_read(it.value, &tag))
 			continue;
 		rc = see_tag(c, kind, change, key_of(uid, tag.name), &s, &tag, err);
-		if (change == KUBE_DELETED)
-			continue;
-		strbuf_printf(&tags, SPAN_FMT "\n", SPAN_ARG(tag.name));
-		if (rc == RMG_OK && !map_set(&has, hash_span(tag.name), 0))
-			rc = err_set(err, RMG_E_NOMEM, "no memory for a cluster");
+		if (change != KUBE_DELETED)
+			strbuf_printf(&tags, SPAN_FMT "\n", SPAN_ARG(tag.name));
 	}
+	if (rc == RMG_OK && strbuf_rc(&tags) != RMG_OK)
+		rc = err_set(err, strbuf_rc(&tags), "no memory for a cluster");
 	if (rc == RMG_OK)
-		rc = see_tags(c, kind, &s, uid, &has, &tags, err);
-	if (rc == RMG_OK && change == KUBE_DELETED && stream_of(&c->streams, uid))
-		stream_drop(&c->streams, stream_of(&c->streams, uid));
-	map_done(&has);
+		rc = see_tags(c, kind, change, uid, &s, strbuf_span(&tags), err);
 	strbuf_done(&tags);
 	return rc;
 }
