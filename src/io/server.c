@@ -191,8 +191,14 @@ static struct MHD_Response *stream_response(const struct server_request *r,
 	stream_link(st);
 	resp =
 	    MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 16384, stream_more, st, stream_end);
-	if (resp == NULL)
+	if (resp == NULL) {
 		stream_end(st);
+		return NULL;
+	}
+	/* libmicrohttpd ends what is chunked with a last chunk, in the answer to HEAD too (RFC 9112
+	 * 6.3: it has no body): the next answer on that connection would begin with it. */
+	if (strcmp(r->method, MHD_HTTP_METHOD_HEAD) == 0)
+		(void)MHD_set_response_options(resp, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
 	return resp;
 }
 

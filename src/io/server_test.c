@@ -244,6 +244,28 @@ static void a_stream_sleeps_until_it_is_woken(void **state)
 	assert_int_equal(atomic_load(&ended), 1);
 }
 
+/* What comes after the head would be read as the next answer's. */
+static void head_has_no_body(void **state)
+{
+	static const char *const asked[] = {
+	    "HEAD / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+	    "HEAD /closed HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+	    "HEAD /stream HTTP/1.1\r\nHost: x\r\n\r\n",
+	};
+	char answer[1000];
+
+	(void)state;
+	atomic_store(&ended, 0);
+	open_server((struct server_opts){.idle_s = 10});
+	for (size_t i = 0; i < COUNT_OF(asked); i++) {
+		(void)talk(asked[i], 0, answer, sizeof answer);
+		assert_int_equal(strncmp(answer, "HTTP/1.1 ", 9), 0);
+		assert_ptr_equal(strstr(answer, "\r\n\r\n") + 4, answer + strlen(answer));
+	}
+	server_close(server);
+	assert_int_equal(atomic_load(&ended), 1);
+}
+
 /* The trap of one stuck peer that holds up the rest. */
 static void slow_clients_hold_up_nobody(void **state)
 {
@@ -341,6 +363,7 @@ int main(void)
 	    cmocka_unit_test(bodies_are_bounded),
 	    cmocka_unit_test(what_is_not_admitted_costs_nothing),
 	    cmocka_unit_test(a_stream_sleeps_until_it_is_woken),
+	    cmocka_unit_test(head_has_no_body),
 	    cmocka_unit_test(slow_clients_hold_up_nobody),
 	    cmocka_unit_test(one_address_has_only_so_many_connections),
 	    cmocka_unit_test(tls_with_a_certificate_of_its_own),
