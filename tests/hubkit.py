@@ -29,6 +29,8 @@ import kit
 from registries import free_port
 
 STATE = "admin.token"
+# The hub closes a connection that says nothing for 15 s; what is written then would be lost with it.
+IDLE_S = 10
 
 
 # How long something takes is measured by `make bench`. That it comes by its own event, and not by the next round of
@@ -110,15 +112,18 @@ class Client:
         headers = dict(headers or {})
         if self.token:
             headers.setdefault("Authorization", "Bearer " + self.token)
+        if time.monotonic() - getattr(self.local, "used", 0) > IDLE_S:
+            self.forget()
         for again in (True, False):
             try:
                 self.connection().request(method, path, body, headers)
                 answer = self.connection().getresponse()
+                self.local.used = time.monotonic()
                 return Answer(answer.status, answer.headers, answer.read())
             except (http.client.HTTPException, OSError):
                 self.forget()
-                # A connection that had idled may have been closed under us; what writes is not
-                # sent twice on that account alone.
+                # A hub that was started again has closed it; what writes is not sent twice on
+                # that account alone.
                 if not again or method != "GET":
                     raise
         return None
