@@ -47,7 +47,7 @@ def free_port():
     raise AssertionError("half of all ports are taken")
 
 
-def wait_for(port, child, seconds=10):
+def wait_for(port, child, seconds=30):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if child.poll() is not None:

@@ -19,7 +19,7 @@ import pytest
 from registries import free_port
 
 
-def wait_until(what, said, seconds=20):
+def wait_until(what, said, seconds=60):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         found = what()

@@ -10,7 +10,7 @@ import pytest
 
 from containerd import Containerd, app
 from engines import debian, demo_feeds, docker, import_root, podman  # noqa: F401
-from hubkit import Hub, receiver, wait_for, with_hub  # noqa: F401
+from hubkit import SOON, Hub, receiver, wait_for, with_hub  # noqa: F401
 from image import File
 from nodekit import Agent
 from test_node_execs import compiled
@@ -26,8 +26,6 @@ rules:
     when: entered
     except: ["/bin/nap 0.*"]
 """
-# The runtime tells at once; the machine may be busy with other things.
-SOON = 5
 # Sleeps as many tenths of a second as its first argument says.
 NAP = """#include <stdlib.h>
 #include <unistd.h>

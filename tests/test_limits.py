@@ -4,7 +4,7 @@ result; without it the same image is whole."""
 
 import random
 import stat
-import time
+import threading
 
 import pytest
 
@@ -154,10 +154,10 @@ def slow_worker(path, seconds):
 def test_seconds_of_worker(scan, tmp_path):
     """R36: --max-seconds ends waiting for a worker; layers that were not read are lost notes"""
     ref = many_image().write_layout(tmp_path / "img")
-    env = slow_worker(tmp_path / "worker", 4)
+    env = slow_worker(tmp_path / "worker", 20)
     done = scan(ref, "--max-seconds", "1", env=env)
     assert done.code == kit.INCOMPLETE and done.json["complete"] is False, done
-    assert done.seconds < 3.5, done
+    assert done.seconds < 15, done
     lost = [n for n in done.notes("lost") if n["code"] == "time-limit"]
     assert len(lost) == 2 and all("the 1 seconds" in n["text"] and "max-seconds" in n["text"] for n in lost)
     whole(scan(ref), ["m39"])
@@ -174,29 +174,23 @@ def test_seconds_of_registry(fake, scan, tmp_path):
     """R36: --max-seconds is for the whole image, its download included; what came in time is kept"""
     image = bulk_image()
     ref = fake.push("t/app", "1", image)
-    big = max(image.layers, key=lambda layer: layer["size"])["digest"]
+    big, over = max(image.layers, key=lambda layer: layer["size"])["digest"], threading.Event()
 
-    def slow(h, kind, name):
-        if name == big:
-            time.sleep(4)
-        return False
+    def slow(_h, _kind, name):
+        return name == big and not over.wait(20)
 
     fake.behave = slow
     done = scan(ref, "--max-seconds", "2", env={"HOME": str(tmp_path)})
+    over.set()
     cut(done, "time-limit", "the 2 seconds", missing=["behind"])
-    assert done.seconds < 4, done
+    assert done.seconds < 15, done
     whole(scan(ref, env={"HOME": str(tmp_path)}), ["behind"])
 
 
 def test_seconds_of_manifest(fake, scan, tmp_path):
     """R36: where the time is over before there is a manifest, there is no result"""
-    ref = fake.push("t/app", "1", base())
-
-    def slow(_h, kind, _name):
-        if kind == "manifests":
-            time.sleep(4)
-        return False
-
-    fake.behave = slow
+    ref, over = fake.push("t/app", "1", base()), threading.Event()
+    fake.behave = lambda _h, kind, _name: kind == "manifests" and not over.wait(20)
     done = scan(ref, "--max-seconds", "1", env={"HOME": str(tmp_path)})
+    over.set()
     assert done.code == kit.FAILED and "max-seconds" in done.err, done

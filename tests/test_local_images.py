@@ -9,7 +9,7 @@ import pytest
 import kit
 from containerd import Containerd, app
 from engines import debian, demo_feeds, docker, import_root, podman  # noqa: F401
-from hubkit import Hub, receiver, wait_for, with_hub  # noqa: F401
+from hubkit import SOON, Hub, receiver, wait_for, with_hub  # noqa: F401
 from image import File
 from nodekit import Agent
 from registries import Real
@@ -23,8 +23,6 @@ rules:
   - name: no-registry
     when: no-registry
 """
-# The runtime tells at once, and what is read is small; the machine may be busy with other things.
-SOON = 5
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from engines import build_deb, debian, demo_feeds, docker, import_root  # noqa: F401
-from hubkit import receiver, wait_for, with_hub  # noqa: F401
+from hubkit import SOON, receiver, wait_for, with_hub  # noqa: F401
 from nodekit import Machine
 
 pytestmark = [pytest.mark.real, pytest.mark.usefixtures("with_hub")]
@@ -20,8 +20,6 @@ rules:
   - name: drift
     when: drift
 """
-# What the kernel tells is acted on within a second; the machine may be busy with other things.
-SOON = 5
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pytest
 
 from containerd import Containerd
 from engines import Podman, build_deb, debian, demo_feeds, import_root  # noqa: F401
-from hubkit import receiver, wait_for, with_hub  # noqa: F401
+from hubkit import SOON, receiver, wait_for, with_hub  # noqa: F401
 from image import Image
 from nodekit import Machine
 
@@ -223,7 +223,7 @@ def test_programs(engine, machine, start, receiver):  # noqa: F811
         message = wait_for(lambda: [m for m in receiver.messages(rule="started")
                                     if any(path in i["title"] for i in m.items)], 60, 0.005, machine.said)[0]
         took.append(message.at - began)
-    assert min(took) <= 2, took
+    assert min(took) <= SOON, took
     told = found(machine, web, "started")["dropped-2"]["details"]["details"]
     digest = subprocess.run(["sha256sum", "/usr/bin/true"], check=True, capture_output=True).stdout.decode()
     assert told["sha256"] == digest.split()[0] and told["how"] == ["new"] and told["image"].startswith("sha256:")

@@ -4,7 +4,6 @@ is checked. The layers are made here by the rules of both formats."""
 
 import json
 import os
-import shutil
 import subprocess
 import zlib
 

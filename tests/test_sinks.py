@@ -156,7 +156,7 @@ def test_slow_server():
     begin = time.monotonic()
     got = failed("webhook", message(), url=bad.url)
     assert got["again"] and re.search("1[05] seconds", got["error"])
-    assert time.monotonic() - begin < 20
+    assert time.monotonic() - begin < 30
     bad.close()
 
 
@@ -166,7 +166,7 @@ def test_no_answer_at_all():
     listener = socket.create_server(("127.0.0.1", 0))
     begin = time.monotonic()
     got = failed("webhook", message(), url="http://127.0.0.1:%d/" % listener.getsockname()[1])
-    assert got["again"] and time.monotonic() - begin < 20
+    assert got["again"] and time.monotonic() - begin < 30
     listener.close()
 
 
@@ -398,7 +398,7 @@ def test_syslog_that_takes_nothing():
     m = message()
     m["items"] = [dict(m["items"][0], key="k%d" % i, component=2000 * "x") for i in range(100)]
     send("syslog", m, url="tcp" + bad.url[4:-2])
-    assert time.monotonic() - begin < 20
+    assert time.monotonic() - begin < 30
     bad.close()
 
 

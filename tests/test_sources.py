@@ -319,7 +319,7 @@ def test_busy(fake, scan, home):
     fake.behave = lambda h, kind, name: not h.send(503, headers=[("Retry-After", "1")])
     started = time.monotonic()
     failed(scan(ref, env=home), "503")
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 40
 
 
 @pytest.mark.parametrize("ranges", [True, False], ids=["ranges", "no-ranges"])
@@ -582,7 +582,7 @@ def test_stalled(how, fake, scan, home):
            "3 attempts ended at byte %d of %d" % (at, len(image.blobs[big])))
     # Three at the last byte, the first of which may have brought something; before it, those that did.
     assert len(asked) == (4 if how == "one byte further" else 3)
-    assert done.seconds < 15
+    assert done.seconds < 25
 
 
 def test_stalled_manifest(fake, scan, home):
@@ -592,7 +592,7 @@ def test_stalled_manifest(fake, scan, home):
     done = scan(ref, "--stall-seconds", "1", env=home, timeout=60)
     over.set()
     failed(done, fake.host, "no byte came for 1 seconds", "--stall-seconds")
-    assert done.seconds < 10
+    assert done.seconds < 25
 
 
 def test_nobody_there(scan, home):

@@ -9,7 +9,7 @@ import pytest
 import kit
 from containerd import Containerd, app
 from engines import docker  # noqa: F401
-from hubkit import Hub, Source, wait_for, with_hub  # noqa: F401
+from hubkit import SOON, Hub, Source, wait_for, with_hub  # noqa: F401
 from image import OCI, sha256
 from nodekit import NODE, Agent
 from registries import PASSWORD, USER, Fake, Real, basic
@@ -76,7 +76,7 @@ def test_a_node_starts_what_the_tag_is_no_more(tmp_path, program, registry, dock
         _, second = registry.push("shop/app", "1", two)
         assert first != second and not moved(hub, ref)
         docker.start(ref, "late")
-        alert = within(5, lambda: moved(hub, ref), agent.said)[0]
+        alert = within(SOON, lambda: moved(hub, ref), agent.said)[0]
         text = hub.get("/api/v1/alerts/%d" % alert["id"])["details"]["text"]
         assert text == "%s runs %s from its cache; the tag is %s." % (NODE, first[:19], second[:19])
         # What the command shows.
@@ -130,7 +130,7 @@ def test_an_index_is_not_its_manifest(tmp_path, program, registry, hub, version)
         _, second = registry.push(name, "1", two, [(OCI + "index.v1+json", index_of(two))])
         assert not moved(hub, ref) and not tags(hub, ref)["stale"]
         it.run(ref, "late")
-        alert = within(5, lambda: moved(hub, ref), agent.said)[0]
+        alert = within(SOON, lambda: moved(hub, ref), agent.said)[0]
         text = hub.get("/api/v1/alerts/%d" % alert["id"])["details"]["text"]
         assert text == "%s runs %s from its cache; the tag is %s." % (NODE, first[:19], second[:19])
         it.ctr("images", "pull", "--plain-http", ref)

@@ -54,7 +54,7 @@ static void answer(int fd)
 			put_frame(&out, H2_PING, 1, 0, S("\0\0\0\0\0\0\0\0"));
 			(void)!write(fd, out.p, out.n);
 			strbuf_clear(&out);
-			usleep(300000);
+			usleep(1000000);
 			put_answer(&out, stream, S("late"));
 		} else if (span_has(got, S("hang"))) {
 			continue;

@@ -266,6 +266,16 @@ static void head_has_no_body(void **state)
 	assert_int_equal(atomic_load(&ended), 1);
 }
 
+/* The server ends this connection; it is not waited for longer than a busy machine may need. */
+static bool cut_off(int fd)
+{
+	struct timeval patience = {.tv_sec = 30};
+	char c;
+
+	return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) == 0 &&
+	       recv(fd, &c, 1, 0) == 0;
+}
+
 /* The trap of one stuck peer that holds up the rest. */
 static void slow_clients_hold_up_nobody(void **state)
 {
@@ -278,11 +288,8 @@ static void slow_clients_hold_up_nobody(void **state)
 		assert_int_equal(write(slow[i], "GET / HT", 8), 8);
 	}
 	assert_int_equal(ask("http", "/", S(""), NULL), 200);
-	sleep(3); /* they are cut off */
 	for (size_t i = 0; i < COUNT_OF(slow); i++) {
-		char c;
-
-		assert_int_equal(recv(slow[i], &c, 1, MSG_DONTWAIT), 0);
+		assert_true(cut_off(slow[i]));
 		close(slow[i]);
 	}
 	server_close(server);
@@ -291,14 +298,12 @@ static void slow_clients_hold_up_nobody(void **state)
 static void one_address_has_only_so_many_connections(void **state)
 {
 	int fds[5];
-	char c;
 
 	(void)state;
-	open_server((struct server_opts){.connections_per_address = 4, .threads = 1});
+	open_server((struct server_opts){.connections_per_address = 4, .threads = 1, .idle_s = 60});
 	for (size_t i = 0; i < COUNT_OF(fds); i++)
 		fds[i] = connected();
-	usleep(300000);
-	assert_int_equal(recv(fds[4], &c, 1, MSG_DONTWAIT), 0);
+	assert_true(cut_off(fds[4]));
 	for (size_t i = 0; i < COUNT_OF(fds); i++)
 		close(fds[i]);
 	server_close(server);
