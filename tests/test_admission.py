@@ -86,7 +86,7 @@ def test_who_enters_is_written_down_and_may_be_refused(it):
     assert not enter("pay", "sh")["allowed"]
     rows = wait_for(lambda: audit(it.hub, "admission.enter"), said=it.hub.said)
     assert any(r["actor"] == "jane" and "sh -c id" in json.dumps(r) for r in rows)
-    assert audit(it.hub, "admission.enter.denied")
+    assert wait_for(lambda: audit(it.hub, "admission.enter.denied"), said=it.hub.said)
 
 
 def test_a_tag_that_has_moved_is_judged_by_what_it_means_now(it):

@@ -68,8 +68,12 @@ def test_each_alert_of_a_large_group(tmp_path, feeds, policy):
             keys = {a["key"] for a in hub.alerts(advisory="CVE-2026-8001")}
             assert len(keys) == n and told("trigger") == collections.Counter(keys)
             assert {a["labels"]["alert_key"] for a in am.alerts()} == keys
-            messages = [r.json["data"] for r in chat.requests if r.json["data"]["kind"] == "fired"]
-            assert [(len(m["items"]), m["items_left_out"]) for m in messages] == [(100, n - 100)]
+
+            def chatted():
+                return [(len(m["items"]), m["items_left_out"]) for m in [r.json["data"] for r in chat.requests]
+                        if m["kind"] == "fired"]
+
+            assert wait_for(chatted, SECONDS, 0.1, hub.said) == [(100, n - 100)]
             node.send(*[node.ended("%064x" % i) for i in range(n)])
             wait_for(lambda: len(told("resolve")) >= n, SECONDS, 0.1, hub.said)
             assert told("resolve") == told("trigger") == collections.Counter(keys)

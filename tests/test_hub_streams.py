@@ -63,7 +63,7 @@ def test_subscribers_that_die(tmp_path, feeds):
             held = [subscriber(hub, "127.0.0.%d" % (2 + i % 3)) for i in range(120)]
             for s in held:
                 assert s.recv(4096).startswith(b"HTTP/1.1 200")
-            assert held_by(hub)[0] >= before[0] + 120 and held_by(hub)[1] == before[1]
+            assert held_by(hub)[0] >= before[0] + 120 and held_by(hub)[1] <= before[1]
             for s in held:
                 die(s, how)
             comes_down(hub, before)
