@@ -100,6 +100,13 @@ class Story:
         return [u for u in self.hub.items("/api/v1/who-runs", query="pkg:npm/old-core", running="true")
                 if u["namespace"] == namespace]
 
+    def wait_uses(self, namespace, names):
+        """Until just these run; one a name."""
+        def there():
+            found = self.uses(namespace)
+            return found if sorted(u["name"] for u in found) == names else None
+        return wait_for(there, 60, 0.2, lambda: repr(self.uses(namespace)))
+
 
 @pytest.fixture(scope="module")
 def story(machine, tmp_path_factory):  # noqa: F811
@@ -153,11 +160,11 @@ def test_one_story(story):
     assert {s["pod"] for s in steps[3:]} == {name} and {s["node"] for s in steps[3:]} == {NODE}
     assert steps[2]["pod"] in (None, name)  # said by the cluster before it ran
     assert steps[4]["image"] == steps[2]["image"] == steps[0]["image"] and steps[2]["from"] == steps[1]["image"]
-    # What both tell of is one use, of the one workload that there is.
+    # What both tell of is one use, of the one workload that there is, once the pods before are gone.
     found = [w["workload"] for w in story.hub.items("/api/v1/workloads") if w["namespace"] == "shop"]
     assert found == ["Deployment/web"]
-    uses = story.uses("shop")
-    assert sorted(u["name"] for u in uses) == ["look", "main"] and {u["workload"] for u in uses} == {"Deployment/web"}
+    uses = story.wait_uses("shop", ["look", "main"])
+    assert {u["workload"] for u in uses} == {"Deployment/web"}
     assert {u["workload"] for u in story.hub.items("/api/v1/who-runs", query="pkg:deb/debian/hello", running="true")} == \
         {"Deployment/web"}
 
@@ -200,10 +207,7 @@ def test_all_that_a_pod_has(story):
     spec["containers"][0]["volumeMounts"] = [{"name": "data", "mountPath": "/data"}]
     it.apply("parts", {"kind": "Pod", "apiVersion": "v1", "metadata": {"name": "whole"}, "spec": spec})
     it.wait_pod("parts")
-    def there():
-        uses = story.uses("parts")
-        return uses if sorted(u["name"] for u in uses) == ["data", "main", "side"] else None
-    uses = wait_for(there, 60, 0.2, lambda: repr(story.uses("parts")))
+    uses = story.wait_uses("parts", ["data", "main", "side"])
     assert {u["name"]: u["ref"] for u in uses} == {"data": story.refs["1"], "main": story.refs["2"],
                                                   "side": "localhost/tools:1"}
     steps = story.wait("parts/Pod/whole", "started", n=4)

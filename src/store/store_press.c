@@ -3,8 +3,9 @@
  * what it writes to, or itself.
  *
  * Prints each number once the store has acknowledged it. Each transaction touches many tables;
- * after every opening all of them have to be of one and the same number, which is at least the last
- * one acknowledged (FLOOR, of an earlier run). What is not so is printed as "bad ..." and ends it.
+ * whoever leads next, after every opening, has to find all of them of one and the same number,
+ * which is at least the last one acknowledged (FLOOR, of an earlier run). What is not so is printed
+ * as "bad ..." and ends it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,6 +121,18 @@ static bool is_whole(const struct state *s)
 	       s->audited == s->seq;
 }
 
+/* A server may still be at the last commit of a writer that was killed: it leads until that is
+ * done. */
+static enum rmg_rc lead_and_look(struct store *st, struct state *s, struct rmg_err *err)
+{
+	bool leads = false;
+	enum rmg_rc rc = store_lead(st, &leads, err);
+
+	if (rc == RMG_OK && !leads)
+		return err_set(err, RMG_E_STOPPED, "another one leads");
+	return rc == RMG_OK ? look(st, s, err) : rc;
+}
+
 /* Opens it, as often as that takes, and gives the number that it has come to. */
 static struct store *open_and_look(const char *url, uint64_t *n, struct rmg_err *err)
 {
@@ -131,7 +144,7 @@ static struct store *open_and_look(const char *url, uint64_t *n, struct rmg_err 
 
 		if (store_open(url, &st, err) != RMG_OK)
 			continue;
-		if (look(st, &s, err) != RMG_OK) {
+		if (lead_and_look(st, &s, err) != RMG_OK) {
 			store_close(st);
 			continue;
 		}
