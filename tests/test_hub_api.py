@@ -671,6 +671,26 @@ def test_a_slow_sink_holds_up_no_other(tmp_path):
         bad.close()
 
 
+def test_what_is_on_its_way_is_sent_once(tmp_path):
+    """R32 R39: at SIGTERM a sink that takes its time is let take what it has begun to: it is not told again"""
+    feeds = tmp_path / "feeds"
+    write_record(feeds, "CVE-2026-5005", "late-core", "2.0.0")
+    sink = Receiver()
+    sink.pause_s = 1.5
+    try:
+        with Hub(tmp_path / "hub", feeds=feeds, sink=sink.url) as hub:
+            image = Small("shop/web:1", {"late-core": "1.0.0"}).put(hub)
+            node = Source(hub, "node-1")
+            node.send(node.began("1" * 64, image.name, image.digests))
+            wait_for(lambda: sink.tried)
+            assert hub.stop() == 0
+            hub.start()
+            wait_for(lambda: hub.items("/api/v1/outbox", state="sent"), said=hub.said)
+            assert sink.tried == 1
+    finally:
+        sink.close()
+
+
 def test_dead_letters(tmp_path):
     """R32: what a sink refuses for good is kept, shown, and sent again when somebody asks"""
     feeds = tmp_path / "feeds"

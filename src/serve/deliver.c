@@ -17,6 +17,7 @@
 
 enum { ORDERLY = 10, ORDERLY_PAUSE_MS = 60 * 1000 };
 enum { PAGE = 16, FIRST_PAUSE_MS = 1000, LONGEST_PAUSE_MS = 15 * 60 * 1000, DAYS_TRIED = 3 };
+enum { LAST_MS = 3000 }; /* for what is on its way when the hub ends: it would be sent again */
 
 struct letter {
 	uint64_t id;
@@ -30,6 +31,7 @@ struct deliver {
 	struct config *held;
 	const struct config_sink *config; /* of held */
 	atomic_bool over;
+	int64_t ends_ms; /* what is on its way then is given up; 0: none was told to stop */
 	struct sink_values values;
 	struct sink *sink;
 	struct store *store;
@@ -50,11 +52,20 @@ static const char *value_of(void *user, const char *name)
 							       : config_sink_value(d->config, name);
 }
 
-static bool stop(void *user)
+static bool stop(const struct deliver *d)
 {
-	const struct deliver *d = user;
-
 	return atomic_load(&d->env->stopping) || atomic_load(&d->over);
+}
+
+static bool gives_up(void *user)
+{
+	struct deliver *d = user;
+
+	if (!stop(d))
+		return false;
+	if (d->ends_ms == 0)
+		d->ends_ms = clock_tick_ms() + LAST_MS;
+	return clock_tick_ms() >= d->ends_ms;
 }
 
 static enum rmg_rc take(void *user, const struct outbox_row *row)
@@ -218,7 +229,7 @@ static void deliver_due(struct deliver *d)
 					      env_now_ms(d->env), PAGE, take, d, &err);
 		if (rc != RMG_OK || d->letters.n == 0)
 			break;
-		for (size_t i = 0; rc == RMG_OK && i < d->letters.n; i++)
+		for (size_t i = 0; rc == RMG_OK && i < d->letters.n && !stop(d); i++)
 			rc = deliver_one(d, &d->letters.v[i], &err);
 		if (rc == RMG_OK)
 			repeat(d);
@@ -261,7 +272,7 @@ static enum rmg_rc start(struct env *env, struct config *config, const struct co
 		return err_set(err, RMG_E_NOMEM, "no memory for a sink");
 	d->env = env;
 	d->config = sink;
-	d->values = (struct sink_values){.value = value_of, .user = d, .stop = stop};
+	d->values = (struct sink_values){.value = value_of, .user = d, .stop = gives_up};
 	d->repeat = (struct repeat){.hub = env->hub, .sink = sink->name};
 	d->text = strbuf_of(LIMIT_MESSAGE_BYTES);
 	if (!sink_repeat_s(sink->kind, config_sink_value(sink, "repeat"), &d->repeat.every_s))
