@@ -86,8 +86,37 @@ static enum rmg_rc store_ready(struct hub *h, struct store **st, struct rmg_err 
 	return RMG_OK;
 }
 
+/* Memory is ahead of the store until a commit is through. Who has read the one and goes on to the
+ * other would find less there, and waits for the commits that had begun by then. */
+static void commit_begins(struct hub *h)
+{
+	pthread_mutex_lock(&h->committing);
+	h->commits_begun++;
+	pthread_mutex_unlock(&h->committing);
+}
+
+static void commit_is_over(struct hub *h)
+{
+	pthread_mutex_lock(&h->committing);
+	h->commits_over++;
+	pthread_cond_broadcast(&h->committed);
+	pthread_mutex_unlock(&h->committing);
+}
+
+static void wait_for_commits(struct hub *h)
+{
+	uint64_t begun;
+
+	pthread_mutex_lock(&h->committing);
+	begun = h->commits_begun;
+	while (h->commits_over < begun)
+		pthread_cond_wait(&h->committed, &h->committing);
+	pthread_mutex_unlock(&h->committing);
+}
+
 struct store *hub_store_lock(struct hub *h, struct rmg_err *err)
 {
+	wait_for_commits(h);
 	pthread_mutex_lock(&h->asking);
 	if (store_ready(h, &h->asked, err) == RMG_OK)
 		return h->asked;
@@ -280,9 +309,11 @@ enum rmg_rc tx_end(struct tx *tx, enum rmg_rc rc)
 {
 	struct hub *h = tx->h;
 
+	commit_begins(h);
 	hub_write_unlock(h);
 	if (rc == RMG_OK)
 		rc = store_commit(h->st, tx->err);
+	commit_is_over(h);
 	if (rc != RMG_OK && tx->apart)
 		store_rollback(h->st);
 	else if (rc != RMG_OK)
@@ -367,7 +398,9 @@ static void locks_init(struct hub *h)
 	pthread_mutex_init(&h->asking, NULL);
 	pthread_mutex_init(&h->queueing, NULL);
 	pthread_mutex_init(&h->tagging, NULL);
+	pthread_mutex_init(&h->committing, NULL);
 	pthread_mutex_init(&h->counting, NULL);
+	pthread_cond_init(&h->committed, NULL);
 	pthread_cond_init(&h->served, NULL);
 	pthread_rwlock_init(&h->lock, NULL);
 }
@@ -381,7 +414,9 @@ static void locks_done(struct hub *h)
 	pthread_mutex_destroy(&h->queueing);
 	tag_asks_free(h->tag_asks);
 	pthread_mutex_destroy(&h->tagging);
+	pthread_mutex_destroy(&h->committing);
 	pthread_mutex_destroy(&h->counting);
+	pthread_cond_destroy(&h->committed);
 	pthread_cond_destroy(&h->served);
 	pthread_rwlock_destroy(&h->lock);
 }

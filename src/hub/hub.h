@@ -264,7 +264,8 @@ MUST enum rmg_rc hub_read_lock(struct hub *h, const struct world **w, struct adv
 void hub_read_unlock(struct hub *h);
 const struct alerts *hub_alerts(const struct hub *h); /* under the read lock */
 const struct policy *hub_policy(const struct hub *h); /* the same */
-/* A connection of its own for reading what is not in memory; one user at a time. */
+/* A connection of its own for reading what is not in memory; one user at a time. It has all that
+ * memory had when it was asked for. */
 struct store *hub_store_lock(struct hub *h, struct rmg_err *err);
 void hub_store_unlock(struct hub *h);
 

@@ -29,6 +29,9 @@ struct hub {
 	struct store *st;     /* of who holds writing */
 	pthread_mutex_t asking;
 	struct store *asked; /* of who holds asking */
+	pthread_mutex_t committing;
+	pthread_cond_t committed;
+	uint64_t commits_begun, commits_over; /* under committing */
 
 	struct world *world;
 	struct alerts *alerts;
