@@ -288,6 +288,9 @@ enum rmg_rc tags_start(struct node *n, struct tags **out, struct rmg_err *err)
 	pthread_mutex_init(&t->lock, NULL);
 	bell_init(&t->bell);
 	tag_tell_init(&t->tell, n, "");
+	/* Before anybody says what is here: the hub tells who asks, as long as it has the digests.
+	 */
+	tag_tell_beat(&t->tell);
 	while (t->n_threads < MIN_OF(n->tag_threads ? n->tag_threads : (unsigned)THREADS,
 				     (unsigned)TAGS_THREADS_MAX) &&
 	       pthread_create(&t->threads[t->n_threads], NULL, run, t) == 0)
