@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The agent's promises with each runtime as it is: what is pulled is read from the runtime's own store, with the
-registry gone; what starts and stops is known at the hub within a second."""
+registry gone; what starts and stops is known at the hub soon."""
 
 import os
 import socket
@@ -16,7 +16,7 @@ import small
 from containerd import Containerd, app
 from cri import Cri
 from engines import Podman, docker  # noqa: F401
-from hubkit import Hub, wait_for, with_hub  # noqa: F401
+from hubkit import SOON, Hub, wait_for, with_hub  # noqa: F401
 from image import File, sha256
 from nodekit import Agent
 from registries import PASSWORD, USER, Real
@@ -157,10 +157,10 @@ class Counter:
         self.listener.close()
 
 
-def heavy(program, number):
+def heavy(program):
     """An image that takes a while to read: thousands of files, one old package."""
-    image = app(program, {"old-core": "1.0.0", "left-pad": "1.0.%d" % number})
-    image.layer([File("srv/data/%d/package.json" % i, '{"name":"m%d","version":"%d.0.%d"}' % (i, number, i) + " " * 20000)
+    image = app(program, {"old-core": "1.0.0", "left-pad": "1.0.0"})
+    image.layer([File("srv/data/%d/package.json" % i, '{"name":"m%d","version":"0.0.%d"}' % (i, i) + " " * 20000)
                  for i in range(1500)])
     return image
 
@@ -183,70 +183,54 @@ def judged(hub, digest):
     return answer
 
 
-def promptly(once):
-    """Whether once(number), which gives how long it took and how long a scan takes, is good at least once in three:
-    both are measured on a machine that does other things, too."""
-    for number in range(3):
-        took, alone = once(number)
-        print("at the hub after %.2f s, a scan takes %.2f s" % (took, alone))
-        if took <= alone + 1:
-            return
-    raise AssertionError("%.2f s, and a scan takes %.2f s" % (took, alone))
+def promptly(took, alone):
+    print("at the hub after %.2f s, a scan takes %.2f s" % (took, alone))
+    assert took <= alone + SOON
 
 
 def test_a_pull_is_read_where_it_lies(tmp_path, runtime, program, hub):
     """R2 R4 R12 R26: pulled, then the registry is gone and its password too: inventory and findings are at the hub
-    within the time of a scan and a second, and nobody has asked the registry again (what a tag means there by now
-    is another question, --no-tags)"""
-    def once(number):
-        image, folder = heavy(program, number), tmp_path / str(number)
-        digests = [sha256(image.manifest()), sha256(image.config())]
-        folder.mkdir()
-        registry, counter = Real(folder, "basic"), None
-        try:
-            ref, _ = registry.push("shop/app", "1", image)
-            with Agent(folder / "node", hub, *runtime.watch, "--no-tags", node="a%d" % number) as agent:
-                agent.wait_said("watches")
-                runtime.pull(ref)
-                began = time.monotonic()
-                registry.stop()
-                counter = Counter(registry.port)
-                [found] = wait_for(lambda: read(hub, digests), 120, 0.02, agent.said)
-                took = time.monotonic() - began
-                assert len(judged(hub, found["digest"])["components"]) == 1502
-                assert agent.stop() == 0
-            alone = scan_time(runtime, ref, folder)
-            # Another agent, which knows nothing, reads it with the registry gone, too.
-            with Agent(folder / "other", hub, *runtime.watch, "--no-tags", node="b%d" % number) as other:
-                wait_for(lambda: [i for i in hub.items("/api/v1/images", node="b%d" % number)
-                                  if i["digest"] == found["digest"]], 60, 0.05, other.said)
-            assert counter.came == 0
-            return took, alone
-        finally:
-            registry.child.kill()
-            if counter:
-                counter.close()
-
-    promptly(once)
+    soon, and nobody has asked the registry again (what a tag means there by now is another question, --no-tags)"""
+    image = heavy(program)
+    digests = [sha256(image.manifest()), sha256(image.config())]
+    registry, counter = Real(tmp_path, "basic"), None
+    try:
+        ref, _ = registry.push("shop/app", "1", image)
+        with Agent(tmp_path / "node", hub, *runtime.watch, "--no-tags", node="one") as agent:
+            agent.wait_said("watches")
+            runtime.pull(ref)
+            began = time.monotonic()
+            registry.stop()
+            counter = Counter(registry.port)
+            [found] = wait_for(lambda: read(hub, digests), 120, 0.02, agent.said)
+            took = time.monotonic() - began
+            assert len(judged(hub, found["digest"])["components"]) == 1502
+            assert agent.stop() == 0
+        promptly(took, scan_time(runtime, ref, tmp_path))
+        # Another agent, which knows nothing, reads it with the registry gone, too.
+        with Agent(tmp_path / "other", hub, *runtime.watch, "--no-tags", node="two") as other:
+            wait_for(lambda: [i for i in hub.items("/api/v1/images", node="two") if i["digest"] == found["digest"]], 60,
+                     0.05, other.said)
+        assert counter.came == 0
+    finally:
+        registry.child.kill()
+        if counter:
+            counter.close()
 
 
 def test_an_import_is_read_where_it_lies(tmp_path, runtime, program, hub):
-    """R12 R13: what is loaded and was in no registry is read as well, within the same time"""
-    def once(number):
-        name = "localhost/shop/loaded-%d:1" % number
-        archive = tmp_path / ("%d.tar" % number)
-        app(program, {"old-core": "1.0.0", "right-pad": "1.0.%d" % number}).write_archive(archive, tag=name)
-        runtime.load(archive, name)
-        began = time.monotonic()
-        found = wait_for(lambda: [i for i in hub.items("/api/v1/images") if i["ref"] == name and i["read"]], 120, 0.02,
-                         agent.said)[0]
-        took = time.monotonic() - began
-        judged(hub, found["digest"])
-        return took, scan_time(runtime, name, tmp_path)
-
+    """R12 R13: what is loaded and was in no registry is read as well, and as soon"""
+    name, archive = "localhost/shop/loaded:1", tmp_path / "a.tar"
+    app(program, {"old-core": "1.0.0", "right-pad": "1.0.0"}).write_archive(archive, tag=name)
     with Agent(tmp_path / "node", hub, *runtime.watch) as agent:
         agent.wait_said("watches")
-        promptly(once)
+        runtime.load(archive, name)
+        began = time.monotonic()
+        [found] = wait_for(lambda: [i for i in hub.items("/api/v1/images") if i["ref"] == name and i["read"]], 120, 0.02,
+                           agent.said)
+        took = time.monotonic() - began
+        judged(hub, found["digest"])
+        promptly(took, scan_time(runtime, name, tmp_path))
         assert agent.stop() == 0
 
 
@@ -295,13 +279,13 @@ class Times:
         wait_for(so, 30, 0.01, agent.said)
         self.all.append(time.monotonic() - began)
 
-    def check(self, most):
+    def check(self):
         print("%s: %s s" % (self.what, " ".join("%.2f" % t for t in self.all)))
-        assert statistics.median(self.all) <= most, (self.what, self.all)
+        assert statistics.median(self.all) <= SOON, (self.what, self.all)
 
 
 def test_start_and_stop(tmp_path, runtime, program, hub):
-    """R4 R14 R15: a start is a use at the hub within a second, a stop its end"""
+    """R4 R14 R15: a start is a use at the hub soon, a stop its end"""
     name = "localhost/shop/short:1"
     app(program, {"old-core": "1.0.0"}).write_archive(tmp_path / "a.tar", tag=name)
     runtime.load(tmp_path / "a.tar", name)
@@ -314,13 +298,13 @@ def test_start_and_stop(tmp_path, runtime, program, hub):
             runtime.kill("c%d" % i)
             stop.until(lambda: container not in running(hub), agent)  # pylint: disable=cell-var-from-loop
         assert agent.stop() == 0
-    start.check(1)
-    stop.check(1)
+    start.check()
+    stop.check()
 
 
-@pytest.mark.parametrize("version, kind, most", [(1, "containerd", 1), (2, "containerd", 1), (2, "cri", 1), (1, "cri", 3)],
+@pytest.mark.parametrize("version, kind", [(1, "containerd"), (2, "containerd"), (2, "cri"), (1, "cri")],
                          ids=["containerd1", "containerd2", "cri2", "cri1"])
-def test_pods_start_and_stop(tmp_path, tmp_path_factory, program, hub, version, kind, most):
+def test_pods_start_and_stop(tmp_path, tmp_path_factory, program, hub, version, kind):
     """R4 R14 R36: the same of a pod's containers, by containerd's own events and by the CRI's; containerd 1.6 has
     none of the latter, and is asked every two seconds"""
     name = "localhost/shop/pod:1"
@@ -340,5 +324,5 @@ def test_pods_start_and_stop(tmp_path, tmp_path_factory, program, hub, version, 
                 stop.until(lambda: container not in running(hub), agent)  # pylint: disable=cell-var-from-loop
             assert agent.stop() == 0
         cri.stop_pod(pod)
-    start.check(most)
-    stop.check(most)
+    start.check()
+    stop.check()

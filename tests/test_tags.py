@@ -8,7 +8,7 @@ import pytest
 
 import kit
 from containerd import Containerd, app
-from engines import docker  # noqa: F401
+from engines import docker, docker_image  # noqa: F401
 from hubkit import SOON, Hub, Source, wait_for, with_hub  # noqa: F401
 from image import OCI, sha256
 from nodekit import NODE, Agent
@@ -23,6 +23,13 @@ def registry(tmp_path_factory):
     made = Real(tmp_path_factory.mktemp("registry"), "plain")
     yield made
     made.stop()
+
+
+@pytest.fixture(scope="module")
+def lies(docker, tmp_path_factory):  # noqa: F811
+    """What lies in the engine from the beginning: once that is read, what is pulled is news."""
+    docker_image(docker, tmp_path_factory.mktemp("image"), "lies:1", {"left-pad": "9.0.0"})
+    return "lies:1"
 
 
 @pytest.fixture
@@ -62,12 +69,13 @@ def within(seconds, what, said):
 
 
 @pytest.mark.real
-def test_a_node_starts_what_the_tag_is_no_more(tmp_path, program, registry, docker, hub):  # noqa: F811
+def test_a_node_starts_what_the_tag_is_no_more(tmp_path, program, registry, docker, lies, hub):  # noqa: F811
     """R24: pulled by Docker; the tag moves in the registry; a start from the cache is alerted of within 5 s, as
     node and both digests; over when the tag is back, and when the use ends"""
     one, two = (app(program, {"left-pad": v}) for v in ("1.0.0", "2.0.0"))
     ref, first = registry.push("shop/app", "1", one)
     with Agent(tmp_path / "node", hub, "--docker", docker.socket) as agent:
+        read(hub, lies, agent)
         docker.run("pull", ref)
         means(hub, ref, first, agent)
         read(hub, ref, agent)
@@ -142,12 +150,13 @@ def test_an_index_is_not_its_manifest(tmp_path, program, registry, hub, version)
 
 
 @pytest.mark.real
-def test_the_registry_is_away(tmp_path, program, docker, hub):  # noqa: F811
+def test_the_registry_is_away(tmp_path, program, docker, lies, hub):  # noqa: F811
     """R17 R24: a registry that does not answer is said, once, and nothing is alerted of"""
     own = Real(tmp_path, "plain")
     try:
         ref, first = own.push("shop/away", "1", app(program, {"left-pad": "5.0.0"}))
         with Agent(tmp_path / "node", hub, "--docker", docker.socket) as agent:
+            read(hub, lies, agent)
             docker.run("pull", ref)
             means(hub, ref, first, agent)
             own.stop()

@@ -81,7 +81,7 @@ static int setup(void **state)
 		return 1;
 	server = fork();
 	if (server == 0) {
-		alarm(60);
+		alarm(600);
 		signal(SIGPIPE, SIG_IGN);
 		signal(SIGCHLD, SIG_IGN);
 		for (;;) {

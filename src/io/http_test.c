@@ -72,7 +72,7 @@ static int setup(void **state)
 	server = fork();
 	if (server == 0) {
 		setpgid(0, 0);
-		alarm(60);
+		alarm(600);
 		signal(SIGPIPE, SIG_IGN);
 		signal(SIGCHLD, SIG_IGN);
 		for (;;) {
