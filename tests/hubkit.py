@@ -46,7 +46,7 @@ def wait_for(what, seconds=PATIENCE, pause=0.01, said="it did not come"):
 
 
 def within(what, seconds, pause=0.01, said="it did not come"):
-    """The same, where it may well not come."""
+    """The same, and no later than in so many."""
     end = time.monotonic() + seconds
     while True:
         found = what()

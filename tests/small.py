@@ -8,6 +8,7 @@ import time
 import pytest
 
 from image import File, Image, alpine_release, apk_row
+from synth import Small
 
 
 def small_image():
@@ -70,6 +71,16 @@ def write_bad(feeds, names, ident="CVE-2026-700%d", **more):
     for i, name in enumerate(sorted(names)):
         write_record(feeds, ident % i, name, **more)
     return feeds
+
+
+def fire(hub, feeds, node, number):
+    """Something new to tell of the Source node: an image begins to be used, and then an advisory comes of what it has;
+    which one."""
+    name = "core-%d" % number
+    image = Small("shop/web:%d" % number, {name: "1.0.0"}).put(hub)
+    node.send(node.began("%064x" % number, image.name, image.digests))
+    write_record(feeds, "CVE-2026-%d" % (6100 + number), name, "2.0.0")
+    return "CVE-2026-%d" % (6100 + number)
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,10 @@
 is not. The registry is a real one, which tells of its pushes."""
 
 import json
-import time
 
 import pytest
 
-from hubkit import SOON, Hub, Receiver, Source, wait_for, with_hub  # noqa: F401
+from hubkit import SOON, Hub, Receiver, Source, wait_for, with_hub, within  # noqa: F401
 from image import File, Image, alpine_release, apk_row, sha256
 from registries import Fake, Real, free_port
 from small import feeds  # noqa: F401
@@ -78,7 +77,7 @@ def alerts(hub, **query):
 
 @pytest.mark.real
 def test_a_base_is_pushed_anew(tmp_path, feeds):
-    """R24: each image in use that stands on the old base is marked within 2 s of the push, what runs and what sleeps;
+    """R24: each image in use that stands on the old base is marked soon after the push, what runs and what sleeps;
     what is built anew is not, and when nothing old runs any more the alert ends"""
     receiver = Receiver()
     (tmp_path / "registry").mkdir()
@@ -105,11 +104,7 @@ def test_a_base_is_pushed_anew(tmp_path, feeds):
             assert behind(hub) == {} and not alerts(hub)
 
             _, second = registry.push("base/os", "1", new)
-            pushed = time.monotonic()
-            wait_for(lambda: len(behind(hub)) == 2, 30, 0.02, hub.said)
-            took = time.monotonic() - pushed
-            print("after %.2f s" % took)
-            assert took <= SOON
+            within(lambda: len(behind(hub)) == 2, SOON, 0.02, hub.said)
             assert set(behind(hub)) == {digests(one)[0], digests(two)[0]}
             # Once the new one is read, what it would change.
             wait_for(lambda: all(b[0]["fixes"] for b in behind(hub).values()), 60, 0.05, hub.said)

@@ -19,7 +19,7 @@ import pytest
 
 import kit
 from hubkit import Client, Hub, Receiver, Source, rfc3339, wait_for, with_hub  # noqa: F401
-from small import write_record
+from small import fire, write_record
 from synth import Small
 
 pytestmark = pytest.mark.usefixtures("with_hub")
@@ -655,16 +655,13 @@ def test_a_slow_sink_holds_up_no_other(tmp_path):
                       % (good.url, bad.url))
     try:
         with Hub(tmp_path / "hub", feeds=feeds, config=config) as hub:
-            image = Small("shop/web:1", {"slow-core": "1.0.0"}).put(hub)
-            node = Source(hub, "node-1")
-            node.send(node.began("1" * 64, image.name, image.digests))
-            write_record(feeds, "CVE-2026-5003", "slow-core", "2.0.0")
-            good.wait(5, advisory="CVE-2026-5003")
+            advisory = fire(hub, feeds, Source(hub, "node-1"), 1)
+            good.wait(5, advisory=advisory)
             wait_for(lambda: bad.tried, 5)
             waiting = wait_for(lambda: [w for w in hub.items("/api/v1/outbox", state="waiting") if w["error"]], 5)
             assert [w["sink"] for w in waiting] == ["bad"] and "500" in waiting[0]["error"], waiting
             bad.status = 200
-            bad.wait(20, advisory="CVE-2026-5003")
+            bad.wait(20, advisory=advisory)
             assert len(good.messages()) == 1
     finally:
         good.close()
@@ -674,14 +671,12 @@ def test_a_slow_sink_holds_up_no_other(tmp_path):
 def test_what_is_on_its_way_is_sent_once(tmp_path):
     """R32 R39: at SIGTERM a sink that takes its time is let take what it has begun to: it is not told again"""
     feeds = tmp_path / "feeds"
-    write_record(feeds, "CVE-2026-5005", "late-core", "2.0.0")
+    write_record(feeds, "CVE-2026-5002", "other", "2.0.0")
     sink = Receiver()
     sink.pause_s = 1.5
     try:
         with Hub(tmp_path / "hub", feeds=feeds, sink=sink.url) as hub:
-            image = Small("shop/web:1", {"late-core": "1.0.0"}).put(hub)
-            node = Source(hub, "node-1")
-            node.send(node.began("1" * 64, image.name, image.digests))
+            fire(hub, feeds, Source(hub, "node-1"), 1)
             wait_for(lambda: sink.tried)
             assert hub.stop() == 0
             hub.start()
@@ -699,15 +694,12 @@ def test_dead_letters(tmp_path):
     sink.status = 400
     try:
         with Hub(tmp_path / "hub", feeds=feeds, sink=sink.url) as hub:
-            image = Small("shop/web:1", {"dead-core": "1.0.0"}).put(hub)
-            node = Source(hub, "node-1")
-            node.send(node.began("1" * 64, image.name, image.digests))
-            write_record(feeds, "CVE-2026-5004", "dead-core", "2.0.0")
+            advisory = fire(hub, feeds, Source(hub, "node-1"), 1)
             dead = wait_for(lambda: hub.items("/api/v1/outbox", state="dead"), 10)
             wait_for(lambda: hub.metrics()["rummage_outbox_dead"] == 1, 5)
             sink.status = 200
             hub.post("/api/v1/outbox/%d" % dead[0]["id"], {})
-            sink.wait(10, advisory="CVE-2026-5004")
+            sink.wait(10, advisory=advisory)
             wait_for(lambda: not hub.items("/api/v1/outbox"), 5)
     finally:
         sink.close()

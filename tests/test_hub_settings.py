@@ -10,8 +10,7 @@ import pytest
 
 import kit
 from hubkit import Client, Hub, Receiver, Source, receiver, wait_for, with_hub  # noqa: F401
-from small import write_record
-from synth import Small
+from small import fire, write_record
 
 pytestmark = pytest.mark.usefixtures("with_hub")
 
@@ -101,15 +100,6 @@ def hup(hub):
         return text if "read again" in text or "stays as it is" in text else None
 
     return wait_for(said, 30, said="nothing is said to SIGHUP")
-
-
-def fire(hub, feeds, node, number):
-    """Something new to tell."""
-    name = "core-%d" % number
-    image = Small("shop/web:%d" % number, {name: "1.0.0"}).put(hub)
-    node.send(node.began("%064x" % number, image.name, image.digests))
-    write_record(feeds, "CVE-2026-%d" % (6100 + number), name, "2.0.0")
-    return "CVE-2026-%d" % (6100 + number)
 
 
 def test_sinks_are_read_again(tmp_path, feeds):

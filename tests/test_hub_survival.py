@@ -15,7 +15,7 @@ import pytest
 
 import kit
 from hubkit import (PATIENCE, SOON, Clock, Hub, ReceiverProcess, Refused, Source, receiver, wait_for,  # noqa: F401
-                    with_hub)
+                    with_hub, within)
 from postgres import Server, postgres  # noqa: F401
 from small import write_record
 from synth import Small
@@ -232,7 +232,7 @@ def test_takeover(tmp_path, server):
             leader, other = (first, second) if round_ % 2 == 0 else (second, first)
             leader.kill()
             load.hubs = [other]
-            wait_for(lambda o=other: o.get("/readyz")["leader"], 10, 0.05, other.said)
+            within(lambda o=other: o.get("/readyz")["leader"], 10, 0.05, other.said)
             write_record(feeds, "CVE-2026-%d" % (6500 + round_), "core-%d" % round_, "3.0.0")
             wait_for(lambda r=round_: other.alerts(advisory="CVE-2026-%d" % (6500 + r)), 10, 0.05)
             leader.start()

@@ -288,8 +288,7 @@ enum rmg_rc tags_start(struct node *n, struct tags **out, struct rmg_err *err)
 	pthread_mutex_init(&t->lock, NULL);
 	bell_init(&t->bell);
 	tag_tell_init(&t->tell, n, "");
-	/* Before anybody says what is here: the hub tells who asks, as long as it has the digests.
-	 */
+	/* Before anybody says what is here: the hub gives questions of it to who asks by then. */
 	tag_tell_beat(&t->tell);
 	while (t->n_threads < MIN_OF(n->tag_threads ? n->tag_threads : (unsigned)THREADS,
 				     (unsigned)TAGS_THREADS_MAX) &&

@@ -31,7 +31,7 @@ struct deliver {
 	struct config *held;
 	const struct config_sink *config; /* of held */
 	atomic_bool over;
-	int64_t ends_ms; /* what is on its way then is given up; 0: none was told to stop */
+	int64_t ends_ms; /* what is on its way is given up then; 0: it has not been told to stop */
 	struct sink_values values;
 	struct sink *sink;
 	struct store *store;
@@ -168,7 +168,7 @@ static void repeat(struct deliver *d)
 	struct rmg_err why = {0};
 	enum rmg_rc rc = RMG_OK;
 
-	if (repeat_wait_ms(&d->repeat, clock_tick_ms(), 1) != 0)
+	if (stop(d) || repeat_wait_ms(&d->repeat, clock_tick_ms(), 1) != 0)
 		return;
 	rc = open_store(d, &why);
 	if (rc == RMG_OK)
