@@ -18,7 +18,7 @@ import zlib
 import pytest
 
 import kit
-from hubkit import Client, Hub, Receiver, Source, rfc3339, wait_for, with_hub  # noqa: F401
+from hubkit import Client, Hub, Receiver, Source, receiver, rfc3339, wait_for, with_hub  # noqa: F401
 from small import fire, write_record
 from synth import Small
 
@@ -668,38 +668,30 @@ def test_a_slow_sink_holds_up_no_other(tmp_path):
         bad.close()
 
 
-def test_what_is_on_its_way_is_sent_once(tmp_path):
+def test_what_is_on_its_way_is_sent_once(tmp_path, receiver):  # noqa: F811
     """R32 R39: at SIGTERM a sink that takes its time is let take what it has begun to: it is not told again"""
     feeds = tmp_path / "feeds"
     write_record(feeds, "CVE-2026-5002", "other", "2.0.0")
-    sink = Receiver()
-    sink.pause_s = 1.5
-    try:
-        with Hub(tmp_path / "hub", feeds=feeds, sink=sink.url) as hub:
-            fire(hub, feeds, Source(hub, "node-1"), 1)
-            wait_for(lambda: sink.tried)
-            assert hub.stop() == 0
-            hub.start()
-            wait_for(lambda: hub.items("/api/v1/outbox", state="sent"), said=hub.said)
-            assert sink.tried == 1
-    finally:
-        sink.close()
+    receiver.pause_s = 1.5
+    with Hub(tmp_path / "hub", feeds=feeds, sink=receiver.url) as hub:
+        fire(hub, feeds, Source(hub, "node-1"), 1)
+        wait_for(lambda: receiver.tried)
+        assert hub.stop() == 0
+        hub.start()
+        wait_for(lambda: hub.items("/api/v1/outbox", state="sent"), said=hub.said)
+        assert receiver.tried == 1
 
 
-def test_dead_letters(tmp_path):
+def test_dead_letters(tmp_path, receiver):  # noqa: F811
     """R32: what a sink refuses for good is kept, shown, and sent again when somebody asks"""
     feeds = tmp_path / "feeds"
     write_record(feeds, "CVE-2026-5002", "other", "2.0.0")
-    sink = Receiver()
-    sink.status = 400
-    try:
-        with Hub(tmp_path / "hub", feeds=feeds, sink=sink.url) as hub:
-            advisory = fire(hub, feeds, Source(hub, "node-1"), 1)
-            dead = wait_for(lambda: hub.items("/api/v1/outbox", state="dead"), 10)
-            wait_for(lambda: hub.metrics()["rummage_outbox_dead"] == 1, 5)
-            sink.status = 200
-            hub.post("/api/v1/outbox/%d" % dead[0]["id"], {})
-            sink.wait(10, advisory=advisory)
-            wait_for(lambda: not hub.items("/api/v1/outbox"), 5)
-    finally:
-        sink.close()
+    receiver.status = 400
+    with Hub(tmp_path / "hub", feeds=feeds, sink=receiver.url) as hub:
+        advisory = fire(hub, feeds, Source(hub, "node-1"), 1)
+        dead = wait_for(lambda: hub.items("/api/v1/outbox", state="dead"), 10)
+        wait_for(lambda: hub.metrics()["rummage_outbox_dead"] == 1, 5)
+        receiver.status = 200
+        hub.post("/api/v1/outbox/%d" % dead[0]["id"], {})
+        receiver.wait(10, advisory=advisory)
+        wait_for(lambda: not hub.items("/api/v1/outbox"), 5)
